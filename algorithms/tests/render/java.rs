@@ -1,0 +1,359 @@
+//! The table as Java source.
+
+use std::fmt::Write;
+
+use keyward_algorithms::{
+    Agreement, Curve, Digest, Encryption, ErrorKind, Family, Right, Scheme, Signature,
+};
+
+const HEADER: &str = "\
+// Generated from the crate keyward-algorithms by its test `generated`; do not edit.
+package dev.keyward.jce;
+";
+
+/// `AlgorithmTable.java`: what the provider's service list and its native calls are made from.
+pub(crate) fn algorithm_table() -> String {
+    let mut out = String::from(HEADER);
+    out.push_str(
+        "
+import java.util.List;
+
+/** The one table of Keyward, as the Java provider needs it. */
+final class AlgorithmTable {
+    /** Version of the provider; the native library must have the same. */
+    static final String VERSION = \"",
+    );
+    out.push_str(env!("CARGO_PKG_VERSION"));
+    out.push_str("\";\n");
+    digests(&mut out);
+    schemes(&mut out);
+    curves(&mut out);
+    families(&mut out);
+    encryptions(&mut out);
+    agreements(&mut out);
+    signatures(&mut out);
+    out.push_str(
+        "
+    private AlgorithmTable() {}
+}
+",
+    );
+    out
+}
+
+/// `ErrorKind.java`: the kinds of error and the exceptions that stand for them.
+pub(crate) fn error_kind() -> String {
+    let mut out = String::from(HEADER);
+    out.push_str(
+        "
+/** What went wrong, in a word: the same words as in the service and on the command line. */
+public enum ErrorKind {
+",
+    );
+    let rows = ErrorKind::ALL.iter().map(|kind| {
+        let row = kind.row();
+        format!(
+            "    /** {}. */\n    {}({}, \"{}\", {}.class)",
+            sentence(row.meaning),
+            constant(row.word),
+            kind.code(),
+            row.word,
+            row.java
+        )
+    });
+    out.push_str(&rows.collect::<Vec<_>>().join(",\n"));
+    out.push_str(
+        ";
+
+    private final int code;
+    private final String word;
+    private final Class<? extends Exception> exception;
+
+    ErrorKind(int code, String word, Class<? extends Exception> exception) {
+        this.code = code;
+        this.word = word;
+        this.exception = exception;
+    }
+
+    /** The word for it: {@code not-found}. */
+    public String word() {
+        return word;
+    }
+
+    /** The exception that stands for it where a JCA method declares that one. */
+    Class<? extends Exception> exception() {
+        return exception;
+    }
+
+    /** The kind of this code; a code that is not known here is an internal error. */
+    static ErrorKind ofCode(int code) {
+        for (ErrorKind kind : values()) {
+            if (kind.code == code) {
+                return kind;
+            }
+        }
+        return INTERNAL;
+    }
+}
+",
+    );
+    out
+}
+
+/// `KeyRight.java`: rights and uses.
+pub(crate) fn key_right() -> String {
+    let mut out = String::from(HEADER);
+    out.push_str(
+        "
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.Set;
+
+/** What a caller may do with a key, and what a key may be used for. */
+public enum KeyRight {
+",
+    );
+    let rows = Right::ALL.iter().map(|right| {
+        let row = right.row();
+        format!(
+            "    /** {}. */\n    {}({}, \"{}\", {})",
+            sentence(row.meaning),
+            constant(row.name),
+            right.code(),
+            row.name,
+            row.is_use
+        )
+    });
+    out.push_str(&rows.collect::<Vec<_>>().join(",\n"));
+    out.push_str(
+        ";
+
+    private final int bit;
+    private final String word;
+    private final boolean use;
+
+    KeyRight(int code, String word, boolean use) {
+        this.bit = 1 << (code - 1);
+        this.word = word;
+        this.use = use;
+    }
+
+    /** The word for it in the service's configuration and on the command line. */
+    public String word() {
+        return word;
+    }
+
+    /** Whether it is a use of the key, fixed at the key's birth, and not only a caller's right. */
+    public boolean isUse() {
+        return use;
+    }
+
+    /** The rights whose bits are set. */
+    static Set<KeyRight> ofBits(int bits) {
+        EnumSet<KeyRight> rights = EnumSet.noneOf(KeyRight.class);
+        for (KeyRight right : values()) {
+            if ((bits & right.bit) != 0) {
+                rights.add(right);
+            }
+        }
+        return Collections.unmodifiableSet(rights);
+    }
+
+    /** The number that stands for a set of rights. */
+    static int bits(Set<KeyRight> rights) {
+        int bits = 0;
+        for (KeyRight right : rights) {
+            bits |= right.bit;
+        }
+        return bits;
+    }
+}
+",
+    );
+    out
+}
+
+fn digests(out: &mut String) {
+    let rows = Digest::ALL.iter().map(|digest| {
+        let row = digest.row();
+        format!(
+            "        {}({}, \"{}\", \"{}\", {})",
+            constant(row.name),
+            digest.code(),
+            row.jca,
+            row.jca_prefix,
+            row.size
+        )
+    });
+    enumeration(
+        out,
+        "Digest",
+        "A message digest.",
+        rows,
+        &["int code", "String jca", "String jcaPrefix", "int size"],
+    );
+}
+
+fn schemes(out: &mut String) {
+    let rows = Scheme::ALL.iter().map(|scheme| {
+        let row = scheme.row();
+        format!(
+            "        {}({}, KeyRight.{}, {})",
+            constant(row.name),
+            scheme.code(),
+            constant(row.right.row().name),
+            row.takes_message
+        )
+    });
+    enumeration(
+        out,
+        "Scheme",
+        "How a signature is made from a digest, or from the message.",
+        rows,
+        &["int code", "KeyRight right", "boolean takesMessage"],
+    );
+}
+
+fn curves(out: &mut String) {
+    let rows = Curve::ALL.iter().map(|curve| {
+        let row = curve.row();
+        format!(
+            "        {}(\"{}\", \"{}\", \"{}\", {})",
+            constant(row.name),
+            row.name,
+            row.jca,
+            row.oid,
+            curve.field_bytes()
+        )
+    });
+    enumeration(
+        out,
+        "Curve",
+        "An elliptic curve.",
+        rows,
+        &["String keyward", "String jca", "String oid", "int fieldBytes"],
+    );
+}
+
+fn families(out: &mut String) {
+    let rows = Family::ALL.iter().map(|family| {
+        let row = family.row();
+        let schemes =
+            row.schemes.iter().map(|scheme| format!("Scheme.{}", constant(scheme.row().name)));
+        format!(
+            "        {}(\"{}\", \"{}\", \"{}\", List.of({}))",
+            constant(row.name),
+            row.name,
+            row.jca,
+            row.oid,
+            schemes.collect::<Vec<_>>().join(", ")
+        )
+    });
+    enumeration(
+        out,
+        "Family",
+        "A family of keys that share operations.",
+        rows,
+        &["String keyward", "String jca", "String oid", "List<Scheme> schemes"],
+    );
+}
+
+fn encryptions(out: &mut String) {
+    let rows = Encryption::ALL.iter().map(|encryption| {
+        let row = encryption.row();
+        format!(
+            "        {}({}, \"{}\", KeyRight.{})",
+            constant(row.name),
+            encryption.code(),
+            row.jca_padding.unwrap_or(""),
+            constant(row.right.row().name)
+        )
+    });
+    enumeration(
+        out,
+        "Encryption",
+        "An RSA encryption padding; the name is empty where the JCA has none.",
+        rows,
+        &["int code", "String jcaPadding", "KeyRight right"],
+    );
+}
+
+fn agreements(out: &mut String) {
+    let rows = Agreement::ALL.iter().map(|agreement| {
+        let row = agreement.row();
+        format!(
+            "        {}(List.of({}), Family.{})",
+            constant(row.name),
+            strings(row.jca),
+            constant(row.family.row().name)
+        )
+    });
+    enumeration(
+        out,
+        "Agreement",
+        "A key agreement; its names, the canonical one first.",
+        rows,
+        &["List<String> jca", "Family family"],
+    );
+}
+
+fn signatures(out: &mut String) {
+    out.push_str(
+        "
+    /** One signature algorithm: its names, the canonical one first; no digest and no OID are null. */
+    record Signature(Scheme scheme, Digest digest, List<String> jca, String oid) {}
+
+    /** Every signature algorithm that the JCA has a name for. */
+    static final List<Signature> SIGNATURES = List.of(
+",
+    );
+    let rows = Signature::all().iter().filter(|row| !row.jca.is_empty()).map(|row| {
+        let digest = row.digest.map(|digest| format!("Digest.{}", constant(digest.row().name)));
+        let oid = row.oid.map(|oid| format!("\"{oid}\""));
+        format!(
+            "            new Signature(Scheme.{}, {}, List.of({}), {})",
+            constant(row.scheme.row().name),
+            digest.as_deref().unwrap_or("null"),
+            strings(row.jca),
+            oid.as_deref().unwrap_or("null")
+        )
+    });
+    out.push_str(&rows.collect::<Vec<_>>().join(",\n"));
+    out.push_str(");\n");
+}
+
+/// One nested enum whose fields are those of its rows.
+fn enumeration(
+    out: &mut String,
+    name: &str,
+    doc: &str,
+    rows: impl Iterator<Item = String>,
+    fields: &[&str],
+) {
+    write!(out, "\n    /** {doc} */\n    enum {name} {{\n").unwrap();
+    out.push_str(&rows.collect::<Vec<_>>().join(",\n"));
+    out.push_str(";\n\n");
+    for field in fields {
+        writeln!(out, "        final {field};").unwrap();
+    }
+    write!(out, "\n        {name}({}) {{\n", fields.join(", ")).unwrap();
+    for field in fields {
+        let (_, field) = field.rsplit_once(' ').unwrap();
+        writeln!(out, "            this.{field} = {field};").unwrap();
+    }
+    out.push_str("        }\n    }\n");
+}
+
+fn strings(names: &[&str]) -> String {
+    names.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// `rsa-pkcs1` as a Java constant: `RSA_PKCS1`.
+fn constant(name: &str) -> String {
+    name.to_ascii_uppercase().replace('-', "_")
+}
+
+fn sentence(meaning: &str) -> String {
+    let (first, rest) = meaning.split_at(1);
+    first.to_ascii_uppercase() + rest
+}

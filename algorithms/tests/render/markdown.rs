@@ -1,0 +1,231 @@
+//! The table as documentation.
+
+use std::fmt::Display;
+
+use keyward_algorithms::{
+    Agreement, Curve, Digest, Encryption, ErrorKind, Family, KeyType, Operation, Requires, Right,
+    Scheme, Signature,
+};
+
+/// `docs/algorithms.md`.
+pub(crate) fn algorithms() -> String {
+    let mut out = String::from(
+        "<!-- Generated from the crate keyward-algorithms by its test `generated`; do not edit. -->\n\
+         # Algorithms, key types, rights and errors\n\n\
+         Every name here comes from the one table in `algorithms/`. Numbers are the codes on the\n\
+         wire (`docs/protocol.md`); they never change.\n",
+    );
+    key_types(&mut out);
+    signatures(&mut out);
+    encryptions(&mut out);
+    agreements(&mut out);
+    digests(&mut out);
+    rights(&mut out);
+    error_kinds(&mut out);
+    operations(&mut out);
+    out
+}
+
+fn key_types(out: &mut String) {
+    let rows = Family::ALL.iter().map(|family| {
+        let row = family.row();
+        vec![
+            code(row.name),
+            code(row.jca),
+            code(row.openssl.split(':').next().unwrap()),
+            code(row.oid),
+            row.uses.to_string(),
+            row.default_uses.to_string(),
+        ]
+    });
+    table(
+        out,
+        "Families of keys",
+        "",
+        &["family", "Java", "OpenSSL", "OID", "uses it may be born with", "uses by default"],
+        rows,
+    );
+    let types = KeyType::all().map(|key_type| code(key_type)).collect::<Vec<_>>().join(", ");
+    out.push_str(&format!("\nKey types: {types}.\n"));
+    let rows = Curve::ALL.iter().map(|curve| {
+        let row = curve.row();
+        vec![
+            code(row.name),
+            code(row.jca),
+            code(row.openssl),
+            code(row.oid),
+            row.bits.to_string(),
+            row.security_bits.to_string(),
+        ]
+    });
+    table(out, "Curves", "", &["curve", "Java", "OpenSSL", "OID", "bits", "security bits"], rows);
+}
+
+fn signatures(out: &mut String) {
+    let rows = Scheme::ALL.iter().map(|scheme| {
+        let row = scheme.row();
+        let families = Family::ALL.iter().filter(|family| family.row().schemes.contains(scheme));
+        vec![
+            scheme.code().to_string(),
+            code(row.name),
+            if row.takes_message { "message" } else { "digest" }.to_string(),
+            code(row.right.row().name),
+            families.map(|family| code(family.row().name)).collect::<Vec<_>>().join(", "),
+        ]
+    });
+    table(
+        out,
+        "Signature schemes",
+        "",
+        &["code", "scheme", "signs the", "needs the right", "keys"],
+        rows,
+    );
+    let rows = Signature::all().iter().map(|row| {
+        vec![
+            code(row.name),
+            row.jca.iter().map(code).collect::<Vec<_>>().join(", "),
+            row.oid.map(code).unwrap_or_default(),
+            row.tls.iter().map(|point| format!("{point:#06x}")).collect::<Vec<_>>().join(", "),
+        ]
+    });
+    table(
+        out,
+        "Signature algorithms",
+        "Java also has `RSASSA-PSS`, which takes its digest and salt as parameters, and each ECDSA\n\
+         name with `inP1363Format` behind it.\n",
+        &["algorithm", "Java", "OID", "TLS"],
+        rows,
+    );
+}
+
+fn encryptions(out: &mut String) {
+    let rows = Encryption::ALL.iter().map(|encryption| {
+        let row = encryption.row();
+        vec![
+            encryption.code().to_string(),
+            code(row.name),
+            row.jca_padding.map(|padding| code(format!("RSA/ECB/{padding}"))).unwrap_or_default(),
+            if row.openssl_pad_mode.is_empty() {
+                String::new()
+            } else {
+                code(row.openssl_pad_mode)
+            },
+            code(row.right.row().name),
+        ]
+    });
+    table(
+        out,
+        "RSA encryption",
+        "",
+        &["code", "scheme", "Java", "OpenSSL `rsa_padding_mode`", "needs the right"],
+        rows,
+    );
+}
+
+fn agreements(out: &mut String) {
+    let rows = Agreement::ALL.iter().map(|agreement| {
+        let row = agreement.row();
+        vec![
+            agreement.code().to_string(),
+            code(row.name),
+            row.jca.iter().map(code).collect::<Vec<_>>().join(", "),
+            code(row.openssl),
+            code(row.family.row().name),
+        ]
+    });
+    table(out, "Key agreement", "", &["code", "agreement", "Java", "OpenSSL", "keys"], rows);
+}
+
+fn digests(out: &mut String) {
+    let rows = Digest::ALL.iter().map(|digest| {
+        let row = digest.row();
+        vec![
+            digest.code().to_string(),
+            code(row.name),
+            code(row.jca),
+            code(row.openssl[0]),
+            code(row.oid),
+            row.size.to_string(),
+        ]
+    });
+    table(out, "Digests", "", &["code", "digest", "Java", "OpenSSL", "OID", "bytes"], rows);
+}
+
+fn rights(out: &mut String) {
+    let rows = Right::ALL.iter().map(|right| {
+        let row = right.row();
+        vec![
+            right.code().to_string(),
+            code(row.name),
+            row.meaning.to_string(),
+            if row.is_use { "yes" } else { "no" }.to_string(),
+        ]
+    });
+    table(
+        out,
+        "Rights",
+        "A use is both an attribute that a key is born with and a right of a caller; an operation\n\
+         needs it from both.\n",
+        &["code", "right", "allows to", "is a use"],
+        rows,
+    );
+}
+
+fn error_kinds(out: &mut String) {
+    let rows = ErrorKind::ALL.iter().map(|kind| {
+        let row = kind.row();
+        vec![
+            kind.code().to_string(),
+            code(row.word),
+            row.meaning.to_string(),
+            if row.passing { "yes" } else { "no" }.to_string(),
+            code(row.java),
+        ]
+    });
+    table(
+        out,
+        "Kinds of error",
+        "The same words everywhere. The Java exception is thrown where the method declares it, and\n\
+         `SignatureException` or `ProviderException` elsewhere, with a `KeywardException` as cause.\n",
+        &["code", "kind", "meaning", "may pass by itself", "Java"],
+        rows,
+    );
+}
+
+fn operations(out: &mut String) {
+    let rows = Operation::ALL.iter().map(|operation| {
+        let row = operation.row();
+        let requires = match row.requires {
+            Requires::Connection => "a connection".to_string(),
+            Requires::User => "a known user".to_string(),
+            Requires::Admin => "an administrator".to_string(),
+            Requires::Key(right) => format!("{} on the key", code(right.row().name)),
+            Requires::KeyByAlgorithm => "the right that the algorithm names".to_string(),
+        };
+        vec![
+            operation.code().to_string(),
+            code(row.name),
+            requires,
+            if row.repeatable { "yes" } else { "no" }.to_string(),
+        ]
+    });
+    table(out, "Operations", "", &["code", "operation", "needs", "safe to repeat"], rows);
+}
+
+fn table(
+    out: &mut String,
+    title: &str,
+    note: &str,
+    columns: &[&str],
+    rows: impl Iterator<Item = Vec<String>>,
+) {
+    let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+    out.push_str(&format!("\n## {title}\n{note}\n"));
+    out.push_str(&line(&columns.iter().map(|column| column.to_string()).collect::<Vec<_>>()));
+    out.push_str(&format!("|{}\n", "---|".repeat(columns.len())));
+    rows.for_each(|row| out.push_str(&line(&row)));
+}
+
+fn code(name: impl Display) -> String {
+    format!("`{name}`")
+}

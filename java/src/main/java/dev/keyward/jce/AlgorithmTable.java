@@ -1,0 +1,164 @@
+// Generated from the crate keyward-algorithms by its test `generated`; do not edit.
+package dev.keyward.jce;
+
+import java.util.List;
+
+/** The one table of Keyward, as the Java provider needs it. */
+final class AlgorithmTable {
+    /** Version of the provider; the native library must have the same. */
+    static final String VERSION = "0.1.0";
+
+    /** A message digest. */
+    enum Digest {
+        SHA1(1, "SHA-1", "SHA1", 20),
+        SHA224(2, "SHA-224", "SHA224", 28),
+        SHA256(3, "SHA-256", "SHA256", 32),
+        SHA384(4, "SHA-384", "SHA384", 48),
+        SHA512(5, "SHA-512", "SHA512", 64),
+        SHA512_256(6, "SHA-512/256", "SHA512/256", 32),
+        SHA3_256(7, "SHA3-256", "SHA3-256", 32),
+        SHA3_384(8, "SHA3-384", "SHA3-384", 48),
+        SHA3_512(9, "SHA3-512", "SHA3-512", 64);
+
+        final int code;
+        final String jca;
+        final String jcaPrefix;
+        final int size;
+
+        Digest(int code, String jca, String jcaPrefix, int size) {
+            this.code = code;
+            this.jca = jca;
+            this.jcaPrefix = jcaPrefix;
+            this.size = size;
+        }
+    }
+
+    /** How a signature is made from a digest, or from the message. */
+    enum Scheme {
+        RSA_PKCS1(1, KeyRight.SIGN, false),
+        RSA_PSS(2, KeyRight.SIGN, false),
+        RSA_RAW(3, KeyRight.RAW, false),
+        ECDSA(4, KeyRight.SIGN, false),
+        ED25519(5, KeyRight.SIGN, true);
+
+        final int code;
+        final KeyRight right;
+        final boolean takesMessage;
+
+        Scheme(int code, KeyRight right, boolean takesMessage) {
+            this.code = code;
+            this.right = right;
+            this.takesMessage = takesMessage;
+        }
+    }
+
+    /** An elliptic curve. */
+    enum Curve {
+        P_256("p-256", "secp256r1", "1.2.840.10045.3.1.7", 32),
+        P_384("p-384", "secp384r1", "1.3.132.0.34", 48),
+        P_521("p-521", "secp521r1", "1.3.132.0.35", 66),
+        SECP256K1("secp256k1", "secp256k1", "1.3.132.0.10", 32);
+
+        final String keyward;
+        final String jca;
+        final String oid;
+        final int fieldBytes;
+
+        Curve(String keyward, String jca, String oid, int fieldBytes) {
+            this.keyward = keyward;
+            this.jca = jca;
+            this.oid = oid;
+            this.fieldBytes = fieldBytes;
+        }
+    }
+
+    /** A family of keys that share operations. */
+    enum Family {
+        RSA("rsa", "RSA", "1.2.840.113549.1.1.1", List.of(Scheme.RSA_PKCS1, Scheme.RSA_PSS, Scheme.RSA_RAW)),
+        RSA_PSS("rsa-pss", "RSASSA-PSS", "1.2.840.113549.1.1.10", List.of(Scheme.RSA_PSS)),
+        EC("ec", "EC", "1.2.840.10045.2.1", List.of(Scheme.ECDSA)),
+        ED25519("ed25519", "EdDSA", "1.3.101.112", List.of(Scheme.ED25519)),
+        X25519("x25519", "XDH", "1.3.101.110", List.of());
+
+        final String keyward;
+        final String jca;
+        final String oid;
+        final List<Scheme> schemes;
+
+        Family(String keyward, String jca, String oid, List<Scheme> schemes) {
+            this.keyward = keyward;
+            this.jca = jca;
+            this.oid = oid;
+            this.schemes = schemes;
+        }
+    }
+
+    /** An RSA encryption padding; the name is empty where the JCA has none. */
+    enum Encryption {
+        RSA_PKCS1(1, "PKCS1Padding", KeyRight.DECRYPT),
+        RSA_OAEP(2, "OAEPPadding", KeyRight.DECRYPT),
+        RSA_TLS(3, "", KeyRight.DECRYPT),
+        RSA_RAW(4, "NoPadding", KeyRight.RAW);
+
+        final int code;
+        final String jcaPadding;
+        final KeyRight right;
+
+        Encryption(int code, String jcaPadding, KeyRight right) {
+            this.code = code;
+            this.jcaPadding = jcaPadding;
+            this.right = right;
+        }
+    }
+
+    /** A key agreement; its names, the canonical one first. */
+    enum Agreement {
+        ECDH(List.of("ECDH"), Family.EC),
+        X25519(List.of("XDH", "X25519"), Family.X25519);
+
+        final List<String> jca;
+        final Family family;
+
+        Agreement(List<String> jca, Family family) {
+            this.jca = jca;
+            this.family = family;
+        }
+    }
+
+    /** One signature algorithm: its names, the canonical one first; no digest and no OID are null. */
+    record Signature(Scheme scheme, Digest digest, List<String> jca, String oid) {}
+
+    /** Every signature algorithm that the JCA has a name for. */
+    static final List<Signature> SIGNATURES = List.of(
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA256, List.of("SHA256withRSA"), "1.2.840.113549.1.1.11"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA384, List.of("SHA384withRSA"), "1.2.840.113549.1.1.12"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA512, List.of("SHA512withRSA"), "1.2.840.113549.1.1.13"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA224, List.of("SHA224withRSA"), "1.2.840.113549.1.1.14"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA512_256, List.of("SHA512/256withRSA"), "1.2.840.113549.1.1.16"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA3_256, List.of("SHA3-256withRSA"), "2.16.840.1.101.3.4.3.14"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA3_384, List.of("SHA3-384withRSA"), "2.16.840.1.101.3.4.3.15"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA3_512, List.of("SHA3-512withRSA"), "2.16.840.1.101.3.4.3.16"),
+            new Signature(Scheme.RSA_PKCS1, Digest.SHA1, List.of("SHA1withRSA"), "1.2.840.113549.1.1.5"),
+            new Signature(Scheme.RSA_PKCS1, null, List.of("NONEwithRSA"), null),
+            new Signature(Scheme.RSA_PSS, Digest.SHA256, List.of("SHA256withRSAandMGF1", "SHA256withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA384, List.of("SHA384withRSAandMGF1", "SHA384withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA512, List.of("SHA512withRSAandMGF1", "SHA512withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA224, List.of("SHA224withRSAandMGF1", "SHA224withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA512_256, List.of("SHA512/256withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA3_256, List.of("SHA3-256withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA3_384, List.of("SHA3-384withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA3_512, List.of("SHA3-512withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.RSA_PSS, Digest.SHA1, List.of("SHA1withRSAandMGF1", "SHA1withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new Signature(Scheme.ECDSA, Digest.SHA256, List.of("SHA256withECDSA"), "1.2.840.10045.4.3.2"),
+            new Signature(Scheme.ECDSA, Digest.SHA384, List.of("SHA384withECDSA"), "1.2.840.10045.4.3.3"),
+            new Signature(Scheme.ECDSA, Digest.SHA512, List.of("SHA512withECDSA"), "1.2.840.10045.4.3.4"),
+            new Signature(Scheme.ECDSA, Digest.SHA224, List.of("SHA224withECDSA"), "1.2.840.10045.4.3.1"),
+            new Signature(Scheme.ECDSA, Digest.SHA3_256, List.of("SHA3-256withECDSA"), "2.16.840.1.101.3.4.3.10"),
+            new Signature(Scheme.ECDSA, Digest.SHA3_384, List.of("SHA3-384withECDSA"), "2.16.840.1.101.3.4.3.11"),
+            new Signature(Scheme.ECDSA, Digest.SHA3_512, List.of("SHA3-512withECDSA"), "2.16.840.1.101.3.4.3.12"),
+            new Signature(Scheme.ECDSA, Digest.SHA1, List.of("SHA1withECDSA"), "1.2.840.10045.4.1"),
+            new Signature(Scheme.ECDSA, null, List.of("NONEwithECDSA"), null),
+            new Signature(Scheme.ED25519, null, List.of("Ed25519", "EdDSA"), "1.3.101.112"));
+
+    private AlgorithmTable() {}
+}
