@@ -241,7 +241,7 @@ fn families(out: &mut String) {
         let schemes =
             row.schemes.iter().map(|scheme| format!("Scheme.{}", constant(scheme.row().name)));
         format!(
-            "        {}(\"{}\", \"{}\", \"{}\", List.of({}))",
+            "        {}(\"{}\", \"{}\", \"{}\",\n            List.of({}))",
             constant(row.name),
             row.name,
             row.jca,
@@ -300,18 +300,18 @@ fn agreements(out: &mut String) {
 fn signatures(out: &mut String) {
     out.push_str(
         "
-    /** One signature algorithm: its names, the canonical one first; no digest and no OID are null. */
-    record Signature(Scheme scheme, Digest digest, List<String> jca, String oid) {}
+    /** A signature algorithm; its names, the canonical one first; no digest, no OID: null. */
+    record SignatureAlgorithm(Scheme scheme, Digest digest, List<String> jca, String oid) {}
 
     /** Every signature algorithm that the JCA has a name for. */
-    static final List<Signature> SIGNATURES = List.of(
+    static final List<SignatureAlgorithm> SIGNATURES = List.of(
 ",
     );
     let rows = Signature::all().iter().filter(|row| !row.jca.is_empty()).map(|row| {
         let digest = row.digest.map(|digest| format!("Digest.{}", constant(digest.row().name)));
         let oid = row.oid.map(|oid| format!("\"{oid}\""));
         format!(
-            "            new Signature(Scheme.{}, {}, List.of({}), {})",
+            "            new SignatureAlgorithm(Scheme.{}, {},\n                List.of({}), {})",
             constant(row.scheme.row().name),
             digest.as_deref().unwrap_or("null"),
             strings(row.jca),

@@ -1,0 +1,227 @@
+//! Key types: what `--type` takes, and the families they fall into.
+
+use std::fmt;
+
+use crate::{
+    Curve, Digest, ObjectIdentifier, Right, Rights, Scheme, Signature, digest::oid, table,
+};
+
+/// The facts about one family of keys.
+#[derive(Debug)]
+pub struct FamilyRow {
+    /// Keyward's name.
+    pub name: &'static str,
+    /// OpenSSL's names of the key type, colon-separated as the core wants them.
+    pub openssl: &'static str,
+    /// What `PrivateKey.getAlgorithm()` says in Java.
+    pub jca: &'static str,
+    /// Algorithm of the SubjectPublicKeyInfo.
+    pub oid: ObjectIdentifier,
+    /// How such keys sign; empty for those that do not.
+    pub schemes: &'static [Scheme],
+    /// The uses that such a key may be born with.
+    pub uses: Rights,
+    /// The uses that it gets when none is asked for.
+    pub default_uses: Rights,
+}
+
+table! {
+    /// A family of asymmetric keys that share operations.
+    pub enum Family: FamilyRow {
+        /// RSA with `rsaEncryption` keys (RFC 8017).
+        Rsa = 1 => { name: "rsa", openssl: "RSA:rsaEncryption:1.2.840.113549.1.1.1", jca: "RSA",
+            oid: oid("1.2.840.113549.1.1.1"),
+            schemes: &[Scheme::RsaPkcs1, Scheme::RsaPss, Scheme::RsaRaw],
+            uses: Rights::of(&[Right::Sign, Right::Decrypt, Right::Raw]),
+            default_uses: Rights::of(&[Right::Sign, Right::Decrypt]) },
+        /// RSA with `id-RSASSA-PSS` keys (RFC 4055), which sign with PSS alone.
+        RsaPss = 2 => { name: "rsa-pss",
+            openssl: "RSA-PSS:RSASSA-PSS:1.2.840.113549.1.1.10", jca: "RSASSA-PSS",
+            oid: oid("1.2.840.113549.1.1.10"), schemes: &[Scheme::RsaPss],
+            uses: Rights::of(&[Right::Sign]), default_uses: Rights::of(&[Right::Sign]) },
+        /// Keys on a [`Curve`].
+        Ec = 3 => { name: "ec", openssl: "EC:id-ecPublicKey:1.2.840.10045.2.1", jca: "EC",
+            oid: oid("1.2.840.10045.2.1"), schemes: &[Scheme::Ecdsa],
+            uses: Rights::of(&[Right::Sign, Right::Derive]),
+            default_uses: Rights::of(&[Right::Sign]) },
+        /// Ed25519 (RFC 8032).
+        Ed25519 = 4 => { name: "ed25519", openssl: "ED25519:1.3.101.112", jca: "EdDSA",
+            oid: oid("1.3.101.112"), schemes: &[Scheme::Ed25519],
+            uses: Rights::of(&[Right::Sign]), default_uses: Rights::of(&[Right::Sign]) },
+        /// X25519 (RFC 7748).
+        X25519 = 5 => { name: "x25519", openssl: "X25519:1.3.101.110", jca: "XDH",
+            oid: oid("1.3.101.110"), schemes: &[], uses: Rights::of(&[Right::Derive]),
+            default_uses: Rights::of(&[Right::Derive]) },
+    }
+}
+
+impl Family {
+    /// Finds a family by the object identifier of its SubjectPublicKeyInfo.
+    pub fn from_oid(oid: ObjectIdentifier) -> Option<Family> {
+        Family::ALL.iter().copied().find(|family| family.row().oid == oid)
+    }
+}
+
+/// The type of one key: its family with the size or curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum KeyType {
+    /// RSA with a modulus of so many bits.
+    Rsa(u16),
+    /// RSA restricted to PSS, with a modulus of so many bits.
+    RsaPss(u16),
+    /// A key on a curve.
+    Ec(Curve),
+    /// Ed25519.
+    Ed25519,
+    /// X25519.
+    X25519,
+}
+
+impl KeyType {
+    /// The smallest and largest RSA modulus in bits; sizes between are multiples of 256.
+    pub const RSA_BITS: std::ops::RangeInclusive<u16> = 2048..=8192;
+
+    /// Every key type there is, for lists and tests.
+    pub fn all() -> impl Iterator<Item = KeyType> {
+        let sizes = || KeyType::RSA_BITS.step_by(256);
+        sizes()
+            .map(KeyType::Rsa)
+            .chain(sizes().map(KeyType::RsaPss))
+            .chain(Curve::ALL.iter().copied().map(KeyType::Ec))
+            .chain([KeyType::Ed25519, KeyType::X25519])
+    }
+
+    /// Reads a key type by Keyward's name or by OpenSSL's or Java's for the same: `rsa-2048`,
+    /// `RSA:2048`, `p-256`, `prime256v1`, `EC:secp256r1`, `Ed25519`.
+    pub fn from_name(name: &str) -> Option<KeyType> {
+        let lower = name.to_ascii_lowercase();
+        let rsa_size = |rest: &str| {
+            let bits: u16 = rest.strip_prefix([':', '-'])?.parse().ok()?;
+            (KeyType::RSA_BITS.contains(&bits) && bits.is_multiple_of(256)).then_some(bits)
+        };
+        match lower.as_str() {
+            "ed25519" => return Some(KeyType::Ed25519),
+            "x25519" => return Some(KeyType::X25519),
+            _ => {}
+        }
+        if let Some(rest) = lower.strip_prefix("rsa-pss").or(lower.strip_prefix("rsassa-pss")) {
+            return rsa_size(rest).map(KeyType::RsaPss);
+        }
+        if let Some(rest) = lower.strip_prefix("rsa") {
+            return rsa_size(rest).map(KeyType::Rsa);
+        }
+        let curve = lower.strip_prefix("ec:").or(lower.strip_prefix("ec-")).unwrap_or(&lower);
+        Curve::from_name(curve).map(KeyType::Ec)
+    }
+
+    /// The family that the key falls into.
+    pub const fn family(self) -> Family {
+        match self {
+            KeyType::Rsa(_) => Family::Rsa,
+            KeyType::RsaPss(_) => Family::RsaPss,
+            KeyType::Ec(_) => Family::Ec,
+            KeyType::Ed25519 => Family::Ed25519,
+            KeyType::X25519 => Family::X25519,
+        }
+    }
+
+    /// The size of the key in bits, as `EVP_PKEY_get_bits` has it.
+    pub const fn bits(self) -> u32 {
+        match self {
+            KeyType::Rsa(bits) | KeyType::RsaPss(bits) => bits as u32,
+            KeyType::Ec(curve) => curve.row().bits,
+            KeyType::Ed25519 => 256,
+            KeyType::X25519 => 253,
+        }
+    }
+
+    /// The security strength in bits (SP 800-57 part 1, table 2; between its rows as OpenSSL's
+    /// `BN_security_bits` rounds).
+    pub const fn security_bits(self) -> u32 {
+        match self {
+            KeyType::Rsa(bits) | KeyType::RsaPss(bits) => match bits {
+                7680.. => 192,
+                3072.. => 128,
+                _ => 112,
+            },
+            KeyType::Ec(curve) => curve.row().security_bits,
+            KeyType::Ed25519 | KeyType::X25519 => 128,
+        }
+    }
+
+    /// The largest result of an operation with the key, in bytes: signature, plaintext or secret,
+    /// as `EVP_PKEY_get_size` has it.
+    pub const fn max_output_bytes(self) -> usize {
+        match self {
+            KeyType::Rsa(bits) | KeyType::RsaPss(bits) => bits as usize / 8,
+            KeyType::Ec(curve) => curve.max_signature_bytes(),
+            KeyType::Ed25519 => 64,
+            KeyType::X25519 => 32,
+        }
+    }
+
+    /// The digest that a signature uses when the caller names none; `None` where the algorithm
+    /// has its own (Ed25519) or the key does not sign.
+    pub const fn default_digest(self) -> Option<Digest> {
+        match self {
+            KeyType::Rsa(_) | KeyType::RsaPss(_) => Some(Digest::Sha256),
+            KeyType::Ec(Curve::P384) => Some(Digest::Sha384),
+            KeyType::Ec(Curve::P521) => Some(Digest::Sha512),
+            KeyType::Ec(_) => Some(Digest::Sha256),
+            KeyType::Ed25519 | KeyType::X25519 => None,
+        }
+    }
+
+    /// The signature algorithm that the key uses when the caller names none.
+    pub fn default_signature(self) -> Option<&'static Signature> {
+        let scheme = *self.family().row().schemes.first()?;
+        Signature::find(scheme, self.default_digest())
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyType::Rsa(bits) => write!(f, "rsa-{bits}"),
+            KeyType::RsaPss(bits) => write!(f, "rsa-pss-{bits}"),
+            KeyType::Ec(curve) => f.write_str(curve.row().name),
+            KeyType::Ed25519 => f.write_str("ed25519"),
+            KeyType::X25519 => f.write_str("x25519"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_key_type_reads_back_from_its_name() {
+        for key_type in KeyType::all() {
+            assert_eq!(KeyType::from_name(&key_type.to_string()), Some(key_type));
+        }
+    }
+
+    #[test]
+    fn other_peoples_names_are_understood() {
+        for (name, expected) in [
+            ("RSA:2048", KeyType::Rsa(2048)),
+            ("prime256v1", KeyType::Ec(Curve::P256)),
+            ("EC:secp384r1", KeyType::Ec(Curve::P384)),
+            ("P521", KeyType::Ec(Curve::P521)),
+            ("Ed25519", KeyType::Ed25519),
+        ] {
+            assert_eq!(KeyType::from_name(name), Some(expected), "{name}");
+        }
+        for name in ["rsa-1024", "rsa-2049", "rsa-8448", "rsa", "p-255", ""] {
+            assert_eq!(KeyType::from_name(name), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_those_that_openssl_reports() {
+        assert_eq!(KeyType::Ec(Curve::P256).max_output_bytes(), 72);
+        assert_eq!(KeyType::Ec(Curve::P384).max_output_bytes(), 104);
+        assert_eq!(KeyType::Ec(Curve::P521).max_output_bytes(), 139);
+    }
+}

@@ -1,0 +1,69 @@
+//! The one table of Keyward: every algorithm, key type, right, operation and error kind is a row
+//! here, and the service, the OpenSSL provider, the Java provider and the command line read the
+//! same rows. Nothing in this crate knows a backend or does I/O.
+//!
+//! Adding an algorithm means adding its row here and one function in the service's backend; the
+//! Java service list and `docs/algorithms.md` are generated from the rows (see
+//! `tests/generated.rs`).
+
+#![forbid(unsafe_code)]
+
+mod agreement;
+mod curve;
+mod digest;
+mod encryption;
+mod error_kind;
+mod key_type;
+mod operation;
+mod right;
+mod signature;
+
+pub use agreement::Agreement;
+pub use const_oid::ObjectIdentifier;
+pub use curve::Curve;
+pub use digest::Digest;
+pub use encryption::Encryption;
+pub use error_kind::ErrorKind;
+pub use key_type::{Family, FamilyRow, KeyType};
+pub use operation::{Operation, Requires};
+pub use right::{Right, Rights};
+pub use signature::{PSS_SALT_MAX, Scheme, Signature, pss_algorithm_identifier};
+
+/// Declares an enum whose every variant has one row of facts, in one static table.
+///
+/// The row is reached by [`row`](Digest::row), the whole table by `ALL`, and a variant by its wire
+/// code. Codes are never reused and never change; they start at 1, so that 0 can mean "none".
+macro_rules! table {
+    (
+        $(#[$meta:meta])* pub enum $name:ident : $row:ident {
+            $($(#[$vmeta:meta])* $variant:ident = $code:literal => { $($field:ident : $value:expr),* $(,)? }),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$vmeta])* $variant = $code),* }
+
+        impl $name {
+            /// Every variant, in the order of the table.
+            pub const ALL: &'static [$name] = &[$($name::$variant),*];
+
+            /// The facts about this variant.
+            pub const fn row(self) -> &'static $row {
+                match self { $($name::$variant => {
+                    static ROW: $row = $row { $($field: $value),* };
+                    &ROW
+                }),* }
+            }
+
+            /// The number that stands for this variant on the wire.
+            pub const fn code(self) -> u32 { self as u32 }
+
+            /// The variant that a wire code stands for; `None` for one that is not known here.
+            pub const fn from_code(code: u32) -> Option<$name> {
+                match code { $($code => Some($name::$variant),)* _ => None }
+            }
+        }
+    };
+}
+pub(crate) use table;

@@ -1,0 +1,72 @@
+//! The operations of the protocol, what each asks of its caller, and whether it may be repeated.
+
+use crate::{Right, table};
+
+/// What an operation asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requires {
+    /// Nothing: any peer that completed the transport's authentication.
+    Connection,
+    /// A known user with the role `user`.
+    User,
+    /// The role `admin`.
+    Admin,
+    /// This right on the key that the request names.
+    Key(Right),
+    /// The right that the chosen algorithm asks for ([`Right::Sign`] or [`Right::Raw`], say).
+    KeyByAlgorithm,
+}
+
+/// The facts about one operation.
+#[derive(Debug)]
+pub struct OperationRow {
+    /// The word for it in logs and documentation.
+    pub name: &'static str,
+    /// What its caller needs.
+    pub requires: Requires,
+    /// Whether a client may send it again when it does not know if it was carried out.
+    pub repeatable: bool,
+}
+
+table! {
+    /// What a request asks the service to do. The code is the field number in `keyward.proto`.
+    pub enum Operation: OperationRow {
+        /// Opens a connection: versions and capabilities.
+        Hello = 10 => { name: "hello", requires: Requires::Connection, repeatable: true },
+        /// Health and identity of the service.
+        Status = 11 => { name: "status", requires: Requires::Connection, repeatable: true },
+        /// Finds one key by name or identifier.
+        Find = 12 => { name: "find", requires: Requires::Key(Right::See), repeatable: true },
+        /// Lists the keys that the caller may see.
+        List = 13 => { name: "list", requires: Requires::User, repeatable: true },
+        /// Signs.
+        Sign = 14 => { name: "sign", requires: Requires::KeyByAlgorithm, repeatable: true },
+        /// Verifies with a key's public half.
+        Verify = 15 => { name: "verify", requires: Requires::Key(Right::See), repeatable: true },
+        /// Encrypts to a key's public half.
+        Encrypt = 16 => { name: "encrypt", requires: Requires::Key(Right::See), repeatable: true },
+        /// Decrypts.
+        Decrypt = 17 => { name: "decrypt", requires: Requires::KeyByAlgorithm, repeatable: true },
+        /// Agrees on a shared secret.
+        Derive = 18 => { name: "derive", requires: Requires::Key(Right::Derive), repeatable: true },
+        /// Random bytes.
+        Random = 19 => { name: "random", requires: Requires::User, repeatable: true },
+        /// Makes a key.
+        Generate = 20 => { name: "generate", requires: Requires::User, repeatable: false },
+        /// Takes in a key that was made elsewhere.
+        Import = 21 => { name: "import", requires: Requires::User, repeatable: false },
+        /// Gives a key another name.
+        Rename = 22 => { name: "rename", requires: Requires::Key(Right::Manage),
+            repeatable: false },
+        /// Deletes a key.
+        Delete = 23 => { name: "delete", requires: Requires::Key(Right::Manage),
+            repeatable: false },
+        /// Replaces the certificate chain beside a key.
+        SetChain = 24 => { name: "set-chain", requires: Requires::Key(Right::Manage),
+            repeatable: true },
+        /// Gives another user rights on a key, or takes them away.
+        Share = 25 => { name: "share", requires: Requires::Key(Right::Manage), repeatable: true },
+        /// Issues a client certificate.
+        Enrol = 26 => { name: "enrol", requires: Requires::Admin, repeatable: false },
+    }
+}

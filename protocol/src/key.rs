@@ -1,0 +1,120 @@
+//! What a client knows of a key.
+
+use keyward_algorithms::{ErrorKind, KeyType, Rights};
+
+use crate::{Error, KeyId, Result, messages};
+
+/// A key as its viewer sees it: [`messages::KeyInfo`] in checked form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Its identifier for life.
+    pub id: KeyId,
+    /// The user who owns it.
+    pub owner: String,
+    /// Its name, unique per owner.
+    pub name: String,
+    /// Its type and size.
+    pub key_type: KeyType,
+    /// What it may be used for.
+    pub usage: Rights,
+    /// What the caller may do with it.
+    pub rights: Rights,
+    /// Whether its secret may leave the service in wrapped form.
+    pub exportable: bool,
+    /// Where it was made.
+    pub origin: Origin,
+    /// Its birth or import in seconds since 1970.
+    pub created: u64,
+    /// DER SubjectPublicKeyInfo.
+    pub spki: Vec<u8>,
+    /// DER certificates, the key's own first; empty when none are kept.
+    pub chain: Vec<Vec<u8>>,
+    /// Who else may use it; told only to those who may manage it.
+    pub grants: Vec<(String, Rights)>,
+    /// Changes with every change of the key.
+    pub version: u64,
+}
+
+/// Where a key was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Inside the service: it has never existed elsewhere.
+    Generated,
+    /// It has existed outside.
+    Imported,
+}
+
+impl Origin {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Origin::Generated => "generated",
+            Origin::Imported => "imported",
+        }
+    }
+}
+
+impl TryFrom<messages::KeyInfo> for Key {
+    type Error = Error;
+
+    fn try_from(info: messages::KeyInfo) -> Result<Key> {
+        let key_type = KeyType::from_name(&info.key_type).ok_or_else(|| {
+            let message = format!(
+                "key \"{}\" is of type \"{}\", which this version does not know",
+                info.name, info.key_type
+            );
+            Error::new(ErrorKind::Unsupported, message)
+                .hint("install the client of the service's version")
+        })?;
+        Ok(Key {
+            id: KeyId::try_from(info.id.as_slice())?,
+            origin: match info.origin() {
+                messages::Origin::Generated => Origin::Generated,
+                messages::Origin::Imported | messages::Origin::Unknown => Origin::Imported,
+            },
+            owner: info.owner,
+            name: info.name,
+            key_type,
+            usage: Rights::from_bits(info.usage),
+            rights: Rights::from_bits(info.rights),
+            exportable: info.exportable,
+            created: info.created,
+            spki: info.spki,
+            chain: info.chain,
+            grants: info
+                .grants
+                .into_iter()
+                .map(|grant| (grant.user, Rights::from_bits(grant.rights)))
+                .collect(),
+            version: info.version,
+        })
+    }
+}
+
+impl From<Key> for messages::KeyInfo {
+    fn from(key: Key) -> messages::KeyInfo {
+        messages::KeyInfo {
+            id: key.id.as_bytes().to_vec(),
+            owner: key.owner,
+            name: key.name,
+            key_type: key.key_type.to_string(),
+            usage: key.usage.bits(),
+            rights: key.rights.bits(),
+            exportable: key.exportable,
+            origin: match key.origin {
+                Origin::Generated => messages::Origin::Generated,
+                Origin::Imported => messages::Origin::Imported,
+            }
+            .into(),
+            created: key.created,
+            spki: key.spki,
+            chain: key.chain,
+            grants: key
+                .grants
+                .into_iter()
+                .map(|(user, rights)| messages::Grant { user, rights: rights.bits() })
+                .collect(),
+            version: key.version,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Keyward's wire protocol, key URIs and reference PEM: bytes in, values out, no I/O.
+//!
+//! The messages are defined by `keyward.proto`; `docs/protocol.md` tells what the schema cannot.
+
+#![forbid(unsafe_code)]
+
+pub mod constants;
+mod error;
+mod frame;
+mod key;
+mod key_id;
+#[allow(missing_docs, unreachable_pub, clippy::all)] // Generated; the schema has the comments.
+pub mod messages;
+mod name;
+mod operation;
+pub mod reference;
+mod request;
+mod uri;
+
+pub use error::{Error, Result};
+pub use frame::{FrameReader, decode_request, decode_response, encode_request, encode_response};
+pub use key::{Key, Origin};
+pub use key_id::KeyId;
+pub use name::check_name;
+pub use operation::operation_of;
+pub use request::{CipherRequest, OaepParameters, PssParameters, SignRequest, TlsVersions};
+pub use uri::{KeySelector, KeyUri, ObjectKind};

@@ -1,0 +1,29 @@
+//! Which row of the operations table a request belongs to.
+
+use keyward_algorithms::Operation;
+
+use crate::messages::request;
+
+/// The operation of the table that a request asks for.
+pub const fn operation_of(operation: &request::Operation) -> Operation {
+    use request::Operation as Asked;
+    match operation {
+        Asked::Hello(_) => Operation::Hello,
+        Asked::Status(_) => Operation::Status,
+        Asked::Find(_) => Operation::Find,
+        Asked::List(_) => Operation::List,
+        Asked::Sign(_) => Operation::Sign,
+        Asked::Verify(_) => Operation::Verify,
+        Asked::Encrypt(_) => Operation::Encrypt,
+        Asked::Decrypt(_) => Operation::Decrypt,
+        Asked::Derive(_) => Operation::Derive,
+        Asked::Random(_) => Operation::Random,
+        Asked::Generate(_) => Operation::Generate,
+        Asked::Import(_) => Operation::Import,
+        Asked::Rename(_) => Operation::Rename,
+        Asked::Delete(_) => Operation::Delete,
+        Asked::SetChain(_) => Operation::SetChain,
+        Asked::Share(_) => Operation::Share,
+        Asked::Enrol(_) => Operation::Enrol,
+    }
+}
