@@ -1,0 +1,40 @@
+//! The FFI: thin, owning types over aws-lc's objects. Everything that is unsafe about keys is in
+//! the modules below this one, and what they offer is safe.
+//!
+//! Every call that can fail goes through [`check`] or [`non_null`], which empty aws-lc's error
+//! queue of this thread, so that nothing about a key lingers there.
+
+mod digest;
+mod ec;
+mod pkey;
+mod raw;
+mod rsa;
+
+pub(crate) use pkey::Pkey;
+pub(crate) use rsa::{Padding, RsaKey};
+
+use std::{ffi::c_int, ptr::NonNull};
+
+use crate::{CryptoError, error::Result};
+
+/// Takes aws-lc's 1 for success; anything else is a failure.
+fn check(status: c_int) -> Result<()> {
+    if status == 1 {
+        return Ok(());
+    }
+    clear_errors();
+    Err(CryptoError::Failed)
+}
+
+/// Takes a pointer that is NULL on failure.
+fn non_null<T>(pointer: *mut T) -> Result<NonNull<T>> {
+    NonNull::new(pointer).ok_or_else(|| {
+        clear_errors();
+        CryptoError::Failed
+    })
+}
+
+fn clear_errors() {
+    // SAFETY: `ERR_clear_error` touches nothing but the calling thread's own error queue.
+    unsafe { aws_lc_sys::ERR_clear_error() }
+}

@@ -1,0 +1,30 @@
+//! Private and public keys: the one crate of Keyward that knows aws-lc.
+//!
+//! [`PrivateKey`] and [`PublicKey`] do what `aws-lc-rs` does not offer: signatures over digests,
+//! PSS with any salt length, RSA decryption, key agreement, import and export of every key type in
+//! [`keyward_algorithms`]. What `aws-lc-rs` does offer (random bytes, AEAD, HKDF, digests) others
+//! use directly.
+//!
+//! - `aws_lc` is the FFI: owning types over aws-lc's pointers, safe to call. With
+//!   `locked_memory`, which aws-lc allocates from, it holds all that is unsafe.
+//! - `material` joins an aws-lc key with its [`KeyType`](keyward_algorithms::KeyType).
+//! - `implicit_rejection` and `tls_premaster` are the only cryptographic code of our own.
+
+mod asn1;
+mod aws_lc;
+mod error;
+mod implicit_rejection;
+pub mod locked_memory;
+mod material;
+mod private_key;
+mod pss;
+mod public_key;
+mod rsa_decryption;
+mod tls_premaster;
+
+pub use error::CryptoError;
+pub use private_key::PrivateKey;
+pub use pss::{PssParameters, PssRestriction, PssVerification};
+pub use public_key::PublicKey;
+pub use rsa_decryption::OaepParameters;
+pub use tls_premaster::TlsVersions;

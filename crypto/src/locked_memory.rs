@@ -1,0 +1,5 @@
+//! x
+/// x
+pub fn scope<T>(f: impl FnOnce() -> T) -> T {
+    f()
+}

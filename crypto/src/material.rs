@@ -1,0 +1,108 @@
+//! What private and public keys have in common: an aws-lc key, its type, and the binding of RSA
+//! keys to PSS, which is kept here because aws-lc cannot write such keys.
+
+use keyward_algorithms::{Digest, Family, KeyType, Scheme, Signature};
+
+use crate::{
+    CryptoError, PssParameters, PssRestriction,
+    asn1::KeyInfo,
+    aws_lc::{Pkey, RsaKey},
+    error::Result,
+    pss::{self, PssAlgorithm},
+};
+
+pub(crate) struct Material {
+    pub(crate) pkey: Pkey,
+    pub(crate) key_type: KeyType,
+    /// The algorithm of a key of [`Family::RsaPss`].
+    pss: Option<PssAlgorithm>,
+}
+
+impl Material {
+    /// A key of the type that aws-lc says it is.
+    pub(crate) fn new(pkey: Pkey) -> Result<Material> {
+        Ok(Material { key_type: pkey.key_type()?, pkey, pss: None })
+    }
+
+    /// An RSA key that is bound to PSS.
+    pub(crate) fn new_pss(pkey: Pkey, pss: PssAlgorithm) -> Result<Material> {
+        let KeyType::Rsa(bits) = pkey.key_type()? else { return Err(CryptoError::InvalidKey) };
+        pss.check_size(bits)?;
+        Ok(Material { pkey, key_type: KeyType::RsaPss(bits), pss: Some(pss) })
+    }
+
+    pub(crate) fn from_spki(der: &[u8]) -> Result<Material> {
+        let info = KeyInfo::public(der)?;
+        if info.algorithm.oid == Family::RsaPss.row().oid {
+            let pkey = Pkey::from_rsa_public_key(info.key).map_err(invalid_key)?;
+            return Material::new_pss(pkey, PssAlgorithm::read(info.algorithm)?);
+        }
+        Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
+        Material::new(Pkey::from_public_key_info(der).map_err(invalid_key)?)
+    }
+
+    pub(crate) fn spki(&self) -> Result<Vec<u8>> {
+        let der = match &self.pss {
+            Some(pss) => {
+                let key = self.pkey.rsa()?.public_key_der()?;
+                KeyInfo { algorithm: pss.identifier()?, key: &key }.to_public_der()?
+            }
+            None => self.pkey.public_key_info()?,
+        };
+        Ok(der.to_vec())
+    }
+
+    pub(crate) fn pss_algorithm(&self) -> Option<&PssAlgorithm> {
+        self.pss.as_ref()
+    }
+
+    pub(crate) fn pss_restriction(&self) -> Option<PssRestriction> {
+        self.pss.as_ref().and_then(|pss| pss.restriction)
+    }
+
+    /// The RSA key inside, unless it is bound to signatures.
+    pub(crate) fn rsa_for_encryption(&self) -> Result<RsaKey<'_>> {
+        match self.key_type {
+            KeyType::Rsa(_) => self.pkey.rsa(),
+            _ => Err(CryptoError::Unsupported),
+        }
+    }
+
+    /// Checks that the algorithm suits the key and the input suits the algorithm.
+    pub(crate) fn check_signature_input(&self, algorithm: &Signature, input: &[u8]) -> Result<()> {
+        if !algorithm.suits(self.key_type.family()) {
+            return Err(CryptoError::Unsupported);
+        }
+        let fits = match (algorithm.digest, algorithm.scheme, self.key_type) {
+            (Some(digest), _, _) => input.len() == digest.size(),
+            (None, Scheme::RsaRaw, key_type) => input.len() == key_type.max_output_bytes(),
+            // Eleven bytes is what the padding needs (RFC 8017, 9.2).
+            (None, Scheme::RsaPkcs1, key_type) => input.len() + 11 <= key_type.max_output_bytes(),
+            (None, Scheme::Ecdsa, _) => !input.is_empty(),
+            (None, _, _) => true,
+        };
+        if fits { Ok(()) } else { Err(CryptoError::input("the input has the wrong size")) }
+    }
+
+    /// The parameters of an RSASSA-PSS signature, which the key must allow and have room for.
+    pub(crate) fn pss_parameters(
+        &self,
+        digest: Digest,
+        pss: Option<PssParameters>,
+    ) -> Result<PssParameters> {
+        let pss = pss::resolve(self.pss_restriction(), digest, pss)?;
+        let max = pss::max_salt_bytes(self.pkey.rsa()?.bits(), digest);
+        if max.is_none_or(|max| pss.salt_bytes > max) {
+            return Err(CryptoError::input("the salt is too long for the key"));
+        }
+        Ok(pss)
+    }
+}
+
+/// Says of a failed parse that the key is to blame.
+pub(crate) fn invalid_key(error: CryptoError) -> CryptoError {
+    match error {
+        CryptoError::Failed => CryptoError::InvalidKey,
+        other => other,
+    }
+}

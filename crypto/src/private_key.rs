@@ -1,0 +1,187 @@
+//! Private keys.
+
+use std::fmt;
+
+use keyward_algorithms::{Encryption, Family, KeyType, Scheme, Signature};
+use zeroize::Zeroizing;
+
+use crate::{
+    CryptoError, OaepParameters, PssParameters, PssRestriction, PublicKey, TlsVersions,
+    asn1::KeyInfo,
+    aws_lc::Pkey,
+    error::Result,
+    locked_memory, material,
+    material::{Material, invalid_key},
+    pss::PssAlgorithm,
+    rsa_decryption,
+};
+
+/// A private key with its public half.
+///
+/// It can be used by many threads at once. It cannot be cloned, and its `Debug` shows its type
+/// alone. Its secret is in [locked memory](crate::locked_memory) as far as there is any.
+pub struct PrivateKey {
+    material: Material,
+}
+
+impl PrivateKey {
+    /// Makes a new key. RSA keys have the public exponent 65537; keys of [`KeyType::RsaPss`] are
+    /// bound to PSS, but to no digest or salt length.
+    pub fn generate(key_type: KeyType) -> Result<PrivateKey> {
+        PrivateKey::make(|| {
+            let pkey = match key_type {
+                KeyType::Rsa(bits) | KeyType::RsaPss(bits) => Pkey::generate_rsa(bits)?,
+                KeyType::Ec(curve) => Pkey::generate_ec(curve)?,
+                KeyType::Ed25519 => Pkey::generate_ed25519()?,
+                KeyType::X25519 => Pkey::generate_x25519()?,
+            };
+            match key_type {
+                KeyType::RsaPss(_) => Material::new_pss(pkey, PssAlgorithm::unrestricted()?),
+                _ => Material::new(pkey),
+            }
+        })
+    }
+
+    /// Reads a DER PKCS#8 `PrivateKeyInfo` (RFC 5958). A key whose halves disagree is refused.
+    pub fn from_pkcs8(der: &[u8]) -> Result<PrivateKey> {
+        let info = KeyInfo::private(der)?;
+        if info.algorithm.oid == Family::RsaPss.row().oid {
+            let pss = PssAlgorithm::read(info.algorithm)?;
+            return PrivateKey::make(|| {
+                let pkey = Pkey::from_rsa_private_key(info.key).map_err(invalid_key)?;
+                Material::new_pss(pkey, pss)
+            });
+        }
+        Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
+        PrivateKey::make(|| {
+            Material::new(Pkey::from_private_key_info(der).map_err(material::invalid_key)?)
+        })
+    }
+
+    /// Reads a DER PKCS#1 `RSAPrivateKey` (RFC 8017, A.1.2).
+    pub fn from_pkcs1_der(der: &[u8]) -> Result<PrivateKey> {
+        PrivateKey::make(|| Material::new(Pkey::from_rsa_private_key(der).map_err(invalid_key)?))
+    }
+
+    /// Reads a DER `ECPrivateKey` (SEC 1, C.4; RFC 5915) that names its curve.
+    pub fn from_sec1_der(der: &[u8]) -> Result<PrivateKey> {
+        PrivateKey::make(|| Material::new(Pkey::from_ec_private_key(der).map_err(invalid_key)?))
+    }
+
+    /// Makes the key with everything secret about it in locked memory.
+    fn make(make: impl FnOnce() -> Result<Material>) -> Result<PrivateKey> {
+        locked_memory::scope(|| {
+            let material = make()?;
+            if let Ok(rsa) = material.pkey.rsa() {
+                if !rsa.is_complete() {
+                    return Err(CryptoError::Unsupported);
+                }
+                // At its first use aws-lc derives and keeps the Montgomery forms of the primes.
+                // Using the key here puts them in locked memory too, and takes the time off the
+                // first signature. aws-lc checks the result with the public exponent.
+                rsa.sign_raw(crate::aws_lc::Padding::Pkcs1, &[]).map_err(invalid_key)?;
+            }
+            Ok(PrivateKey { material })
+        })
+    }
+
+    /// The DER PKCS#8 `PrivateKeyInfo`, as OpenSSL writes it.
+    pub fn to_pkcs8(&self) -> Result<Zeroizing<Vec<u8>>> {
+        match self.material.pss_algorithm() {
+            Some(pss) => {
+                let key = self.material.pkey.rsa()?.private_key_der()?;
+                KeyInfo { algorithm: pss.identifier()?, key: &key }.to_private_der()
+            }
+            None => self.material.pkey.private_key_info(),
+        }
+    }
+
+    /// The type of the key.
+    pub fn key_type(&self) -> KeyType {
+        self.material.key_type
+    }
+
+    /// What an RSA-PSS key binds its signatures to, if anything.
+    pub fn pss_restriction(&self) -> Option<PssRestriction> {
+        self.material.pss_restriction()
+    }
+
+    /// The DER SubjectPublicKeyInfo, as OpenSSL writes it.
+    pub fn public_key_spki(&self) -> Result<Vec<u8>> {
+        self.material.spki()
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> Result<PublicKey> {
+        PublicKey::from_spki(&self.public_key_spki()?)
+    }
+
+    /// Signs. The input is the digest that the algorithm names, or, where it names none, what the
+    /// scheme takes: a block to be padded, any digest, the whole message.
+    ///
+    /// Without parameters, RSASSA-PSS uses what the key is restricted to, or else the same digest
+    /// in MGF1 and a salt of the digest's size. Other schemes ignore them.
+    pub fn sign(
+        &self,
+        algorithm: &Signature,
+        pss: Option<PssParameters>,
+        input: &[u8],
+    ) -> Result<Vec<u8>> {
+        self.material.check_signature_input(algorithm, input)?;
+        let pkey = &self.material.pkey;
+        match (algorithm.scheme, algorithm.digest, self.key_type()) {
+            (Scheme::RsaPkcs1, Some(digest), _) => pkey.rsa()?.sign_pkcs1(digest, input),
+            (Scheme::RsaPkcs1, None, _) => {
+                let padding = crate::aws_lc::Padding::Pkcs1;
+                pkey.rsa()?.sign_raw(padding, input).map(|signature| signature.to_vec())
+            }
+            (Scheme::RsaPss, Some(digest), _) => {
+                let pss = self.material.pss_parameters(digest, pss)?;
+                pkey.rsa()?.sign_pss(digest, pss.mgf1, pss.salt_bytes, input)
+            }
+            (Scheme::RsaRaw, _, _) => {
+                let block = rsa_decryption::private_operation(pkey.rsa()?, input)?;
+                Ok(block.to_vec())
+            }
+            (Scheme::Ecdsa, _, KeyType::Ec(curve)) => pkey.sign_ecdsa(curve, input),
+            (Scheme::Ed25519, _, _) => pkey.sign_ed25519(input),
+            (Scheme::RsaPss, None, _) | (Scheme::Ecdsa, _, _) => Err(CryptoError::Unsupported),
+        }
+    }
+
+    /// Decrypts with an RSA key. `oaep` is for [`Encryption::RsaOaep`], which it defaults for as
+    /// RFC 8017, A.2.1 does; `tls` is what [`Encryption::RsaTls`] needs.
+    ///
+    /// Padding that is wrong gives [`CryptoError::Failed`] with OAEP and a message that looks
+    /// random with the other two.
+    pub fn decrypt(
+        &self,
+        scheme: Encryption,
+        oaep: Option<OaepParameters<'_>>,
+        tls: Option<TlsVersions>,
+        input: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        rsa_decryption::decrypt(self.material.rsa_for_encryption()?, scheme, oaep, tls, input)
+    }
+
+    /// Agrees on a shared secret with the holder of another key on the same curve (ECDH's x
+    /// coordinate, X25519's output). A public key that is no point of the curve was refused when
+    /// it was read; an all-zero X25519 secret fails here.
+    pub fn derive(&self, peer: &PublicKey) -> Result<Zeroizing<Vec<u8>>> {
+        let peer = peer.material();
+        if peer.key_type != self.key_type() {
+            return Err(CryptoError::input("the peer's key is of another type"));
+        }
+        match self.key_type() {
+            KeyType::Ec(curve) => self.material.pkey.ecdh(curve, &peer.pkey),
+            KeyType::X25519 => self.material.pkey.x25519(&peer.pkey),
+            _ => Err(CryptoError::Unsupported),
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({})", self.key_type())
+    }
+}
