@@ -218,21 +218,25 @@ fn curves(out: &mut String) {
     let rows = Curve::ALL.iter().map(|curve| {
         let row = curve.row();
         format!(
-            "        {}(\"{}\", \"{}\", \"{}\", {})",
+            "        {}(\"{}\", \"{}\", \"{}\", \"{}\", {}, {})",
             constant(row.name),
             row.name,
             row.jca,
+            row.openssl,
             row.oid,
+            row.bits,
             curve.field_bytes()
         )
     });
-    enumeration(
-        out,
-        "Curve",
-        "An elliptic curve.",
-        rows,
-        &["String keyward", "String jca", "String oid", "int fieldBytes"],
-    );
+    let fields = [
+        "String keyward",
+        "String jca",
+        "String openssl",
+        "String oid",
+        "int bits",
+        "int fieldBytes",
+    ];
+    enumeration(out, "Curve", "An elliptic curve.", rows, &fields);
 }
 
 fn families(out: &mut String) {
@@ -336,7 +340,7 @@ fn enumeration(
     for field in fields {
         writeln!(out, "        final {field};").unwrap();
     }
-    write!(out, "\n        {name}({}) {{\n", fields.join(", ")).unwrap();
+    write!(out, "\n        {name}({}) {{\n", fields.join(",\n            ")).unwrap();
     for field in fields {
         let (_, field) = field.rsplit_once(' ').unwrap();
         writeln!(out, "            this.{field} = {field};").unwrap();

@@ -25,7 +25,10 @@ final class AlgorithmTable {
         final String jcaPrefix;
         final int size;
 
-        Digest(int code, String jca, String jcaPrefix, int size) {
+        Digest(int code,
+            String jca,
+            String jcaPrefix,
+            int size) {
             this.code = code;
             this.jca = jca;
             this.jcaPrefix = jcaPrefix;
@@ -45,7 +48,9 @@ final class AlgorithmTable {
         final KeyRight right;
         final boolean takesMessage;
 
-        Scheme(int code, KeyRight right, boolean takesMessage) {
+        Scheme(int code,
+            KeyRight right,
+            boolean takesMessage) {
             this.code = code;
             this.right = right;
             this.takesMessage = takesMessage;
@@ -54,38 +59,55 @@ final class AlgorithmTable {
 
     /** An elliptic curve. */
     enum Curve {
-        P_256("p-256", "secp256r1", "1.2.840.10045.3.1.7", 32),
-        P_384("p-384", "secp384r1", "1.3.132.0.34", 48),
-        P_521("p-521", "secp521r1", "1.3.132.0.35", 66),
-        SECP256K1("secp256k1", "secp256k1", "1.3.132.0.10", 32);
+        P_256("p-256", "secp256r1", "prime256v1", "1.2.840.10045.3.1.7", 256, 32),
+        P_384("p-384", "secp384r1", "secp384r1", "1.3.132.0.34", 384, 48),
+        P_521("p-521", "secp521r1", "secp521r1", "1.3.132.0.35", 521, 66),
+        SECP256K1("secp256k1", "secp256k1", "secp256k1", "1.3.132.0.10", 256, 32);
 
         final String keyward;
         final String jca;
+        final String openssl;
         final String oid;
+        final int bits;
         final int fieldBytes;
 
-        Curve(String keyward, String jca, String oid, int fieldBytes) {
+        Curve(String keyward,
+            String jca,
+            String openssl,
+            String oid,
+            int bits,
+            int fieldBytes) {
             this.keyward = keyward;
             this.jca = jca;
+            this.openssl = openssl;
             this.oid = oid;
+            this.bits = bits;
             this.fieldBytes = fieldBytes;
         }
     }
 
     /** A family of keys that share operations. */
     enum Family {
-        RSA("rsa", "RSA", "1.2.840.113549.1.1.1", List.of(Scheme.RSA_PKCS1, Scheme.RSA_PSS, Scheme.RSA_RAW)),
-        RSA_PSS("rsa-pss", "RSASSA-PSS", "1.2.840.113549.1.1.10", List.of(Scheme.RSA_PSS)),
-        EC("ec", "EC", "1.2.840.10045.2.1", List.of(Scheme.ECDSA)),
-        ED25519("ed25519", "EdDSA", "1.3.101.112", List.of(Scheme.ED25519)),
-        X25519("x25519", "XDH", "1.3.101.110", List.of());
+        RSA("rsa", "RSA", "1.2.840.113549.1.1.1",
+            List.of(Scheme.RSA_PKCS1, Scheme.RSA_PSS, Scheme.RSA_RAW)),
+        RSA_PSS("rsa-pss", "RSASSA-PSS", "1.2.840.113549.1.1.10",
+            List.of(Scheme.RSA_PSS)),
+        EC("ec", "EC", "1.2.840.10045.2.1",
+            List.of(Scheme.ECDSA)),
+        ED25519("ed25519", "EdDSA", "1.3.101.112",
+            List.of(Scheme.ED25519)),
+        X25519("x25519", "XDH", "1.3.101.110",
+            List.of());
 
         final String keyward;
         final String jca;
         final String oid;
         final List<Scheme> schemes;
 
-        Family(String keyward, String jca, String oid, List<Scheme> schemes) {
+        Family(String keyward,
+            String jca,
+            String oid,
+            List<Scheme> schemes) {
             this.keyward = keyward;
             this.jca = jca;
             this.oid = oid;
@@ -104,7 +126,9 @@ final class AlgorithmTable {
         final String jcaPadding;
         final KeyRight right;
 
-        Encryption(int code, String jcaPadding, KeyRight right) {
+        Encryption(int code,
+            String jcaPadding,
+            KeyRight right) {
             this.code = code;
             this.jcaPadding = jcaPadding;
             this.right = right;
@@ -119,46 +143,76 @@ final class AlgorithmTable {
         final List<String> jca;
         final Family family;
 
-        Agreement(List<String> jca, Family family) {
+        Agreement(List<String> jca,
+            Family family) {
             this.jca = jca;
             this.family = family;
         }
     }
 
-    /** One signature algorithm: its names, the canonical one first; no digest and no OID are null. */
-    record Signature(Scheme scheme, Digest digest, List<String> jca, String oid) {}
+    /** A signature algorithm; its names, the canonical one first; no digest, no OID: null. */
+    record SignatureAlgorithm(Scheme scheme, Digest digest, List<String> jca, String oid) {}
 
     /** Every signature algorithm that the JCA has a name for. */
-    static final List<Signature> SIGNATURES = List.of(
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA256, List.of("SHA256withRSA"), "1.2.840.113549.1.1.11"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA384, List.of("SHA384withRSA"), "1.2.840.113549.1.1.12"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA512, List.of("SHA512withRSA"), "1.2.840.113549.1.1.13"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA224, List.of("SHA224withRSA"), "1.2.840.113549.1.1.14"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA512_256, List.of("SHA512/256withRSA"), "1.2.840.113549.1.1.16"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA3_256, List.of("SHA3-256withRSA"), "2.16.840.1.101.3.4.3.14"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA3_384, List.of("SHA3-384withRSA"), "2.16.840.1.101.3.4.3.15"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA3_512, List.of("SHA3-512withRSA"), "2.16.840.1.101.3.4.3.16"),
-            new Signature(Scheme.RSA_PKCS1, Digest.SHA1, List.of("SHA1withRSA"), "1.2.840.113549.1.1.5"),
-            new Signature(Scheme.RSA_PKCS1, null, List.of("NONEwithRSA"), null),
-            new Signature(Scheme.RSA_PSS, Digest.SHA256, List.of("SHA256withRSAandMGF1", "SHA256withRSA/PSS"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA384, List.of("SHA384withRSAandMGF1", "SHA384withRSA/PSS"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA512, List.of("SHA512withRSAandMGF1", "SHA512withRSA/PSS"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA224, List.of("SHA224withRSAandMGF1", "SHA224withRSA/PSS"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA512_256, List.of("SHA512/256withRSAandMGF1"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA3_256, List.of("SHA3-256withRSAandMGF1"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA3_384, List.of("SHA3-384withRSAandMGF1"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA3_512, List.of("SHA3-512withRSAandMGF1"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.RSA_PSS, Digest.SHA1, List.of("SHA1withRSAandMGF1", "SHA1withRSA/PSS"), "1.2.840.113549.1.1.10"),
-            new Signature(Scheme.ECDSA, Digest.SHA256, List.of("SHA256withECDSA"), "1.2.840.10045.4.3.2"),
-            new Signature(Scheme.ECDSA, Digest.SHA384, List.of("SHA384withECDSA"), "1.2.840.10045.4.3.3"),
-            new Signature(Scheme.ECDSA, Digest.SHA512, List.of("SHA512withECDSA"), "1.2.840.10045.4.3.4"),
-            new Signature(Scheme.ECDSA, Digest.SHA224, List.of("SHA224withECDSA"), "1.2.840.10045.4.3.1"),
-            new Signature(Scheme.ECDSA, Digest.SHA3_256, List.of("SHA3-256withECDSA"), "2.16.840.1.101.3.4.3.10"),
-            new Signature(Scheme.ECDSA, Digest.SHA3_384, List.of("SHA3-384withECDSA"), "2.16.840.1.101.3.4.3.11"),
-            new Signature(Scheme.ECDSA, Digest.SHA3_512, List.of("SHA3-512withECDSA"), "2.16.840.1.101.3.4.3.12"),
-            new Signature(Scheme.ECDSA, Digest.SHA1, List.of("SHA1withECDSA"), "1.2.840.10045.4.1"),
-            new Signature(Scheme.ECDSA, null, List.of("NONEwithECDSA"), null),
-            new Signature(Scheme.ED25519, null, List.of("Ed25519", "EdDSA"), "1.3.101.112"));
+    static final List<SignatureAlgorithm> SIGNATURES = List.of(
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA256,
+                List.of("SHA256withRSA"), "1.2.840.113549.1.1.11"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA384,
+                List.of("SHA384withRSA"), "1.2.840.113549.1.1.12"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA512,
+                List.of("SHA512withRSA"), "1.2.840.113549.1.1.13"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA224,
+                List.of("SHA224withRSA"), "1.2.840.113549.1.1.14"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA512_256,
+                List.of("SHA512/256withRSA"), "1.2.840.113549.1.1.16"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA3_256,
+                List.of("SHA3-256withRSA"), "2.16.840.1.101.3.4.3.14"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA3_384,
+                List.of("SHA3-384withRSA"), "2.16.840.1.101.3.4.3.15"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA3_512,
+                List.of("SHA3-512withRSA"), "2.16.840.1.101.3.4.3.16"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, Digest.SHA1,
+                List.of("SHA1withRSA"), "1.2.840.113549.1.1.5"),
+            new SignatureAlgorithm(Scheme.RSA_PKCS1, null,
+                List.of("NONEwithRSA"), null),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA256,
+                List.of("SHA256withRSAandMGF1", "SHA256withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA384,
+                List.of("SHA384withRSAandMGF1", "SHA384withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA512,
+                List.of("SHA512withRSAandMGF1", "SHA512withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA224,
+                List.of("SHA224withRSAandMGF1", "SHA224withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA512_256,
+                List.of("SHA512/256withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA3_256,
+                List.of("SHA3-256withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA3_384,
+                List.of("SHA3-384withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA3_512,
+                List.of("SHA3-512withRSAandMGF1"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.RSA_PSS, Digest.SHA1,
+                List.of("SHA1withRSAandMGF1", "SHA1withRSA/PSS"), "1.2.840.113549.1.1.10"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA256,
+                List.of("SHA256withECDSA"), "1.2.840.10045.4.3.2"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA384,
+                List.of("SHA384withECDSA"), "1.2.840.10045.4.3.3"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA512,
+                List.of("SHA512withECDSA"), "1.2.840.10045.4.3.4"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA224,
+                List.of("SHA224withECDSA"), "1.2.840.10045.4.3.1"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA3_256,
+                List.of("SHA3-256withECDSA"), "2.16.840.1.101.3.4.3.10"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA3_384,
+                List.of("SHA3-384withECDSA"), "2.16.840.1.101.3.4.3.11"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA3_512,
+                List.of("SHA3-512withECDSA"), "2.16.840.1.101.3.4.3.12"),
+            new SignatureAlgorithm(Scheme.ECDSA, Digest.SHA1,
+                List.of("SHA1withECDSA"), "1.2.840.10045.4.1"),
+            new SignatureAlgorithm(Scheme.ECDSA, null,
+                List.of("NONEwithECDSA"), null),
+            new SignatureAlgorithm(Scheme.ED25519, null,
+                List.of("Ed25519", "EdDSA"), "1.3.101.112"));
 
     private AlgorithmTable() {}
 }

@@ -1,0 +1,102 @@
+package dev.keyward.jce;
+
+import java.io.ByteArrayInputStream;
+import java.io.DataInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Date;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * What the caller knows of a key in the service, as the native library tells it.
+ *
+ * @param id identifier for life
+ * @param owner the user who owns it
+ * @param name unique per owner
+ * @param type Keyward's name of its type and size
+ * @param family what it can do
+ * @param uses what the caller may use it for: uses of the key and rights of the caller at once
+ * @param rights what the caller may do with it
+ * @param created birth or import
+ * @param spki DER SubjectPublicKeyInfo
+ * @param chain DER certificates, the key's own first
+ */
+record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable.Family family,
+    Set<KeyRight> uses, Set<KeyRight> rights, Date created, byte[] spki, List<byte[]> chain) {
+
+    /** Reads one key. */
+    static KeyInfo read(byte[] encoded) {
+        try {
+            return read(new DataInputStream(new ByteArrayInputStream(encoded)));
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
+    }
+
+    /** Reads a number and so many keys. */
+    static List<KeyInfo> readAll(byte[] encoded) {
+        DataInputStream in = new DataInputStream(new ByteArrayInputStream(encoded));
+        try {
+            int count = in.readInt();
+            List<KeyInfo> keys = new ArrayList<>(count);
+            for (int i = 0; i < count; i++) {
+                keys.add(read(in));
+            }
+            return keys;
+        } catch (IOException impossible) {
+            throw new UncheckedIOException(impossible);
+        }
+    }
+
+    /** The identifier as the command line prints it. */
+    String idHex() {
+        return HexFormat.of().formatHex(id);
+    }
+
+    /** The key for messages. */
+    @Override
+    public String toString() {
+        return owner + "/" + name;
+    }
+
+    private static KeyInfo read(DataInputStream in) throws IOException {
+        byte[] id = bytes(in);
+        String owner = string(in);
+        String name = string(in);
+        String type = string(in);
+        AlgorithmTable.Family family = family(string(in));
+        int usage = in.readInt();
+        int rights = in.readInt();
+        Date created = new Date(in.readLong() * 1000);
+        byte[] spki = bytes(in);
+        int certificates = in.readInt();
+        List<byte[]> chain = new ArrayList<>(certificates);
+        for (int i = 0; i < certificates; i++) {
+            chain.add(bytes(in));
+        }
+        return new KeyInfo(id, owner, name, type, family, KeyRight.ofBits(usage & rights),
+            KeyRight.ofBits(rights), created, spki, chain);
+    }
+
+    /** The library and this class are of one version, so the family is known. */
+    private static AlgorithmTable.Family family(String name) {
+        for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
+            if (family.keyward.equals(name)) {
+                return family;
+            }
+        }
+        throw new IllegalArgumentException(name);
+    }
+
+    private static byte[] bytes(DataInputStream in) throws IOException {
+        return in.readNBytes(in.readInt());
+    }
+
+    private static String string(DataInputStream in) throws IOException {
+        return new String(bytes(in), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,208 @@
+package dev.keyward.jce;
+
+import java.security.AlgorithmParameters;
+import java.security.GeneralSecurityException;
+import java.security.InvalidAlgorithmParameterException;
+import java.security.InvalidParameterException;
+import java.security.KeyPair;
+import java.security.KeyPairGeneratorSpi;
+import java.security.Provider;
+import java.security.ProviderException;
+import java.security.SecureRandom;
+import java.security.Security;
+import java.security.spec.AlgorithmParameterSpec;
+import java.security.spec.ECGenParameterSpec;
+import java.security.spec.ECParameterSpec;
+import java.security.spec.NamedParameterSpec;
+import java.security.spec.RSAKeyGenParameterSpec;
+import java.util.HexFormat;
+import java.util.Locale;
+import java.util.Set;
+
+/**
+ * Makes keys in the service.
+ *
+ * <p>Whoever asks for a key pair and names no provider wants a key of this process: JSSE for its
+ * ephemeral keys, above all. The JDK asks the first provider in the list, so where Keyward stands
+ * before another one that makes such keys, only a {@link KeywardKeySpec} is accepted, and the JDK
+ * goes on to the next. Where it stands behind them, only callers who name it get here.
+ */
+final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
+    private static final int DEFAULT_RSA_BITS = 3072;
+    private static final int UNNAMED_BYTES = 8;
+
+    private final ServiceClient client;
+    private final String algorithm;
+    private final AlgorithmTable.Family family;
+    private KeywardKeySpec spec;
+    private String type;
+
+    KeywardKeyPairGenerator(ServiceClient client, String algorithm,
+            AlgorithmTable.Family family) {
+        this.client = client;
+        this.algorithm = algorithm;
+        this.family = family;
+        this.type = switch (family) {
+            case RSA, RSA_PSS -> family.keyward + "-" + DEFAULT_RSA_BITS;
+            case EC -> AlgorithmTable.Curve.P_256.keyward;
+            case ED25519, X25519 -> family.keyward;
+        };
+    }
+
+    @Override
+    public void initialize(int bits, SecureRandom random) {
+        String refusal = refusal();
+        if (refusal != null) {
+            throw new InvalidParameterException(refusal);
+        }
+        type = switch (family) {
+            case RSA, RSA_PSS -> family.keyward + "-" + bits;
+            case EC -> curveOfSize(bits);
+            case ED25519, X25519 -> family.keyward;
+        };
+        spec = null;
+    }
+
+    @Override
+    public void initialize(AlgorithmParameterSpec parameters, SecureRandom random)
+            throws InvalidAlgorithmParameterException {
+        if (parameters instanceof KeywardKeySpec wanted) {
+            if (!isOfFamily(wanted.type())) {
+                throw new InvalidAlgorithmParameterException("a generator for " + algorithm
+                    + " makes no key of type " + wanted.type());
+            }
+            spec = wanted;
+            return;
+        }
+        String refusal = refusal();
+        if (refusal != null) {
+            throw new InvalidAlgorithmParameterException(refusal);
+        }
+        type = typeOf(parameters);
+        spec = null;
+    }
+
+    @Override
+    public KeyPair generateKeyPair() {
+        if (spec == null) {
+            String refusal = refusal();
+            if (refusal != null) {
+                throw new ProviderException(refusal);
+            }
+        }
+        try {
+            KeyInfo made = spec != null
+                ? client.generate(spec.name(), spec.type(), spec.uses(), spec.exportable())
+                : client.generate(unnamed(), type, Set.of(), false);
+            ServiceKey key = ServiceKey.of(client, made);
+            return new KeyPair(key.publicKey(), key);
+        } catch (KeywardException failure) {
+            throw Failures.provider(failure);
+        }
+    }
+
+    /** A name until {@code KeyStore.setKeyEntry} gives the key its alias. */
+    private static String unnamed() {
+        byte[] random = new byte[UNNAMED_BYTES];
+        new SecureRandom().nextBytes(random);
+        return "unnamed-" + HexFormat.of().formatHex(random);
+    }
+
+    /** Why this generator is not the one to make a key without a name; null if it is. */
+    private String refusal() {
+        boolean seenKeyward = false;
+        for (Provider provider : Security.getProviders()) {
+            if (provider instanceof KeywardProvider) {
+                seenKeyward = true;
+            } else if (seenKeyward && provider.getService("KeyPairGenerator", algorithm) != null) {
+                return "Keyward stands before " + provider.getName() + " in the list of providers"
+                    + " and would make everybody's keys: give a KeywardKeySpec, or put Keyward"
+                    + " at the list's end";
+            }
+        }
+        return null;
+    }
+
+    private String typeOf(AlgorithmParameterSpec parameters)
+            throws InvalidAlgorithmParameterException {
+        switch (family) {
+            case RSA, RSA_PSS -> {
+                if (parameters instanceof RSAKeyGenParameterSpec rsa
+                        && rsa.getPublicExponent().equals(RSAKeyGenParameterSpec.F4)) {
+                    return family.keyward + "-" + rsa.getKeysize();
+                }
+            }
+            case EC -> {
+                return curveNamed(curveName(parameters)).keyward;
+            }
+            case ED25519, X25519 -> {
+                if (parameters instanceof NamedParameterSpec named
+                        && named.getName().toLowerCase(Locale.ROOT).equals(family.keyward)) {
+                    return family.keyward;
+                }
+            }
+        }
+        throw new InvalidAlgorithmParameterException("Keyward cannot make a key from these"
+            + " parameters; RSA keys have the exponent 65537, curves are known by name");
+    }
+
+    private static String curveName(AlgorithmParameterSpec parameters)
+            throws InvalidAlgorithmParameterException {
+        if (parameters instanceof ECGenParameterSpec named) {
+            return named.getName();
+        }
+        if (parameters instanceof NamedParameterSpec named) {
+            return named.getName();
+        }
+        if (parameters instanceof ECParameterSpec curve) {
+            try {
+                AlgorithmParameters known = AlgorithmParameters.getInstance("EC");
+                known.init(curve);
+                return known.getParameterSpec(ECGenParameterSpec.class).getName();
+            } catch (GeneralSecurityException unknown) {
+                throw new InvalidAlgorithmParameterException("this curve has no name", unknown);
+            }
+        }
+        throw new InvalidAlgorithmParameterException("no curve is given");
+    }
+
+    private static AlgorithmTable.Curve curveNamed(String name)
+            throws InvalidAlgorithmParameterException {
+        for (AlgorithmTable.Curve curve : AlgorithmTable.Curve.values()) {
+            if (curve.jca.equalsIgnoreCase(name) || curve.keyward.equalsIgnoreCase(name)
+                    || curve.openssl.equalsIgnoreCase(name) || curve.oid.equals(name)) {
+                return curve;
+            }
+        }
+        throw new InvalidAlgorithmParameterException("Keyward does not know the curve " + name);
+    }
+
+    /** The first curve of that size in the table, as in the JDK. */
+    private static String curveOfSize(int bits) {
+        for (AlgorithmTable.Curve curve : AlgorithmTable.Curve.values()) {
+            if (curve.bits == bits) {
+                return curve.keyward;
+            }
+        }
+        throw new InvalidParameterException("Keyward knows no curve of " + bits + " bits");
+    }
+
+    private boolean isOfFamily(String wanted) {
+        String prefix = family.keyward + "-";
+        return switch (family) {
+            case RSA, RSA_PSS -> wanted.startsWith(prefix)
+                && wanted.substring(prefix.length()).chars().allMatch(Character::isDigit);
+            case EC -> isCurve(wanted);
+            case ED25519, X25519 -> wanted.equals(family.keyward);
+        };
+    }
+
+    private static boolean isCurve(String type) {
+        for (AlgorithmTable.Curve curve : AlgorithmTable.Curve.values()) {
+            if (curve.keyward.equals(type)) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,279 @@
+package dev.keyward.jce;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
+import java.security.Key;
+import java.security.KeyStore;
+import java.security.KeyStoreException;
+import java.security.KeyStoreSpi;
+import java.security.PrivateKey;
+import java.security.ProviderException;
+import java.security.PublicKey;
+import java.security.UnrecoverableKeyException;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateEncodingException;
+import java.util.Collections;
+import java.util.Date;
+import java.util.Enumeration;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * The KeyStore "Keyward": the caller's keys in the service, with the certificates kept beside them.
+ * Nothing is stored here; entries come and go live. Passwords are accepted and mean nothing, since
+ * the service knows its callers by other means.
+ *
+ * <p>It is loaded from nothing, or from a small text file for frameworks that insist on one:
+ * <pre>
+ * # Keyward key store
+ * address = "unix:/run/keyward/hsm.sock"
+ * aliases = "web, api-*"
+ * </pre>
+ */
+final class KeywardKeyStore extends KeyStoreSpi {
+    private static final String FILE_HEAD = "# Keyward key store";
+    private static final int FILE_BYTES_MAX = 65536;
+
+    private final ServiceClient ofProvider;
+    private byte[] file = (FILE_HEAD + "\n").getBytes(StandardCharsets.UTF_8);
+    private Entries entries;
+
+    KeywardKeyStore(ServiceClient ofProvider) {
+        this.ofProvider = ofProvider;
+    }
+
+    @Override
+    public void engineLoad(InputStream stream, char[] password) throws IOException {
+        try {
+            entries = stream == null
+                ? new Entries(ofProvider, alias -> true) : ofFile(stream);
+        } catch (KeywardException failure) {
+            throw Failures.load(failure);
+        }
+    }
+
+    @Override
+    public void engineLoad(KeyStore.LoadStoreParameter parameter) throws IOException {
+        engineLoad(null, null);
+    }
+
+    private Entries ofFile(InputStream stream) throws IOException, KeywardException {
+        byte[] bytes = stream.readNBytes(FILE_BYTES_MAX + 1);
+        if (bytes.length > FILE_BYTES_MAX) {
+            throw new IOException("this is no Keyward key store file: it is too long");
+        }
+        Map<String, String> settings = new HashMap<>(ofProvider.settings());
+        settings.putAll(Settings.ofStream(new ByteArrayInputStream(bytes), "key store file"));
+        AliasFilter filter = AliasFilter.of(settings.remove("aliases"));
+        file = bytes;
+        ServiceClient client = settings.equals(ofProvider.settings())
+            ? ofProvider : new ServiceClient(settings);
+        return new Entries(client, filter);
+    }
+
+    @Override
+    public boolean engineProbe(InputStream stream) throws IOException {
+        byte[] head = stream.readNBytes(FILE_HEAD.length());
+        return new String(head, StandardCharsets.UTF_8).equals(FILE_HEAD);
+    }
+
+    /** There is nothing to store: the service has it already. A file keeps its settings. */
+    @Override
+    public void engineStore(OutputStream stream, char[] password) throws IOException {
+        if (stream != null) {
+            stream.write(file);
+        }
+    }
+
+    @Override
+    public void engineStore(KeyStore.LoadStoreParameter parameter) {}
+
+    @Override
+    public Enumeration<String> engineAliases() {
+        return Collections.enumeration(all().stream().map(Entries.Entry::alias).toList());
+    }
+
+    @Override
+    public int engineSize() {
+        return all().size();
+    }
+
+    @Override
+    public boolean engineContainsAlias(String alias) {
+        return get(alias).isPresent();
+    }
+
+    @Override
+    public boolean engineIsKeyEntry(String alias) {
+        return get(alias).filter(Entries.Entry::isUsable).isPresent();
+    }
+
+    /** A key that the caller may see but not use is to him what a trusted certificate is. */
+    @Override
+    public boolean engineIsCertificateEntry(String alias) {
+        return get(alias).filter(entry -> !entry.isUsable() && !entry.chain().isEmpty())
+            .isPresent();
+    }
+
+    @Override
+    public Key engineGetKey(String alias, char[] password) throws UnrecoverableKeyException {
+        Optional<Entries.Entry> entry;
+        try {
+            entry = loaded().get(alias);
+        } catch (KeywardException failure) {
+            throw Failures.unrecoverable(failure);
+        }
+        if (entry.isPresent() && !entry.get().isUsable()) {
+            throw new UnrecoverableKeyException("this caller may see key \""
+                + entry.get().info() + "\" but not use it; its owner grants that with"
+                + " \"keyward key share\"");
+        }
+        return entry.map(Entries.Entry::key).orElse(null);
+    }
+
+    @Override
+    public Certificate[] engineGetCertificateChain(String alias) {
+        return get(alias).filter(Entries.Entry::isUsable).map(Entries.Entry::chain)
+            .filter(chain -> !chain.isEmpty())
+            .map(chain -> chain.toArray(new Certificate[0])).orElse(null);
+    }
+
+    @Override
+    public Certificate engineGetCertificate(String alias) {
+        return get(alias).map(Entries.Entry::chain).filter(chain -> !chain.isEmpty())
+            .map(chain -> chain.get(0)).orElse(null);
+    }
+
+    @Override
+    public String engineGetCertificateAlias(Certificate certificate) {
+        return all().stream()
+            .filter(entry -> !entry.chain().isEmpty()
+                && entry.chain().get(0).equals(certificate))
+            .map(Entries.Entry::alias).findFirst().orElse(null);
+    }
+
+    @Override
+    public Date engineGetCreationDate(String alias) {
+        return get(alias).map(Entries.Entry::created).orElse(null);
+    }
+
+    /** As the default does, but no entry wants a password. */
+    @Override
+    public KeyStore.Entry engineGetEntry(String alias, KeyStore.ProtectionParameter protection)
+            throws UnrecoverableKeyException {
+        if (engineIsCertificateEntry(alias)) {
+            return new KeyStore.TrustedCertificateEntry(engineGetCertificate(alias));
+        }
+        Key key = engineGetKey(alias, null);
+        Certificate[] chain = engineGetCertificateChain(alias);
+        return key == null || chain == null
+            ? null : new KeyStore.PrivateKeyEntry((PrivateKey) key, chain);
+    }
+
+    /**
+     * Gives a key of the service this alias as its name, and keeps the chain beside it. The key may
+     * come from a generator of this provider or from another entry.
+     */
+    @Override
+    public void engineSetKeyEntry(String alias, Key key, char[] password, Certificate[] chain)
+            throws KeyStoreException {
+        if (!(key instanceof ServiceKey serviceKey)) {
+            throw new KeyStoreException("the key for \"" + alias + "\" is not in the Keyward"
+                + " service, and Keyward takes no keys from Java: make it there (keytool"
+                + " -genkeypair with -providerName Keyward, or \"keyward key generate\"), or bring"
+                + " it in with \"keyward key import " + alias + " --in FILE\"");
+        }
+        Entries entries = loaded();
+        if (!serviceKey.client().isLike(entries.client())) {
+            throw new KeyStoreException("this key is in another Keyward service");
+        }
+        if (!entries.admits(alias)) {
+            throw new KeyStoreException("the key store file's aliases do not admit " + alias);
+        }
+        checkChain(serviceKey, chain);
+        try {
+            KeyInfo info = entries.client().find("id=" + serviceKey.keyId());
+            if (!entries.alias(info).equals(alias)) {
+                info = entries.client().rename(info, alias);
+            }
+            if (chain != null && chain.length > 0) {
+                entries.client().setChain(info, chain);
+            }
+        } catch (KeywardException failure) {
+            throw Failures.keyStore(failure);
+        } catch (CertificateEncodingException failure) {
+            throw new KeyStoreException("the certificates cannot be encoded", failure);
+        } finally {
+            entries.forgetAll();
+        }
+    }
+
+    private static void checkChain(ServiceKey key, Certificate[] chain) throws KeyStoreException {
+        PublicKey expected = key.publicKey();
+        if (chain != null && chain.length > 0 && expected != null
+                && !chain[0].getPublicKey().equals(expected)) {
+            throw new KeyStoreException("the first certificate is not that of " + key);
+        }
+    }
+
+    @Override
+    public void engineSetKeyEntry(String alias, byte[] key, Certificate[] chain)
+            throws KeyStoreException {
+        throw new KeyStoreException("Keyward takes no protected keys from Java: bring \"" + alias
+            + "\" in with \"keyward key import " + alias + " --in FILE\"");
+    }
+
+    @Override
+    public void engineSetCertificateEntry(String alias, Certificate certificate)
+            throws KeyStoreException {
+        throw new KeyStoreException("Keyward keeps certificates beside its keys only, and has no"
+            + " key \"" + alias + "\" to keep this one with: keep trusted certificates in a"
+            + " PKCS12 file or in cacerts");
+    }
+
+    /** Deletes the key in the service. An alias that is not there is no error, as elsewhere. */
+    @Override
+    public void engineDeleteEntry(String alias) throws KeyStoreException {
+        Entries entries = loaded();
+        try {
+            Optional<Entries.Entry> entry = entries.read(alias);
+            // A bare name may also mean another user's key: that one is not this alias.
+            if (entry.isPresent() && entry.get().alias().equals(alias)) {
+                entries.client().delete(entry.get().info());
+            }
+        } catch (KeywardException failure) {
+            throw Failures.keyStore(failure);
+        } finally {
+            entries.forgetAll();
+        }
+    }
+
+    private List<Entries.Entry> all() {
+        try {
+            return loaded().all();
+        } catch (KeywardException failure) {
+            throw Failures.provider(failure);
+        }
+    }
+
+    private Optional<Entries.Entry> get(String alias) {
+        try {
+            return loaded().get(alias);
+        } catch (KeywardException failure) {
+            throw Failures.provider(failure);
+        }
+    }
+
+    /** KeyStore itself refuses calls before load. */
+    private Entries loaded() {
+        if (entries == null) {
+            throw new ProviderException("the KeyStore has not been loaded");
+        }
+        return entries;
+    }
+}

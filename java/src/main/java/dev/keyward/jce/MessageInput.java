@@ -1,0 +1,67 @@
+package dev.keyward.jce;
+
+import java.io.ByteArrayOutputStream;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.security.ProviderException;
+
+/** Collects what a caller feeds to a signature and gives what goes to the service. */
+interface MessageInput {
+    /** Takes a part of the message. */
+    void update(byte[] bytes, int offset, int length);
+
+    /** What goes to the service; begins anew. */
+    byte[] finish();
+
+    /** Begins anew. */
+    void reset();
+
+    /** For signatures over a digest: hashes here, so that only the digest travels. */
+    static MessageInput digesting(AlgorithmTable.Digest digest) {
+        MessageDigest hash;
+        try {
+            hash = MessageDigest.getInstance(digest.jca);
+        } catch (NoSuchAlgorithmException failure) {
+            throw new ProviderException("this Java has no " + digest.jca, failure);
+        }
+        return new MessageInput() {
+            @Override
+            public void update(byte[] bytes, int offset, int length) {
+                hash.update(bytes, offset, length);
+            }
+
+            @Override
+            public byte[] finish() {
+                return hash.digest();
+            }
+
+            @Override
+            public void reset() {
+                hash.reset();
+            }
+        };
+    }
+
+    /** For signatures over the message itself, or over a digest that the caller made. */
+    static MessageInput collecting() {
+        ByteArrayOutputStream buffer = new ByteArrayOutputStream();
+        return new MessageInput() {
+            @Override
+            public void update(byte[] bytes, int offset, int length) {
+                buffer.write(bytes, offset, length);
+            }
+
+            @Override
+            public byte[] finish() {
+                byte[] message = buffer.toByteArray();
+                buffer.reset();
+                return message;
+            }
+
+            @Override
+            public void reset() {
+                buffer.reset();
+            }
+        };
+    }
+}

@@ -1,0 +1,61 @@
+package dev.keyward.jce;
+
+/**
+ * The native library's functions. They take and give primitives, strings and byte arrays, call
+ * nothing in Java, and report every failure as a {@link KeywardException}.
+ */
+final class Native {
+    static {
+        NativeLibrary.load();
+    }
+
+    /** Version of the library. */
+    static native String version() throws KeywardException;
+
+    /**
+     * Makes a client; connects to nothing yet.
+     *
+     * @param settings names and values in turn; they override file and environment
+     * @return its handle, for {@link #close}
+     */
+    static native long open(String[] settings) throws KeywardException;
+
+    /** Drops a client; calls under way go on to their end. */
+    static native void close(long client);
+
+    /** Asks the service whether it is there and who it takes the caller for: the user's name. */
+    static native String whoAmI(long client) throws KeywardException;
+
+    /** The key that a URI names, encoded for {@link KeyInfo#read}. */
+    static native byte[] find(long client, String uri) throws KeywardException;
+
+    /** All keys that the caller may see: a number, and so many keys for {@link KeyInfo#read}. */
+    static native byte[] list(long client) throws KeywardException;
+
+    /** Signs; codes are those of the table, 0 for none. */
+    static native byte[] sign(long client, byte[] keyId, int scheme, int digest, int mgf1,
+        int saltBytes, byte[] input) throws KeywardException;
+
+    /** Decrypts; codes are those of the table, 0 for none. */
+    static native byte[] decrypt(long client, byte[] keyId, int scheme, int digest, int mgf1,
+        byte[] label, byte[] input) throws KeywardException;
+
+    /** Agrees on a secret with the owner of a public key (DER SubjectPublicKeyInfo). */
+    static native byte[] derive(long client, byte[] keyId, byte[] peer) throws KeywardException;
+
+    /** Makes a key; no uses mean the type's own. */
+    static native byte[] generate(long client, String name, String type, int uses,
+        boolean exportable) throws KeywardException;
+
+    /** Gives a key another name. */
+    static native byte[] rename(long client, byte[] keyId, String name) throws KeywardException;
+
+    /** Replaces the certificates beside a key: DER, the key's own first. */
+    static native byte[] setChain(long client, byte[] keyId, byte[][] chain)
+        throws KeywardException;
+
+    /** Deletes a key. */
+    static native void delete(long client, byte[] keyId) throws KeywardException;
+
+    private Native() {}
+}

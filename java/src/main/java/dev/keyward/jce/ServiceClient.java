@@ -1,0 +1,171 @@
+package dev.keyward.jce;
+
+import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
+import java.security.cert.Certificate;
+import java.security.cert.CertificateEncodingException;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * A client of the service: what the native library does, as Java wants it. It loads the library
+ * and makes the native client at its first call, and drops it when closed or no longer reachable.
+ */
+final class ServiceClient {
+    private static final Cleaner CLEANER = Cleaner.create();
+
+    private final Map<String, String> settings;
+    private final ReentrantLock opening = new ReentrantLock();
+    private volatile Handle handle;
+    private volatile boolean closed;
+    private Cleaner.Cleanable cleanable;
+
+    /**
+     * A client with these settings over those of the file and the environment.
+     */
+    ServiceClient(Map<String, String> settings) {
+        this.settings = Map.copyOf(settings);
+    }
+
+    /** What is set over file and environment. */
+    Map<String, String> settings() {
+        return settings;
+    }
+
+    /** Whether both ask the same service with the same settings. */
+    boolean isLike(ServiceClient other) {
+        return settings.equals(other.settings);
+    }
+
+    /** The name of the user that the service takes the caller for. */
+    String whoAmI() throws KeywardException {
+        return call(Native::whoAmI);
+    }
+
+    /** The key of this alias: a name, or owner and name with a slash between. */
+    KeyInfo find(String alias) throws KeywardException {
+        return KeyInfo.read(call(client -> Native.find(client, "keyward:" + alias)));
+    }
+
+    /** All keys that the caller may see. */
+    List<KeyInfo> list() throws KeywardException {
+        return KeyInfo.readAll(call(Native::list));
+    }
+
+    /** Signs a digest, or a message where the scheme takes one. */
+    byte[] sign(KeyInfo key, AlgorithmTable.Scheme scheme, AlgorithmTable.Digest digest,
+            PssParameters pss, byte[] input) throws KeywardException {
+        int mgf1 = pss == null ? 0 : pss.mgf1().code;
+        int saltBytes = pss == null ? 0 : pss.saltBytes();
+        return call(client -> Native.sign(client, key.id(), scheme.code, code(digest), mgf1,
+            saltBytes, input));
+    }
+
+    /** Decrypts; digests and label are those of OAEP, null elsewhere. */
+    byte[] decrypt(KeyInfo key, AlgorithmTable.Encryption scheme, AlgorithmTable.Digest digest,
+            AlgorithmTable.Digest mgf1, byte[] label, byte[] input) throws KeywardException {
+        return call(client -> Native.decrypt(client, key.id(), scheme.code, code(digest),
+            code(mgf1), label, input));
+    }
+
+    /** Agrees on a secret with the owner of a public key. */
+    byte[] derive(KeyInfo key, byte[] peer) throws KeywardException {
+        return call(client -> Native.derive(client, key.id(), peer));
+    }
+
+    /** Makes a key of this type; no uses mean the type's own. */
+    KeyInfo generate(String name, String type, Set<KeyRight> uses, boolean exportable)
+            throws KeywardException {
+        int bits = KeyRight.bits(uses);
+        return KeyInfo.read(call(client ->
+            Native.generate(client, name, type, bits, exportable)));
+    }
+
+    /** Gives a key another name. */
+    KeyInfo rename(KeyInfo key, String name) throws KeywardException {
+        return KeyInfo.read(call(client -> Native.rename(client, key.id(), name)));
+    }
+
+    /** Replaces the certificates beside a key. */
+    KeyInfo setChain(KeyInfo key, Certificate[] chain)
+            throws KeywardException, CertificateEncodingException {
+        byte[][] encoded = new byte[chain.length][];
+        for (int i = 0; i < chain.length; i++) {
+            encoded[i] = chain[i].getEncoded();
+        }
+        return KeyInfo.read(call(client -> Native.setChain(client, key.id(), encoded)));
+    }
+
+    /** Deletes a key. */
+    void delete(KeyInfo key) throws KeywardException {
+        call(client -> {
+            Native.delete(client, key.id());
+            return null;
+        });
+    }
+
+    /** Drops the native client; every later call is refused. */
+    void close() {
+        opening.lock();
+        try {
+            closed = true;
+            if (cleanable != null) {
+                cleanable.clean();
+            }
+        } finally {
+            opening.unlock();
+        }
+    }
+
+    private interface NativeCall<T> {
+        T run(long client) throws KeywardException;
+    }
+
+    private <T> T call(NativeCall<T> call) throws KeywardException {
+        Handle opened = opened();
+        try {
+            return Blocking.call(() -> call.run(opened.client()));
+        } finally {
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    private Handle opened() throws KeywardException {
+        Handle opened = handle;
+        return opened != null && !closed ? opened : open();
+    }
+
+    private Handle open() throws KeywardException {
+        opening.lock();
+        try {
+            if (closed) {
+                throw new IllegalStateException("this Keyward provider has been closed");
+            }
+            if (handle == null) {
+                String[] pairs = settings.entrySet().stream()
+                    .flatMap(setting -> List.of(setting.getKey(), setting.getValue()).stream())
+                    .toArray(String[]::new);
+                Handle opened = new Handle(Native.open(pairs));
+                cleanable = CLEANER.register(this, opened);
+                handle = opened;
+            }
+            return handle;
+        } finally {
+            opening.unlock();
+        }
+    }
+
+    private static int code(AlgorithmTable.Digest digest) {
+        return digest == null ? 0 : digest.code;
+    }
+
+    /** Refers to nothing but the number, so that the client itself can become unreachable. */
+    private record Handle(long client) implements Runnable {
+        @Override
+        public void run() {
+            Native.close(client);
+        }
+    }
+}

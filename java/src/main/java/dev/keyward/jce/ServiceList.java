@@ -1,0 +1,108 @@
+package dev.keyward.jce;
+
+import java.security.Provider;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+
+/**
+ * The provider's services, made from the table. Services with private keys say which classes of
+ * keys they take ({@code SupportedKeyClasses}), so the JDK offers them ours and no others.
+ */
+final class ServiceList {
+    private static final String PSS = AlgorithmTable.Family.RSA_PSS.jca;
+    private static final String P1363 = "inP1363Format";
+
+    private final Provider provider;
+    private final ServiceClient client;
+    private final List<Provider.Service> services = new ArrayList<>();
+
+    /** All services of a provider; what they make uses this client. */
+    static List<Provider.Service> of(Provider provider, ServiceClient client) {
+        ServiceList list = new ServiceList(provider, client);
+        list.keyStore();
+        list.signatures();
+        list.cipher();
+        list.keyAgreements();
+        list.keyPairGenerators();
+        return list.services;
+    }
+
+    private ServiceList(Provider provider, ServiceClient client) {
+        this.provider = provider;
+        this.client = client;
+    }
+
+    private void keyStore() {
+        services.add(new KeywardService(provider, "KeyStore", KeywardProvider.NAME,
+            KeywardKeyStore.class, List.of(), Map.of(), () -> new KeywardKeyStore(client)));
+    }
+
+    private void signatures() {
+        for (AlgorithmTable.SignatureAlgorithm row : AlgorithmTable.SIGNATURES) {
+            String name = row.jca().get(0);
+            boolean pss = row.scheme() == AlgorithmTable.Scheme.RSA_PSS;
+            List<String> aliases = new ArrayList<>(row.jca().subList(1, row.jca().size()));
+            // The OID of RSASSA-PSS leaves the digest open.
+            aliases.addAll(pss ? List.of() : oidAliases(row.oid()));
+            signature(name, aliases, new KeywardSignature.Shape(pss ? PSS : name, row.scheme(),
+                row.digest(), false));
+            if (row.scheme() == AlgorithmTable.Scheme.ECDSA) {
+                signature(name + P1363, List.of(), new KeywardSignature.Shape(name + P1363,
+                    row.scheme(), row.digest(), true));
+            }
+        }
+        signature(PSS, oidAliases(AlgorithmTable.Family.RSA_PSS.oid),
+            new KeywardSignature.Shape(PSS, AlgorithmTable.Scheme.RSA_PSS, null, false));
+    }
+
+    private void signature(String name, List<String> aliases, KeywardSignature.Shape shape) {
+        List<AlgorithmTable.Family> families =
+            Arrays.stream(AlgorithmTable.Family.values())
+                .filter(family -> family.schemes.contains(shape.scheme())).toList();
+        services.add(new KeywardService(provider, "Signature", name, KeywardSignature.class,
+            aliases, keyClasses(families), () -> new KeywardSignature(shape)));
+    }
+
+    private void cipher() {
+        Map<String, String> attributes = Map.of(
+            "SupportedModes", "ECB",
+            "SupportedPaddings", KeywardCipher.PADDINGS,
+            "SupportedKeyClasses", ServiceKey.className(AlgorithmTable.Family.RSA));
+        services.add(new KeywardService(provider, "Cipher", AlgorithmTable.Family.RSA.jca,
+            KeywardCipher.class, oidAliases(AlgorithmTable.Family.RSA.oid), attributes,
+            KeywardCipher::new));
+    }
+
+    private void keyAgreements() {
+        for (AlgorithmTable.Agreement agreement : AlgorithmTable.Agreement.values()) {
+            services.add(new KeywardService(provider, "KeyAgreement", agreement.jca.get(0),
+                KeywardKeyAgreement.class, agreement.jca.subList(1, agreement.jca.size()),
+                keyClasses(List.of(agreement.family)),
+                () -> new KeywardKeyAgreement(agreement)));
+        }
+    }
+
+    private void keyPairGenerators() {
+        for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
+            List<String> aliases = new ArrayList<>(oidAliases(family.oid));
+            if (!family.keyward.equalsIgnoreCase(family.jca)) {
+                aliases.add(family.keyward);
+            }
+            services.add(new KeywardService(provider, "KeyPairGenerator", family.jca,
+                KeywardKeyPairGenerator.class, aliases, Map.of(),
+                () -> new KeywardKeyPairGenerator(client, family.jca, family)));
+        }
+    }
+
+    private static Map<String, String> keyClasses(List<AlgorithmTable.Family> families) {
+        return Map.of("SupportedKeyClasses",
+            families.stream().map(ServiceKey::className).collect(Collectors.joining("|")));
+    }
+
+    private static List<String> oidAliases(String oid) {
+        return oid == null ? List.of() : List.of(oid, "OID." + oid);
+    }
+}

@@ -1,0 +1,8 @@
+/**
+ * A {@code java.security} provider whose private keys stay inside the Keyward service.
+ *
+ * <p>{@link dev.keyward.jce.KeywardProvider} offers the KeyStore type {@code Keyward} and the
+ * signatures, decryptions and key agreements of the keys in it. Everything that needs no private
+ * key of the service is left to the other providers.
+ */
+package dev.keyward.jce;
