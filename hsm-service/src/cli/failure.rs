@@ -1,0 +1,81 @@
+//! How a command fails, what it prints then, and its exit status.
+
+use std::{io, path::Path, process::ExitCode};
+
+use anstyle::{AnsiColor, Style};
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::Error;
+use serde_json::json;
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// It failed.
+    Error(Error),
+    /// It was called wrongly, in a way that only shows while it runs.
+    Usage(Error),
+    /// It has told the user itself: a check came out badly.
+    Reported,
+}
+
+/// What a command comes to.
+pub(crate) type Outcome = Result<(), Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Error(error)
+    }
+}
+
+impl Failure {
+    /// A wrong call, with what to do instead.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Failure {
+        Failure::Usage(Error::invalid(message).hint(hint))
+    }
+
+    /// Tells the user on standard error and gives the exit status.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        match self {
+            Failure::Error(error) => {
+                print(error, json);
+                ExitCode::from(1)
+            }
+            Failure::Usage(error) => {
+                print(error, json);
+                ExitCode::from(2)
+            }
+            Failure::Reported => ExitCode::from(1),
+        }
+    }
+}
+
+/// Prints an error for people, or as one JSON object for programs.
+pub(crate) fn print(error: &Error, json: bool) {
+    if json {
+        let object = json!({
+            "kind": error.kind.word(),
+            "message": error.message,
+            "hint": error.hint,
+        });
+        eprintln!("{object}");
+        return;
+    }
+    let red = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    anstream::eprintln!("{red}error:{red:#} {}", error.message);
+    if let Some(hint) = &error.hint {
+        let cyan = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+        anstream::eprintln!("{cyan}hint:{cyan:#} {hint}");
+    }
+}
+
+/// An error about a file: what was to be done with it, and why that failed.
+pub(crate) fn file_error(doing: &str, path: &Path, error: &io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
+        io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
+        io::ErrorKind::IsADirectory | io::ErrorKind::InvalidData => ErrorKind::InvalidArgument,
+        _ => ErrorKind::Internal,
+    };
+    Error::new(kind, format!("cannot {doing} {}: {error}", path.display()))
+}

@@ -1,0 +1,187 @@
+//! Private keys in the forms that other software writes, told apart by content: PKCS#8 plain and
+//! encrypted, PKCS#1, SEC 1, PKCS#12; in PEM or DER; with certificates beside them.
+
+use std::path::Path;
+
+use der::{Decode, Header, Reader, SliceReader, Tag};
+use keyward_algorithms::ErrorKind;
+use keyward_crypto::PrivateKey;
+use keyward_protocol::{Error, reference};
+use p12_keystore::{Pkcs12Archive, error::Error as Pkcs12Error};
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use zeroize::Zeroizing;
+
+use super::{passphrase::Source, pem};
+
+/// What a key file held.
+pub(crate) struct KeyFile {
+    /// The key.
+    pub(crate) key: PrivateKey,
+    /// DER certificates, in the file's order.
+    pub(crate) certificates: Vec<Vec<u8>>,
+}
+
+/// The forms of a DER private key file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    Pkcs8,
+    EncryptedPkcs8,
+    Pkcs1,
+    Sec1,
+    Pkcs12,
+}
+
+/// Reads the one private key of a file, and the certificates beside it.
+pub(crate) fn read(path: &Path, passphrase: &Source) -> Result<KeyFile, Error> {
+    let bytes = super::read(path)?;
+    let name = path.display().to_string();
+    if !pem::is_pem(&bytes) {
+        return from_der(&bytes, &name, passphrase);
+    }
+    let mut found: Option<KeyFile> = None;
+    let mut certificates = Vec::new();
+    for block in pem::blocks(&bytes).map_err(|error| in_file(&name, error))? {
+        match block.label.as_str() {
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
+                certificates.push(block.der.to_vec());
+            }
+            reference::PEM_LABEL => {
+                return Err(Error::invalid(format!(
+                    "{name} is a reference to a key that is in Keyward already"
+                ))
+                .hint("give other users rights on that key with `keyward key share`"));
+            }
+            label if label.ends_with("PRIVATE KEY") => {
+                if found.is_some() {
+                    return Err(Error::invalid(format!("{name} has more than one private key"))
+                        .hint("split the file and import one key at a time"));
+                }
+                found = Some(from_der(&block.der, &name, passphrase)?);
+            }
+            _ => {}
+        }
+    }
+    let mut file = found.ok_or_else(|| no_key(&name))?;
+    file.certificates = certificates;
+    Ok(file)
+}
+
+fn from_der(der: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, Error> {
+    let wrong = |error: keyward_crypto::CryptoError| in_file(name, error.into());
+    let key = match form(der).ok_or_else(|| no_key(name))? {
+        Form::Pkcs8 => PrivateKey::from_pkcs8(der).map_err(wrong)?,
+        Form::Pkcs1 => PrivateKey::from_pkcs1_der(der).map_err(wrong)?,
+        Form::Sec1 => PrivateKey::from_sec1_der(der).map_err(wrong)?,
+        Form::EncryptedPkcs8 => {
+            let plain = decrypt_pkcs8(der, name, passphrase)?;
+            PrivateKey::from_pkcs8(plain.as_bytes()).map_err(wrong)?
+        }
+        Form::Pkcs12 => return from_pkcs12(der, name, passphrase),
+    };
+    Ok(KeyFile { key, certificates: Vec::new() })
+}
+
+/// Tells the form by the tags at the head of the outer SEQUENCE.
+fn form(der: &[u8]) -> Option<Form> {
+    let mut reader = SliceReader::new(der).ok()?;
+    let outer = Header::decode(&mut reader).ok()?;
+    if outer.tag() != Tag::Sequence {
+        return None;
+    }
+    let first = Header::decode(&mut reader).ok()?;
+    if first.tag() == Tag::Sequence {
+        // An AlgorithmIdentifier and the ciphertext; a certificate has a SEQUENCE here too.
+        let mut inner = SliceReader::new(reader.read_slice(first.length()).ok()?).ok()?;
+        let algorithm = Header::decode(&mut inner).ok()?;
+        let data = Header::decode(&mut reader).ok()?;
+        return (algorithm.tag() == Tag::ObjectIdentifier && data.tag() == Tag::OctetString)
+            .then_some(Form::EncryptedPkcs8);
+    }
+    if first.tag() != Tag::Integer {
+        return None;
+    }
+    let version = reader.read_slice(first.length()).ok()?;
+    match (version, Header::decode(&mut reader).ok()?.tag()) {
+        ([0 | 1], Tag::Sequence) => Some(Form::Pkcs8),
+        ([0 | 1], Tag::Integer) => Some(Form::Pkcs1),
+        ([1], Tag::OctetString) => Some(Form::Sec1),
+        ([3], Tag::Sequence) => Some(Form::Pkcs12),
+        _ => None,
+    }
+}
+
+fn decrypt_pkcs8(der: &[u8], name: &str, passphrase: &Source) -> Result<der::SecretDocument, Error> {
+    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| {
+        Error::new(ErrorKind::Unsupported, format!("{name} is encrypted in a way that is not known"))
+            .hint("convert it first: openssl pkey -in OLD.pem -aes256 -out NEW.pem")
+    })?;
+    let passphrase = passphrase.passphrase(name)?;
+    info.decrypt(passphrase.as_bytes()).map_err(|error| match error {
+        pkcs8::Error::EncryptedPrivateKey(
+            pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. } | pkcs8::pkcs5::Error::NoPbes1CryptSupport,
+        ) => {
+            let message = format!("{name} is encrypted with an algorithm that is not supported");
+            Error::new(ErrorKind::Unsupported, message)
+                .hint("convert it first: openssl pkey -in OLD.pem -aes256 -out NEW.pem")
+        }
+        _ => wrong_passphrase(name),
+    })
+}
+
+fn from_pkcs12(der: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, Error> {
+    // Files without a passphrase are common; asking for one that is not there would confuse.
+    let archive = match Pkcs12Archive::from_pkcs12(der, "") {
+        Ok(archive) => archive,
+        Err(_) => {
+            let passphrase = passphrase.passphrase(name)?;
+            Pkcs12Archive::from_pkcs12(der, &passphrase).map_err(|error| match error {
+                Pkcs12Error::MacError(_) | Pkcs12Error::UnpadError | Pkcs12Error::Pkcs5Error(_) => {
+                    wrong_passphrase(name)
+                }
+                other => in_file(name, Error::new(ErrorKind::Unsupported, other.to_string())),
+            })?
+        }
+    };
+    let mut keys = archive.keys;
+    if keys.len() > 1 {
+        return Err(Error::invalid(format!("{name} has {} private keys", keys.len()))
+            .hint("import one key at a time: openssl pkcs12 -in FILE -nodes writes them as PEM"));
+    }
+    let bag = keys.pop().ok_or_else(|| no_key(name))?;
+    let pkcs8 = Zeroizing::new(bag.key.as_der().to_vec());
+    let key = PrivateKey::from_pkcs8(&pkcs8).map_err(|error| in_file(name, error.into()))?;
+    let certificates = archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect();
+    Ok(KeyFile { key, certificates })
+}
+
+fn in_file(name: &str, error: Error) -> Error {
+    Error { message: format!("{name}: {}", error.message), ..error }
+}
+
+fn no_key(name: &str) -> Error {
+    Error::invalid(format!("{name} has no private key in a form that is known"))
+        .hint("give a PKCS#8, PKCS#1, SEC 1 or PKCS#12 file, PEM or DER")
+}
+
+fn wrong_passphrase(name: &str) -> Error {
+    Error::new(ErrorKind::PermissionDenied, format!("the passphrase does not open {name}"))
+        .hint("check the passphrase; only the first line of a passphrase file counts")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_told_by_their_first_tags() {
+        let key = PrivateKey::generate(keyward_algorithms::KeyType::Ed25519).unwrap();
+        assert_eq!(form(&key.to_pkcs8().unwrap()), Some(Form::Pkcs8));
+        assert_eq!(form(&[0x30, 6, 2, 1, 0, 2, 1, 5]), Some(Form::Pkcs1));
+        assert_eq!(form(&[0x30, 6, 2, 1, 1, 4, 1, 5]), Some(Form::Sec1));
+        assert_eq!(form(&[0x30, 6, 2, 1, 3, 0x30, 1, 5]), Some(Form::Pkcs12));
+        assert_eq!(form(&[0x30, 8, 0x30, 3, 6, 1, 42, 4, 1, 0]), Some(Form::EncryptedPkcs8));
+        for other in [&b""[..], b"\x30", b"hello", &[0x30, 2, 5, 0], &key.public_key_spki().unwrap()] {
+            assert_eq!(form(other), None, "{other:?}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Printing results on standard output: for people, or with `--json` for programs.
+
+use std::{
+    fs,
+    io::{self, IsTerminal, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::Error;
+use serde::Serialize;
+use serde_json::json;
+
+use super::failure::{Outcome, file_error};
+
+/// Where results go, and in which form.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Output {
+    /// One JSON value instead of text.
+    pub(crate) json: bool,
+}
+
+impl Output {
+    /// Prints a result: the value as JSON, or what `text` makes of it.
+    pub(crate) fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Outcome {
+        if !self.json {
+            return write_stdout(text().as_bytes());
+        }
+        let mut line = serde_json::to_string_pretty(value).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("the result is no JSON: {error}"))
+        })?;
+        line.push('\n');
+        write_stdout(line.as_bytes())
+    }
+
+    /// Prints a document, a PEM file for instance, as it is, or as the one field of an object.
+    pub(crate) fn document(&self, field: &str, text: &str) -> Outcome {
+        self.result(&json!({ field: text }), || text.into())
+    }
+
+    /// Says on standard error what happened beside the result.
+    pub(crate) fn note(&self, text: &str) {
+        anstream::eprintln!("{text}");
+    }
+
+    /// Whether a person watches standard error, so that progress can be shown.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.json && io::stderr().is_terminal()
+    }
+}
+
+/// Writes to standard output. A reader that has gone away (`| head`) is no failure.
+pub(crate) fn write_stdout(bytes: &[u8]) -> Outcome {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(file_error("write to", Path::new("standard output"), &error).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Creates a file that does not exist yet, with these permissions from the start.
+pub(crate) fn create_file(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Error> {
+    let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let written = opened.and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| file_error("create", path, &error))
+}
+
+/// Lays out rows in columns, each as wide as its widest cell.
+pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let widths: Vec<usize> = (0..heads.len())
+        .map(|column| {
+            let cells = rows.iter().map(|row| row[column].chars().count());
+            cells.chain([heads[column].chars().count()]).max().unwrap_or(0)
+        })
+        .collect();
+    let line = |cells: Vec<&str>| {
+        let padded: Vec<String> =
+            cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        format!("{}\n", padded.join("  ").trim_end())
+    };
+    let head = line(heads.to_vec());
+    rows.iter().map(|row| line(row.iter().map(String::as_str).collect())).fold(head, |all, one| all + &one)
+}
+
+/// Lays out facts one a line, their names in a column of their own.
+pub(crate) fn facts(facts: &[(&str, String)]) -> String {
+    let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0) + 1;
+    facts.iter().map(|(name, value)| format!("{:width$}  {value}\n", format!("{name}:"))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_their_widest_cell() {
+        let rows = vec![vec!["web".into(), "p-256".into()], vec!["a-longer-name".into(), "x".into()]];
+        assert_eq!(
+            table(&["NAME", "TYPE"], &rows),
+            "NAME           TYPE\nweb            p-256\na-longer-name  x\n"
+        );
+        assert_eq!(facts(&[("id", "1".into()), ("owner", "root".into())]), "id:     1\nowner:  root\n");
+    }
+}

@@ -1,0 +1,3 @@
+//! The Keyward service.
+
+#![forbid(unsafe_code)]
