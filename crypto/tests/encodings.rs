@@ -107,7 +107,7 @@ fn a_key_whose_halves_disagree_is_refused() {
 
 #[test]
 fn keys_of_unknown_sizes_and_kinds_are_refused() {
-    for bits in [1024, 2040, 2049, 2176] {
+    for bits in [1024, 2040, 2176] {
         let key = PKey::from_rsa(Rsa::generate(bits).unwrap()).unwrap();
         let private = PrivateKey::from_pkcs8(&key.private_key_to_pkcs8().unwrap());
         assert_eq!(private.unwrap_err(), CryptoError::Unsupported, "{bits}");

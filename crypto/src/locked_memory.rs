@@ -1,5 +1,0 @@
-//! x
-/// x
-pub fn scope<T>(f: impl FnOnce() -> T) -> T {
-    f()
-}
