@@ -18,16 +18,16 @@ mod operation;
 mod right;
 mod signature;
 
-pub use agreement::Agreement;
+pub use agreement::{Agreement, AgreementRow};
 pub use const_oid::ObjectIdentifier;
-pub use curve::Curve;
-pub use digest::Digest;
-pub use encryption::Encryption;
-pub use error_kind::ErrorKind;
+pub use curve::{Curve, CurveRow};
+pub use digest::{Digest, DigestRow};
+pub use encryption::{Encryption, EncryptionRow};
+pub use error_kind::{ErrorKind, ErrorKindRow};
 pub use key_type::{Family, FamilyRow, KeyType};
-pub use operation::{Operation, Requires};
-pub use right::{Right, Rights};
-pub use signature::{PSS_SALT_MAX, Scheme, Signature, pss_algorithm_identifier};
+pub use operation::{Operation, OperationRow, Requires};
+pub use right::{Right, RightRow, Rights};
+pub use signature::{PSS_SALT_MAX, Scheme, SchemeRow, Signature, pss_algorithm_identifier};
 
 /// Declares an enum whose every variant has one row of facts, in one static table.
 ///

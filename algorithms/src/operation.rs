@@ -26,47 +26,49 @@ pub struct OperationRow {
     pub requires: Requires,
     /// Whether a client may send it again when it does not know if it was carried out.
     pub repeatable: bool,
+    /// Whether it may rightly take many seconds, as making a large RSA key does.
+    pub slow: bool,
 }
 
 table! {
     /// What a request asks the service to do. The code is the field number in `keyward.proto`.
     pub enum Operation: OperationRow {
         /// Opens a connection: versions and capabilities.
-        Hello = 10 => { name: "hello", requires: Requires::Connection, repeatable: true },
+        Hello = 10 => { name: "hello", requires: Requires::Connection, repeatable: true, slow: false },
         /// Health and identity of the service.
-        Status = 11 => { name: "status", requires: Requires::Connection, repeatable: true },
+        Status = 11 => { name: "status", requires: Requires::Connection, repeatable: true, slow: false },
         /// Finds one key by name or identifier.
-        Find = 12 => { name: "find", requires: Requires::Key(Right::See), repeatable: true },
+        Find = 12 => { name: "find", requires: Requires::Key(Right::See), repeatable: true, slow: false },
         /// Lists the keys that the caller may see.
-        List = 13 => { name: "list", requires: Requires::User, repeatable: true },
+        List = 13 => { name: "list", requires: Requires::User, repeatable: true, slow: false },
         /// Signs.
-        Sign = 14 => { name: "sign", requires: Requires::KeyByAlgorithm, repeatable: true },
+        Sign = 14 => { name: "sign", requires: Requires::KeyByAlgorithm, repeatable: true, slow: false },
         /// Verifies with a key's public half.
-        Verify = 15 => { name: "verify", requires: Requires::Key(Right::See), repeatable: true },
+        Verify = 15 => { name: "verify", requires: Requires::Key(Right::See), repeatable: true, slow: false },
         /// Encrypts to a key's public half.
-        Encrypt = 16 => { name: "encrypt", requires: Requires::Key(Right::See), repeatable: true },
+        Encrypt = 16 => { name: "encrypt", requires: Requires::Key(Right::See), repeatable: true, slow: false },
         /// Decrypts.
-        Decrypt = 17 => { name: "decrypt", requires: Requires::KeyByAlgorithm, repeatable: true },
+        Decrypt = 17 => { name: "decrypt", requires: Requires::KeyByAlgorithm, repeatable: true, slow: false },
         /// Agrees on a shared secret.
-        Derive = 18 => { name: "derive", requires: Requires::Key(Right::Derive), repeatable: true },
+        Derive = 18 => { name: "derive", requires: Requires::Key(Right::Derive), repeatable: true, slow: false },
         /// Random bytes.
-        Random = 19 => { name: "random", requires: Requires::User, repeatable: true },
+        Random = 19 => { name: "random", requires: Requires::User, repeatable: true, slow: false },
         /// Makes a key.
-        Generate = 20 => { name: "generate", requires: Requires::User, repeatable: false },
+        Generate = 20 => { name: "generate", requires: Requires::User, repeatable: false, slow: true },
         /// Takes in a key that was made elsewhere.
-        Import = 21 => { name: "import", requires: Requires::User, repeatable: false },
+        Import = 21 => { name: "import", requires: Requires::User, repeatable: false, slow: true },
         /// Gives a key another name.
         Rename = 22 => { name: "rename", requires: Requires::Key(Right::Manage),
-            repeatable: false },
+            repeatable: false, slow: false },
         /// Deletes a key.
         Delete = 23 => { name: "delete", requires: Requires::Key(Right::Manage),
-            repeatable: false },
+            repeatable: false, slow: false },
         /// Replaces the certificate chain beside a key.
         SetChain = 24 => { name: "set-chain", requires: Requires::Key(Right::Manage),
-            repeatable: true },
+            repeatable: true, slow: false },
         /// Gives another user rights on a key, or takes them away.
-        Share = 25 => { name: "share", requires: Requires::Key(Right::Manage), repeatable: true },
+        Share = 25 => { name: "share", requires: Requires::Key(Right::Manage), repeatable: true, slow: false },
         /// Issues a client certificate.
-        Enrol = 26 => { name: "enrol", requires: Requires::Admin, repeatable: false },
+        Enrol = 26 => { name: "enrol", requires: Requires::Admin, repeatable: false, slow: false },
     }
 }

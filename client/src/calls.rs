@@ -1,0 +1,239 @@
+//! The calls that a program makes, each one request.
+
+use keyward_algorithms::{ErrorKind, KeyType, Rights};
+use keyward_protocol::{
+    CipherRequest, Error, Key, KeyId, KeySelector, Result, SignRequest,
+    messages::{self, request::Operation, response},
+};
+use zeroize::Zeroizing;
+
+use crate::Client;
+
+/// What a new key is given besides its material.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyTemplate<'a> {
+    /// Its name, unique among the caller's keys.
+    pub name: &'a str,
+    /// Its uses; `None` means its type's default.
+    pub usage: Option<Rights>,
+    /// Whether its secret may leave the service in wrapped form.
+    pub exportable: bool,
+}
+
+impl Client {
+    /// Who the service takes the caller for, and what it can do.
+    pub fn hello(&self) -> Result<messages::HelloReply> {
+        let hello = messages::Hello {
+            min_version: keyward_protocol::constants::VERSION,
+            max_version: keyward_protocol::constants::VERSION,
+            client: concat!("keyward ", env!("CARGO_PKG_VERSION")).into(),
+        };
+        match self.call(Operation::Hello(hello))? {
+            response::Result::Hello(reply) => Ok(reply),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The health of the service.
+    pub fn status(&self) -> Result<messages::StatusReply> {
+        match self.call(Operation::Status(messages::GetStatus {}))? {
+            response::Result::Status(reply) => Ok(reply),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Finds one key.
+    pub fn find(&self, selector: &KeySelector) -> Result<Key> {
+        let selector = match selector {
+            KeySelector::Id(id) => {
+                messages::Selector { id: id.as_bytes().to_vec(), ..Default::default() }
+            }
+            KeySelector::Name(name) => {
+                messages::Selector { name: name.clone(), ..Default::default() }
+            }
+            KeySelector::Owned { owner, name } => messages::Selector {
+                owner: owner.clone(),
+                name: name.clone(),
+                ..Default::default()
+            },
+        };
+        self.key(Operation::Find(messages::Find { key: Some(selector) }))
+    }
+
+    /// All keys whose names begin with a prefix and which the caller may see. Keys of types that
+    /// this version does not know are left out.
+    pub fn list(&self, prefix: &str) -> Result<Vec<Key>> {
+        let mut keys = Vec::new();
+        let mut after = Vec::new();
+        loop {
+            let (page, next) = self.list_page(prefix, after, 0)?;
+            keys.extend(page);
+            if next.is_empty() {
+                return Ok(keys);
+            }
+            after = next;
+        }
+    }
+
+    /// One page of a listing: `after` is empty for the first, then what the last call gave back,
+    /// until that is empty. A `limit` of 0 leaves the size to the service.
+    pub fn list_page(
+        &self,
+        prefix: &str,
+        after: Vec<u8>,
+        limit: u32,
+    ) -> Result<(Vec<Key>, Vec<u8>)> {
+        let list = messages::List { prefix: prefix.into(), after, limit };
+        match self.call(Operation::List(list))? {
+            response::Result::Keys(page) => Ok((
+                page.keys.into_iter().filter_map(|info| Key::try_from(info).ok()).collect(),
+                page.next,
+            )),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Signs.
+    pub fn sign(&self, key: &KeyId, request: &SignRequest<'_>) -> Result<Vec<u8>> {
+        self.output(Operation::Sign(messages::Sign {
+            key_id: key.as_bytes().to_vec(),
+            algorithm: Some(request.into()),
+            input: request.input.to_vec(),
+        }))
+    }
+
+    /// Verifies with the public half of a key.
+    pub fn verify(&self, key: &KeyId, request: &SignRequest<'_>, signature: &[u8]) -> Result<bool> {
+        let verify = messages::Verify {
+            key_id: key.as_bytes().to_vec(),
+            algorithm: Some(request.into()),
+            input: request.input.to_vec(),
+            signature: signature.to_vec(),
+        };
+        match self.call(Operation::Verify(verify))? {
+            response::Result::Valid(valid) => Ok(valid),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Encrypts to the public half of a key.
+    pub fn encrypt(&self, key: &KeyId, request: &CipherRequest<'_>) -> Result<Vec<u8>> {
+        self.output(Operation::Encrypt(messages::Encrypt {
+            key_id: key.as_bytes().to_vec(),
+            cipher: Some(request.into()),
+            input: request.input.to_vec(),
+        }))
+    }
+
+    /// Decrypts.
+    pub fn decrypt(&self, key: &KeyId, request: &CipherRequest<'_>) -> Result<Zeroizing<Vec<u8>>> {
+        self.output(Operation::Decrypt(messages::Decrypt {
+            key_id: key.as_bytes().to_vec(),
+            cipher: Some(request.into()),
+            input: request.input.to_vec(),
+        }))
+        .map(Zeroizing::new)
+    }
+
+    /// Agrees on a secret with the holder of another key, given by its SubjectPublicKeyInfo.
+    pub fn derive(&self, key: &KeyId, peer_spki: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        self.output(Operation::Derive(messages::Derive {
+            key_id: key.as_bytes().to_vec(),
+            peer_spki: peer_spki.to_vec(),
+        }))
+        .map(Zeroizing::new)
+    }
+
+    /// Random bytes, at most [`keyward_protocol::constants::MAX_RANDOM_BYTES`].
+    pub fn random(&self, length: usize) -> Result<Zeroizing<Vec<u8>>> {
+        let length = u32::try_from(length)
+            .map_err(|_| Error::invalid(format!("{length} random bytes are too many at once")))?;
+        self.output(Operation::Random(messages::Random { length })).map(Zeroizing::new)
+    }
+
+    /// Makes a key inside the service.
+    pub fn generate(&self, key_type: KeyType, template: &KeyTemplate<'_>) -> Result<Key> {
+        self.key(Operation::Generate(messages::Generate {
+            name: template.name.into(),
+            key_type: key_type.to_string(),
+            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            exportable: template.exportable,
+        }))
+    }
+
+    /// Puts a key that was made elsewhere into the service: DER PKCS#8, and DER certificates with
+    /// the key's own first, or none.
+    pub fn import(
+        &self,
+        pkcs8: &[u8],
+        chain: &[Vec<u8>],
+        template: &KeyTemplate<'_>,
+    ) -> Result<Key> {
+        self.key(Operation::Import(messages::Import {
+            name: template.name.into(),
+            pkcs8: pkcs8.to_vec(),
+            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            exportable: template.exportable,
+            chain: chain.to_vec(),
+        }))
+    }
+
+    /// Gives a key another name.
+    pub fn rename(&self, key: &KeyId, name: &str) -> Result<Key> {
+        let rename = messages::Rename { key_id: key.as_bytes().to_vec(), name: name.into() };
+        self.key(Operation::Rename(rename))
+    }
+
+    /// Deletes a key.
+    pub fn delete(&self, key: &KeyId) -> Result<()> {
+        let delete = messages::Delete { key_id: key.as_bytes().to_vec() };
+        match self.call(Operation::Delete(delete))? {
+            response::Result::Done(_) => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Replaces the certificate chain beside a key: DER, the key's own first; none removes it.
+    pub fn set_chain(&self, key: &KeyId, chain: &[Vec<u8>]) -> Result<Key> {
+        self.key(Operation::SetChain(messages::SetChain {
+            key_id: key.as_bytes().to_vec(),
+            chain: chain.to_vec(),
+        }))
+    }
+
+    /// Gives another user these rights on a key and no others; none takes all away.
+    pub fn share(&self, key: &KeyId, user: &str, rights: Rights) -> Result<Key> {
+        self.key(Operation::Share(messages::Share {
+            key_id: key.as_bytes().to_vec(),
+            user: user.into(),
+            rights: rights.bits(),
+        }))
+    }
+
+    /// Has the service issue a client certificate.
+    pub fn enrol(&self, enrol: messages::Enrol) -> Result<messages::Enrolment> {
+        match self.call(Operation::Enrol(enrol))? {
+            response::Result::Enrolment(enrolment) => Ok(enrolment),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn key(&self, operation: Operation) -> Result<Key> {
+        match self.call(operation)? {
+            response::Result::Key(info) => Key::try_from(info),
+            _ => Err(unexpected()),
+        }
+    }
+
+    fn output(&self, operation: Operation) -> Result<Vec<u8>> {
+        match self.call(operation)? {
+            response::Result::Output(output) => Ok(output),
+            _ => Err(unexpected()),
+        }
+    }
+}
+
+fn unexpected() -> Error {
+    Error::new(ErrorKind::Internal, "the service answered with something else than was asked for")
+        .hint("check that client and service are of matching versions")
+}

@@ -1,0 +1,208 @@
+//! The client: which connection a request takes, and when it is tried again.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::{ErrorKind, OperationRow};
+use keyward_protocol::{
+    Error, Result,
+    messages::{Request, request, response},
+    operation_of,
+};
+
+use zeroize::Zeroize;
+
+use crate::{Address, Settings, connection::Broken, endpoint::Endpoint, outage::Outage};
+
+/// A service, or a cluster of them, as a program sees it. Cheap to clone; making one does no I/O.
+///
+/// Any number of threads may use it at once. A connection is used by one thread at a time, goes
+/// back to a pool afterwards, and is never used by another process or under other credentials than
+/// those that opened it. An operation that is safe to repeat is tried again on another connection
+/// or address until [`Settings::retry_for`] has passed.
+#[derive(Clone)]
+pub struct Client(Arc<Shared>);
+
+struct Shared {
+    settings: Settings,
+    endpoints: Vec<Endpoint>,
+    outage: Outage,
+    turn: AtomicUsize,
+}
+
+/// How a try failed.
+struct Failed {
+    error: Error,
+    /// The request may have reached the service.
+    sent: bool,
+    /// A connection that had been idle broke: another may still be good.
+    stale: bool,
+}
+
+impl Client {
+    /// How long an operation that rightly takes long may take at the least.
+    const SLOW_TIMEOUT: Duration = Duration::from_secs(120);
+    /// The first and the longest pause between two tries.
+    const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+
+    /// A client with these settings.
+    pub fn new(settings: Settings) -> Client {
+        let endpoints = settings.addresses.iter().cloned().map(Endpoint::new).collect();
+        let outage = Outage::new();
+        Client(Arc::new(Shared { settings, endpoints, outage, turn: AtomicUsize::new(0) }))
+    }
+
+    /// The settings that it was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// The addresses, as a person writes them.
+    pub fn place(&self) -> String {
+        let addresses: Vec<String> =
+            self.0.settings.addresses.iter().map(Address::to_string).collect();
+        addresses.join(",")
+    }
+
+    /// Asks the service to do something and waits for its answer, which is never a
+    /// [`response::Result::Failure`]: that becomes the error.
+    pub fn call(&self, operation: request::Operation) -> Result<response::Result> {
+        let row = operation_of(&operation).row();
+        let mut request = Request { operation: Some(operation), ..Default::default() };
+        let outcome = self.try_until_done(&mut request, row);
+        if let Some(request::Operation::Import(import)) = &mut request.operation {
+            import.pkcs8.zeroize();
+        }
+        outcome
+    }
+
+    fn try_until_done(
+        &self,
+        request: &mut Request,
+        row: &OperationRow,
+    ) -> Result<response::Result> {
+        let shared = &*self.0;
+        let settings = &shared.settings;
+        let started = Instant::now();
+        let (mut pause, longest) = Self::PAUSE;
+        if !shared.outage.admits(settings.retry_for) {
+            return Err(shared.still_away());
+        }
+        loop {
+            let failed = match shared.attempt(request, row) {
+                Ok(result) => return Ok(result),
+                Err(failed) => failed,
+            };
+            if failed.sent && !row.repeatable {
+                return Err(if failed.stale { uncertain(failed.error, row) } else { failed.error });
+            }
+            if failed.stale {
+                continue;
+            }
+            let again = match failed.error.kind {
+                ErrorKind::Unavailable => shared.outage.goes_on(settings.retry_for),
+                ErrorKind::Busy | ErrorKind::Timeout => started.elapsed() < settings.retry_for,
+                _ => false,
+            };
+            if !again {
+                return Err(failed.error);
+            }
+            sleep(pause);
+            pause = (pause * 2).min(longest);
+        }
+    }
+}
+
+impl Shared {
+    /// Tries once: on an idle connection, else on a new one to the first address that is up.
+    fn attempt(
+        &self,
+        request: &mut Request,
+        row: &OperationRow,
+    ) -> std::result::Result<response::Result, Failed> {
+        let settings = &self.settings;
+        let timeout = match row.slow {
+            true => settings.request_timeout.max(Client::SLOW_TIMEOUT),
+            false => settings.request_timeout,
+        };
+        // The thread's number spreads threads over the pool, so that each finds its own again.
+        let thread = rustix::thread::gettid().as_raw_nonzero().get() as usize;
+        let first = match self.endpoints.len() {
+            1 => 0,
+            _ => self.turn.fetch_add(1, Relaxed),
+        };
+        let mut last_error = None;
+        // Those that failed a moment ago come last.
+        for down in [false, true] {
+            for step in 0..self.endpoints.len() {
+                let endpoint = &self.endpoints[(first + step) % self.endpoints.len()];
+                if endpoint.is_down() != down {
+                    continue;
+                }
+                let (mut connection, idle) = match endpoint.take_idle(thread) {
+                    Some(connection) => (connection, true),
+                    None => match endpoint.connect(settings.tls.as_ref(), settings.connect_timeout)
+                    {
+                        Ok(connection) => (connection, false),
+                        Err(error) => {
+                            last_error = Some(error);
+                            continue;
+                        }
+                    },
+                };
+                let outcome = connection.round_trip(request, timeout);
+                return match outcome {
+                    Ok(result) => {
+                        endpoint.put_idle(thread, connection);
+                        self.outage.ends();
+                        answer(result, endpoint)
+                    }
+                    Err(broken) => Err(Failed {
+                        stale: idle && matches!(broken, Broken::Lost(_)),
+                        sent: !matches!(broken, Broken::Unsendable(_)),
+                        error: broken.into_error(&endpoint.address, timeout),
+                    }),
+                };
+            }
+        }
+        let error = last_error.unwrap_or_else(|| self.still_away());
+        Err(Failed { error, sent: false, stale: false })
+    }
+
+    fn still_away(&self) -> Error {
+        let addresses: Vec<String> =
+            self.settings.addresses.iter().map(Address::to_string).collect();
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("cannot reach the service at {}: it is still away", addresses.join(",")),
+        )
+        .hint("start the service; requests go through again within a second of its return")
+    }
+}
+
+/// Turns a failure that the service reports into an error that says where.
+fn answer(
+    result: response::Result,
+    endpoint: &Endpoint,
+) -> std::result::Result<response::Result, Failed> {
+    match result {
+        response::Result::Failure(failure) => {
+            let mut error = Error::from(failure);
+            error.message = format!("{} at {}", error.message, endpoint.address);
+            // The service has said that it did nothing, so even what must not be repeated may be.
+            Err(Failed { error, sent: false, stale: false })
+        }
+        result => Ok(result),
+    }
+}
+
+fn uncertain(error: Error, row: &OperationRow) -> Error {
+    let hint = format!("it is not known whether \"{}\" was done; look before you repeat", row.name);
+    error.hint(hint)
+}

@@ -1,0 +1,141 @@
+//! One connection to a service: a stream that has said hello, one request at a time.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::{
+    Error, FrameReader, constants, decode_response, encode_request,
+    messages::{Hello, Request, Response, request, response},
+};
+
+use zeroize::Zeroize;
+
+use crate::{owner::Owner, stream::Stream};
+
+/// A connection that is ready for a request.
+pub(crate) struct Connection {
+    stream: Stream,
+    reader: FrameReader,
+    /// The request as it goes out; kept for its memory.
+    outgoing: Vec<u8>,
+    last_id: u64,
+}
+
+/// Why a round trip gave no answer.
+pub(crate) enum Broken {
+    /// The other end is gone, or the stream makes no sense any more.
+    Lost(String),
+    /// No answer in time.
+    TimedOut,
+    /// The request itself cannot be sent, on any connection.
+    Unsendable(Error),
+}
+
+impl Connection {
+    /// Says hello on a new stream.
+    pub(crate) fn open(stream: Stream, timeout: Duration) -> Result<Connection, Broken> {
+        let mut connection =
+            Connection { stream, reader: FrameReader::new(), outgoing: Vec::new(), last_id: 0 };
+        match connection.round_trip(&mut hello(), timeout)? {
+            response::Result::Hello(_) => Ok(connection),
+            response::Result::Failure(failure) => Err(Broken::Unsendable(failure.into())),
+            _ => Err(Broken::Lost("the service answered hello with something else".into())),
+        }
+    }
+
+    /// Whose it is.
+    pub(crate) fn owner(&self) -> Owner {
+        self.stream.owner()
+    }
+
+    /// Sends a request and waits for its answer. After an error the connection is of no more use.
+    pub(crate) fn round_trip(
+        &mut self,
+        request: &mut Request,
+        timeout: Duration,
+    ) -> Result<response::Result, Broken> {
+        let deadline = Instant::now() + timeout;
+        self.stream.set_timeout(timeout).map_err(|error| lost(&error))?;
+        self.last_id += 1;
+        request.id = self.last_id;
+        request.timeout_ms = timeout.as_millis() as u32;
+        self.outgoing.clear();
+        encode_request(request, &mut self.outgoing).map_err(Broken::Unsendable)?;
+        let written = self.stream.write_all(&self.outgoing);
+        if matches!(request.operation, Some(request::Operation::Import(_))) {
+            self.outgoing.zeroize();
+        }
+        written.map_err(|error| lost(&error))?;
+        self.receive(deadline)?.result.ok_or_else(|| {
+            Broken::Lost("the service answered with a kind that this version does not know".into())
+        })
+    }
+
+    fn receive(&mut self, deadline: Instant) -> Result<Response, Broken> {
+        loop {
+            match self.reader.next_frame() {
+                Ok(Some(frame)) => {
+                    let response =
+                        decode_response(frame).map_err(|error| Broken::Lost(error.message))?;
+                    if matches!(response.result, Some(response::Result::Output(_))) {
+                        self.reader.wipe();
+                    }
+                    if response.id == self.last_id || response.id == 0 {
+                        return Ok(response);
+                    }
+                    // An answer to nothing that was asked here.
+                    return Err(Broken::Lost("the service answered another request".into()));
+                }
+                Ok(None) => {}
+                Err(error) => return Err(Broken::Lost(error.message)),
+            }
+            if Instant::now() >= deadline {
+                return Err(Broken::TimedOut);
+            }
+            match self.reader.fill(|into| self.stream.read(into)) {
+                Ok(0) => return Err(Broken::Lost("the service closed the connection".into())),
+                Ok(_) => {}
+                Err(error) => return Err(lost(&error)),
+            }
+        }
+    }
+}
+
+fn hello() -> Request {
+    let hello = Hello {
+        min_version: constants::VERSION,
+        max_version: constants::VERSION,
+        client: concat!("keyward ", env!("CARGO_PKG_VERSION")).into(),
+    };
+    Request { operation: Some(request::Operation::Hello(hello)), ..Default::default() }
+}
+
+fn lost(error: &io::Error) -> Broken {
+    match error.kind() {
+        // What a socket's own time limit looks like.
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Broken::TimedOut,
+        _ => Broken::Lost(error.to_string()),
+    }
+}
+
+impl Broken {
+    /// The error that a caller sees when there is no further try.
+    pub(crate) fn into_error(self, address: &crate::Address, timeout: Duration) -> Error {
+        match self {
+            Broken::Lost(why) => {
+                Error::new(ErrorKind::Unavailable, format!("lost the service at {address}: {why}"))
+                    .hint("see the service's log; `keyward status` tells whether it is up again")
+            }
+            Broken::TimedOut => {
+                let waited = timeout.as_millis();
+                let text = format!("no answer from the service at {address} in {waited} ms");
+                Error::new(ErrorKind::Timeout, text)
+                    .hint("see whether the service is overloaded, or raise request_timeout")
+            }
+            Broken::Unsendable(error) => error,
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! One address of the service with the idle connections to it.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::Error;
+
+use crate::{
+    Address,
+    connection::{Broken, Connection},
+    owner::Owner,
+    stream::Stream,
+};
+
+/// How many idle connections are kept for each address; a thread beyond them opens its own anew.
+const SLOTS: usize = 128;
+
+/// An address and its idle connections.
+///
+/// A slot's lock is only ever tried, never waited for, and is held for a move in or out. So no
+/// thread waits for another, and after a fork that happened in the middle of such a move the child
+/// merely misses one slot.
+pub(crate) struct Endpoint {
+    pub(crate) address: Address,
+    idle: [Mutex<Option<Connection>>; SLOTS],
+    epoch: Instant,
+    /// Milliseconds from the epoch until which the address counts as down; 0 when it is up.
+    down_until: AtomicU64,
+}
+
+impl Endpoint {
+    /// How long an address is passed over after it failed, while there are others.
+    const DOWN_MS: u64 = 1000;
+
+    pub(crate) fn new(address: Address) -> Endpoint {
+        Endpoint {
+            address,
+            idle: [const { Mutex::new(None) }; SLOTS],
+            epoch: Instant::now(),
+            down_until: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether it failed a moment ago.
+    pub(crate) fn is_down(&self) -> bool {
+        let until = self.down_until.load(Relaxed);
+        until != 0 && (self.epoch.elapsed().as_millis() as u64) < until
+    }
+
+    /// An idle connection of this process and its present credentials, if there is one. Those of
+    /// others that it comes upon are dropped.
+    pub(crate) fn take_idle(&self, thread: usize) -> Option<Connection> {
+        let owner = Owner::current();
+        (0..SLOTS).find_map(|step| {
+            let mut slot = self.idle[(thread + step) % SLOTS].try_lock().ok()?;
+            slot.take().filter(|connection| connection.owner() == owner)
+        })
+    }
+
+    /// Keeps a connection for the next request; drops it when there is no room.
+    pub(crate) fn put_idle(&self, thread: usize, connection: Connection) {
+        for step in 0..SLOTS {
+            if let Ok(mut slot) = self.idle[(thread + step) % SLOTS].try_lock()
+                && slot.is_none()
+            {
+                *slot = Some(connection);
+                return;
+            }
+        }
+    }
+
+    /// Opens a connection, and notes whether the address is up.
+    pub(crate) fn connect(
+        &self,
+        tls: Option<&Arc<rustls::ClientConfig>>,
+        timeout: Duration,
+    ) -> Result<Connection, Error> {
+        let stream = match &self.address {
+            Address::Unix(path) => Stream::unix(path, timeout),
+            Address::Tls { host, port } => {
+                let config = tls.ok_or_else(no_tls_files)?;
+                Stream::tls(host, *port, config.clone(), timeout)
+            }
+        };
+        let outcome = match stream {
+            Ok(stream) => Connection::open(stream, timeout).map_err(|broken| match broken {
+                Broken::Lost(why) => self.unreachable(&why, None),
+                other => other.into_error(&self.address, timeout),
+            }),
+            Err(error) => Err(self.unreachable(&error.to_string(), Some(error.kind()))),
+        };
+        let down_until = match &outcome {
+            Ok(_) => 0,
+            Err(_) => self.epoch.elapsed().as_millis() as u64 + Self::DOWN_MS,
+        };
+        self.down_until.store(down_until, Relaxed);
+        outcome
+    }
+
+    fn unreachable(&self, why: &str, kind: Option<io::ErrorKind>) -> Error {
+        let hint = match (kind, &self.address) {
+            (Some(io::ErrorKind::PermissionDenied), _) => {
+                "this process may not open the socket: see the socket's mode and group in the \
+                 service's configuration"
+            }
+            (Some(io::ErrorKind::NotFound), Address::Unix(_)) => {
+                "start the service, or set KEYWARD_ADDRESS to where it listens"
+            }
+            (None, Address::Tls { .. }) => {
+                "check that ca, cert and key are those that this service issued"
+            }
+            _ => "start the service, or check the address; `keyward doctor` says more",
+        };
+        Error::new(
+            ErrorKind::Unavailable,
+            format!("cannot reach the service at {}: {why}", self.address),
+        )
+        .hint(hint)
+    }
+}
+
+fn no_tls_files() -> Error {
+    Error::invalid("a tls:// address needs the settings ca, cert and key")
+        .hint("`keyward client enrol` issues them")
+}

@@ -1,0 +1,188 @@
+//! One connected byte stream: a UNIX socket, or TLS over TCP.
+
+use std::{
+    io::{self, Read, Write},
+    net::{TcpStream, ToSocketAddrs},
+    os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd},
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+
+use rustix::{
+    fs::fstat,
+    io::{Errno, fcntl_dupfd_cloexec},
+    net::{
+        AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect,
+        recv, send, socket_with,
+        sockopt::{Timeout, set_socket_timeout},
+    },
+};
+use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
+
+use crate::owner::Owner;
+
+/// A connected stream that knows whose it is.
+pub(crate) struct Stream {
+    /// `None` only while it is being dropped.
+    kind: Option<Kind>,
+    owner: Owner,
+    /// Device and inode of the socket, which tell it from another file under the same number.
+    identity: (u64, u64),
+    timeout: Duration,
+}
+
+enum Kind {
+    Unix(OwnedFd),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+}
+
+impl Stream {
+    /// Connects to a UNIX socket.
+    pub(crate) fn unix(path: &Path, connect_timeout: Duration) -> io::Result<Stream> {
+        let socket =
+            socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        // `connect` waits while the listener's backlog is full, for ever without this.
+        set_socket_timeout(&socket, Timeout::Send, Some(connect_timeout))?;
+        let address = SocketAddrUnix::new(path)?;
+        retry_interrupted(|| connect(&socket, &address))?;
+        Stream::new(Kind::Unix(above_standard_streams(socket)?), connect_timeout)
+    }
+
+    /// Connects over TCP and leaves TLS's handshake to the first write.
+    pub(crate) fn tls(
+        host: &str,
+        port: u16,
+        config: Arc<ClientConfig>,
+        connect_timeout: Duration,
+    ) -> io::Result<Stream> {
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "not a host name"))?;
+        let mut outcome = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
+        for address in (host, port).to_socket_addrs()? {
+            outcome = TcpStream::connect_timeout(&address, connect_timeout);
+            if outcome.is_ok() {
+                break;
+            }
+        }
+        let tcp = TcpStream::from(above_standard_streams(outcome?.into())?);
+        tcp.set_nodelay(true)?;
+        let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
+        Stream::new(Kind::Tls(Box::new(StreamOwned::new(tls, tcp))), connect_timeout)
+    }
+
+    fn new(kind: Kind, timeout: Duration) -> io::Result<Stream> {
+        let identity = identity_of(kind.fd())?;
+        let mut stream =
+            Stream { kind: Some(kind), owner: Owner::current(), identity, timeout: Duration::ZERO };
+        stream.set_timeout(timeout)?;
+        Ok(stream)
+    }
+
+    /// Whose the stream is.
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+
+    /// Bounds each later read and write.
+    pub(crate) fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        if self.timeout != timeout {
+            set_socket_timeout(self.kind().fd(), Timeout::Send, Some(timeout))?;
+            set_socket_timeout(self.kind().fd(), Timeout::Recv, Some(timeout))?;
+            self.timeout = timeout;
+        }
+        Ok(())
+    }
+
+    /// Writes all of it.
+    pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        match self.kind_mut() {
+            Kind::Unix(socket) => {
+                while !bytes.is_empty() {
+                    // Without NOSIGNAL a service that went away would kill the host by SIGPIPE.
+                    let sent = retry_interrupted(|| send(&*socket, bytes, SendFlags::NOSIGNAL))?;
+                    bytes = &bytes[sent..];
+                }
+                Ok(())
+            }
+            Kind::Tls(tls) => {
+                tls.write_all(bytes)?;
+                tls.flush()
+            }
+        }
+    }
+
+    /// Reads once; 0 is the end.
+    pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.kind_mut() {
+            Kind::Unix(socket) => {
+                Ok(retry_interrupted(|| recv(&*socket, &mut *into, RecvFlags::empty()))?.0)
+            }
+            Kind::Tls(tls) => loop {
+                match tls.read(into) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    outcome => return outcome,
+                }
+            },
+        }
+    }
+
+    fn kind(&self) -> &Kind {
+        self.kind.as_ref().expect("only drop takes it")
+    }
+
+    fn kind_mut(&mut self) -> &mut Kind {
+        self.kind.as_mut().expect("only drop takes it")
+    }
+}
+
+impl Drop for Stream {
+    /// Closes the socket, without TLS's farewell: after a fork that would end the parent's session.
+    ///
+    /// A process that forked may since have closed every descriptor that it did not know, and the
+    /// number may by now be one of its own files, which must stay open.
+    fn drop(&mut self) {
+        let Some(kind) = self.kind.take() else { return };
+        let ours = self.owner.is_this_process()
+            || identity_of(kind.fd()).is_ok_and(|identity| identity == self.identity);
+        if !ours {
+            match kind {
+                Kind::Unix(socket) => _ = socket.into_raw_fd(),
+                Kind::Tls(tls) => _ = tls.into_parts().1.into_raw_fd(),
+            }
+        }
+    }
+}
+
+impl Kind {
+    fn fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Kind::Unix(socket) => socket.as_fd(),
+            Kind::Tls(tls) => tls.sock.as_fd(),
+        }
+    }
+}
+
+fn identity_of(fd: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
+    let status = fstat(fd)?;
+    Ok((status.st_dev, status.st_ino))
+}
+
+/// Moves a descriptor out of 0, 1 and 2: a host that runs without its standard streams may put
+/// others there at any time.
+fn above_standard_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
+    use std::os::fd::AsRawFd;
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    Ok(fcntl_dupfd_cloexec(&fd, 3)?)
+}
+
+fn retry_interrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+    loop {
+        match call() {
+            Err(Errno::INTR) => {}
+            outcome => return outcome,
+        }
+    }
+}
