@@ -1,0 +1,147 @@
+//! What the exported functions do, in terms of Rust: codes and bytes in, bytes or an error out.
+
+use keyward_algorithms::{Digest, Encryption, ErrorKind, KeyType, Rights, Scheme, Signature};
+use keyward_client::{Client, KeyTemplate, Settings};
+use keyward_protocol::{
+    CipherRequest, Error, KeyId, KeyUri, OaepParameters, PssParameters, Result, SignRequest,
+};
+
+use crate::{clients, encode};
+
+/// The number that stands for "none" among codes of the table.
+const NONE: i32 = 0;
+
+pub(crate) fn open(settings: &[String]) -> Result<i64> {
+    let pairs: Vec<(&str, &str)> =
+        settings.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
+    Ok(clients::insert(Client::new(Settings::load(&pairs)?)))
+}
+
+/// A service that does not know the caller is told as such, since every key needs a user.
+pub(crate) fn who_am_i(client: i64) -> Result<String> {
+    let client = clients::get(client)?;
+    let hello = client.hello()?;
+    if hello.user.is_empty() {
+        let message = format!("the service at {} does not know {}", client.place(), hello.identity);
+        return Err(Error::new(ErrorKind::Unauthenticated, message)
+            .hint("map this identity to a user in the service's configuration"));
+    }
+    Ok(hello.user)
+}
+
+pub(crate) fn find(client: i64, uri: &str) -> Result<Vec<u8>> {
+    let uri: KeyUri = uri.parse()?;
+    let selector = uri.selector.ok_or_else(|| Error::invalid("the alias is empty"))?;
+    clients::get(client)?.find(&selector).map(|key| encode::key(&key))
+}
+
+pub(crate) fn list(client: i64) -> Result<Vec<u8>> {
+    clients::get(client)?.list("").map(|keys| encode::keys(&keys))
+}
+
+/// A signature algorithm as Java names it: codes of the table, and PSS's choices.
+pub(crate) struct SignatureCodes {
+    pub(crate) scheme: i32,
+    pub(crate) digest: i32,
+    pub(crate) mgf1: i32,
+    pub(crate) salt_bytes: i32,
+}
+
+pub(crate) fn sign(
+    client: i64,
+    key: &[u8],
+    codes: &SignatureCodes,
+    input: &[u8],
+) -> Result<Vec<u8>> {
+    let scheme = known("scheme", codes.scheme, Scheme::from_code)?;
+    let digest = optional_digest(codes.digest)?;
+    let algorithm = Signature::find(scheme, digest).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("{} has no such digest", scheme.row().name))
+    })?;
+    let pss = match scheme {
+        Scheme::RsaPss => Some(PssParameters {
+            mgf1: known("digest", codes.mgf1, Digest::from_code)?,
+            salt_bytes: Some(usize::try_from(codes.salt_bytes).map_err(|_| {
+                Error::invalid(format!("{} is no length of a salt", codes.salt_bytes))
+            })?),
+        }),
+        _ => None,
+    };
+    clients::get(client)?.sign(&key_id(key)?, &SignRequest { algorithm, pss, input })
+}
+
+/// An encryption as Java names it: codes of the table, and OAEP's choices.
+pub(crate) struct CipherCodes<'a> {
+    pub(crate) scheme: i32,
+    pub(crate) digest: i32,
+    pub(crate) mgf1: i32,
+    pub(crate) label: &'a [u8],
+}
+
+pub(crate) fn decrypt(
+    client: i64,
+    key: &[u8],
+    codes: &CipherCodes<'_>,
+    input: &[u8],
+) -> Result<impl AsRef<[u8]>> {
+    let scheme = known("encryption scheme", codes.scheme, Encryption::from_code)?;
+    let oaep = match scheme {
+        Encryption::RsaOaep => Some(OaepParameters {
+            digest: known("digest", codes.digest, Digest::from_code)?,
+            mgf1: known("digest", codes.mgf1, Digest::from_code)?,
+            label: codes.label,
+        }),
+        _ => None,
+    };
+    let request = CipherRequest { scheme, oaep, tls: None, input };
+    clients::get(client)?.decrypt(&key_id(key)?, &request)
+}
+
+pub(crate) fn derive(client: i64, key: &[u8], peer: &[u8]) -> Result<impl AsRef<[u8]>> {
+    clients::get(client)?.derive(&key_id(key)?, peer)
+}
+
+pub(crate) fn generate(
+    client: i64,
+    name: &str,
+    key_type: &str,
+    uses: i32,
+    exportable: bool,
+) -> Result<Vec<u8>> {
+    let key_type = KeyType::from_name(key_type).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("{key_type:?} is no type of key"))
+            .hint("RSA keys have 2048 to 8192 bits in steps of 256")
+    })?;
+    let usage = Some(Rights::from_bits(uses as u32)).filter(|uses| !uses.is_empty());
+    let template = KeyTemplate { name, usage, exportable };
+    clients::get(client)?.generate(key_type, &template).map(|key| encode::key(&key))
+}
+
+pub(crate) fn rename(client: i64, key: &[u8], name: &str) -> Result<Vec<u8>> {
+    clients::get(client)?.rename(&key_id(key)?, name).map(|key| encode::key(&key))
+}
+
+pub(crate) fn set_chain(client: i64, key: &[u8], chain: &[Vec<u8>]) -> Result<Vec<u8>> {
+    clients::get(client)?.set_chain(&key_id(key)?, chain).map(|key| encode::key(&key))
+}
+
+pub(crate) fn delete(client: i64, key: &[u8]) -> Result<()> {
+    clients::get(client)?.delete(&key_id(key)?)
+}
+
+fn key_id(bytes: &[u8]) -> Result<KeyId> {
+    KeyId::try_from(bytes)
+}
+
+fn optional_digest(code: i32) -> Result<Option<Digest>> {
+    match code {
+        NONE => Ok(None),
+        code => known("digest", code, Digest::from_code).map(Some),
+    }
+}
+
+fn known<T>(what: &str, code: i32, from_code: impl Fn(u32) -> Option<T>) -> Result<T> {
+    u32::try_from(code).ok().and_then(from_code).ok_or_else(|| {
+        Error::new(ErrorKind::Internal, format!("{what} {code} is not known to the native library"))
+    })
+}

@@ -1,0 +1,43 @@
+//! Keys as the Java class `KeyInfo` reads them: numbers with the most significant byte first, as
+//! `java.io.DataInput` has them, and a length before all that varies.
+
+use keyward_protocol::Key;
+
+/// One key.
+pub(crate) fn key(key: &Key) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(&mut out, key);
+    out
+}
+
+/// A number, and so many keys.
+pub(crate) fn keys(keys: &[Key]) -> Vec<u8> {
+    let mut out = Vec::new();
+    number(&mut out, keys.len());
+    keys.iter().for_each(|key| append(&mut out, key));
+    out
+}
+
+fn append(out: &mut Vec<u8>, key: &Key) {
+    bytes(out, key.id.as_bytes());
+    bytes(out, key.owner.as_bytes());
+    bytes(out, key.name.as_bytes());
+    bytes(out, key.key_type.to_string().as_bytes());
+    bytes(out, key.key_type.family().row().name.as_bytes());
+    out.extend(key.usage.bits().to_be_bytes());
+    out.extend(key.rights.bits().to_be_bytes());
+    out.extend(key.created.to_be_bytes());
+    bytes(out, &key.spki);
+    number(out, key.chain.len());
+    key.chain.iter().for_each(|certificate| bytes(out, certificate));
+}
+
+fn bytes(out: &mut Vec<u8>, value: &[u8]) {
+    number(out, value.len());
+    out.extend_from_slice(value);
+}
+
+/// Everything came in frames far smaller than this number can say.
+fn number(out: &mut Vec<u8>, value: usize) {
+    out.extend((value as u32).to_be_bytes());
+}

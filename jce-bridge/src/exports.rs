@@ -1,0 +1,188 @@
+//! The functions that the Java class `Native` declares.
+
+use jni::{
+    EnvUnowned, jni_mangle,
+    objects::{JByteArray, JClass, JObjectArray, JString},
+    sys::{jboolean, jint, jlong},
+};
+
+use crate::{
+    calls::{self, CipherCodes, SignatureCodes},
+    clients,
+    shell::{byte_arrays, bytes, run, string, strings, to_java},
+};
+
+/// An array of byte arrays.
+type ByteArrays<'local> = JObjectArray<'local, JByteArray<'local>>;
+
+/// Version of the library.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn version<'local>(env: EnvUnowned<'local>, _: JClass<'local>) -> JString<'local> {
+    run(env, |env| Ok(env.new_string(env!("CARGO_PKG_VERSION"))?))
+}
+
+/// Makes a client and gives its handle.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn open<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    settings: JObjectArray<'local, JString<'local>>,
+) -> jlong {
+    run(env, |env| Ok(calls::open(&strings(env, &settings)?)?))
+}
+
+/// Drops a client.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn close<'local>(env: EnvUnowned<'local>, _: JClass<'local>, client: jlong) {
+    run(env, |_| {
+        clients::remove(client);
+        Ok(())
+    })
+}
+
+/// The user that the service takes the caller for.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn who_am_i<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+) -> JString<'local> {
+    run(env, |env| Ok(env.new_string(calls::who_am_i(client)?)?))
+}
+
+/// The key that a URI names.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn find<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    uri: JString<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let uri = string(env, &uri)?;
+        to_java(env, calls::find(client, &uri)?)
+    })
+}
+
+/// All keys that the caller may see.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn list<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+) -> JByteArray<'local> {
+    run(env, |env| to_java(env, calls::list(client)?))
+}
+
+/// Signs.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn sign<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    scheme: jint,
+    digest: jint,
+    mgf1: jint,
+    salt_bytes: jint,
+    input: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let codes = SignatureCodes { scheme, digest, mgf1, salt_bytes };
+        let (key, input) = (bytes(env, &key)?, bytes(env, &input)?);
+        to_java(env, calls::sign(client, &key, &codes, &input)?)
+    })
+}
+
+/// Decrypts.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn decrypt<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    scheme: jint,
+    digest: jint,
+    mgf1: jint,
+    label: JByteArray<'local>,
+    input: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, label, input) = (bytes(env, &key)?, bytes(env, &label)?, bytes(env, &input)?);
+        let codes = CipherCodes { scheme, digest, mgf1, label: &label };
+        to_java(env, calls::decrypt(client, &key, &codes, &input)?)
+    })
+}
+
+/// Agrees on a secret.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn derive<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    peer: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, peer) = (bytes(env, &key)?, bytes(env, &peer)?);
+        to_java(env, calls::derive(client, &key, &peer)?)
+    })
+}
+
+/// Makes a key.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn generate<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    name: JString<'local>,
+    key_type: JString<'local>,
+    uses: jint,
+    exportable: jboolean,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (name, key_type) = (string(env, &name)?, string(env, &key_type)?);
+        to_java(env, calls::generate(client, &name, &key_type, uses, exportable)?)
+    })
+}
+
+/// Gives a key another name.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn rename<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    name: JString<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, name) = (bytes(env, &key)?, string(env, &name)?);
+        to_java(env, calls::rename(client, &key, &name)?)
+    })
+}
+
+/// Replaces the certificates beside a key.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn set_chain<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    chain: ByteArrays<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, chain) = (bytes(env, &key)?, byte_arrays(env, &chain)?);
+        to_java(env, calls::set_chain(client, &key, &chain)?)
+    })
+}
+
+/// Deletes a key.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn delete<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+) {
+    run(env, |env| Ok(calls::delete(client, &bytes(env, &key)?)?))
+}

@@ -1,0 +1,157 @@
+//! What every exported function does around its call: copies arguments and results, and turns an
+//! error or a panic into the one exception that is thrown from here.
+
+use std::any::Any;
+
+use jni::{
+    Env, EnvUnowned,
+    errors::{Error as JniError, ErrorPolicy},
+    jni_sig, jni_str,
+    objects::{JByteArray, JObject, JObjectArray, JString, JThrowable, JValue},
+};
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::Error;
+
+/// Why a call failed.
+pub(crate) enum Failure {
+    /// Keyward says why.
+    Keyward(Error),
+    /// Java's side of the call went wrong.
+    Java(JniError),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Keyward(error)
+    }
+}
+
+impl From<JniError> for Failure {
+    fn from(error: JniError) -> Failure {
+        Failure::Java(error)
+    }
+}
+
+/// Runs the body of an exported function; a failure or a panic becomes an exception and the
+/// returned value does not count.
+pub(crate) fn run<'local, T: Default>(
+    mut env: EnvUnowned<'local>,
+    body: impl FnOnce(&mut Env<'local>) -> Result<T, Failure>,
+) -> T {
+    env.with_env(body).resolve::<ThrowKeywardException>()
+}
+
+/// A copy of an array; null is an empty one.
+pub(crate) fn bytes(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, Failure> {
+    if array.is_null() {
+        return Ok(Vec::new());
+    }
+    Ok(env.convert_byte_array(array)?)
+}
+
+/// Copies of the arrays in an array.
+pub(crate) fn byte_arrays(
+    env: &mut Env<'_>,
+    arrays: &JObjectArray<'_, JByteArray<'_>>,
+) -> Result<Vec<Vec<u8>>, Failure> {
+    (0..arrays.len(env)?)
+        .map(|index| {
+            let array = arrays.get_element(env, index)?;
+            bytes(env, &array)
+        })
+        .collect()
+}
+
+/// Copies of the strings in an array.
+pub(crate) fn strings(
+    env: &mut Env<'_>,
+    array: &JObjectArray<'_, JString<'_>>,
+) -> Result<Vec<String>, Failure> {
+    (0..array.len(env)?)
+        .map(|index| {
+            let element = array.get_element(env, index)?;
+            string(env, &element)
+        })
+        .collect()
+}
+
+/// A copy of a string.
+pub(crate) fn string(env: &Env<'_>, string: &JString<'_>) -> Result<String, Failure> {
+    Ok(string.try_to_string(env)?)
+}
+
+/// A new array with these bytes.
+pub(crate) fn to_java<'local>(
+    env: &mut Env<'local>,
+    bytes: impl AsRef<[u8]>,
+) -> Result<JByteArray<'local>, Failure> {
+    Ok(env.byte_array_from_slice(bytes.as_ref())?)
+}
+
+struct ThrowKeywardException;
+
+impl<T: Default> ErrorPolicy<T, Failure> for ThrowKeywardException {
+    type Captures<'unowned: 'method, 'method> = ();
+
+    fn on_error<'unowned: 'method, 'method>(
+        env: &mut Env<'unowned>,
+        (): &mut (),
+        failure: Failure,
+    ) -> jni::errors::Result<T> {
+        // OutOfMemoryError, say: it is what the caller is to see.
+        if !env.exception_check() {
+            throw(env, &failure.into_error())?;
+        }
+        Ok(T::default())
+    }
+
+    fn on_panic<'unowned: 'method, 'method>(
+        env: &mut Env<'unowned>,
+        (): &mut (),
+        payload: Box<dyn Any + Send + 'static>,
+    ) -> jni::errors::Result<T> {
+        let text = match payload.downcast_ref::<&str>() {
+            Some(text) => (*text).to_owned(),
+            None => payload.downcast_ref::<String>().cloned().unwrap_or_default(),
+        };
+        // Dropping what was thrown could panic again, and this is the last place to catch it.
+        std::mem::forget(payload);
+        let error = Error::new(ErrorKind::Internal, format!("the native library failed: {text}"))
+            .hint("this is a fault in Keyward; please report it");
+        throw(env, &error)?;
+        Ok(T::default())
+    }
+}
+
+impl Failure {
+    fn into_error(self) -> Error {
+        match self {
+            Failure::Keyward(error) => error,
+            Failure::Java(error) => {
+                Error::new(ErrorKind::Internal, format!("the native library failed: {error}"))
+            }
+        }
+    }
+}
+
+/// The one place that throws.
+fn throw(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<()> {
+    let message = env.new_string(&error.message)?;
+    let hint = match &error.hint {
+        Some(hint) => env.new_string(hint)?,
+        None => JString::null(),
+    };
+    let message: JObject<'_> = message.into();
+    let hint: JObject<'_> = hint.into();
+    let exception = env.new_object(
+        jni_str!("dev/keyward/jce/KeywardException"),
+        jni_sig!((kind: jint, message: java.lang.String, hint: java.lang.String) -> void),
+        &[JValue::Int(error.kind.code() as i32), JValue::Object(&message), JValue::Object(&hint)],
+    )?;
+    let exception = env.cast_local::<JThrowable<'_>>(exception)?;
+    match env.throw(exception) {
+        // The crate's way to say that it is now pending.
+        Err(JniError::JavaException) => Ok(()),
+        other => other,
+    }
+}
