@@ -100,7 +100,7 @@ impl Client {
                 Err(failed) => failed,
             };
             if failed.sent && !row.repeatable {
-                return Err(if failed.stale { uncertain(failed.error, row) } else { failed.error });
+                return Err(uncertain(failed.error, row));
             }
             if failed.stale {
                 continue;
@@ -145,7 +145,10 @@ impl Shared {
                 if endpoint.is_down() != down {
                     continue;
                 }
-                let (mut connection, idle) = match endpoint.take_idle(thread) {
+                // What must not be repeated goes over a fresh connection, since one that has been
+                // idle may turn out to be dead only after the request is on its way.
+                let idle = if row.repeatable { endpoint.take_idle(thread) } else { None };
+                let (mut connection, idle) = match idle {
                     Some(connection) => (connection, true),
                     None => match endpoint.connect(settings.tls.as_ref(), settings.connect_timeout)
                     {
