@@ -14,42 +14,36 @@ use crate::{
 pub(crate) struct Material {
     pub(crate) pkey: Pkey,
     pub(crate) key_type: KeyType,
+    /// The DER SubjectPublicKeyInfo.
+    pub(crate) spki: Vec<u8>,
     /// The algorithm of a key of [`Family::RsaPss`].
     pss: Option<PssAlgorithm>,
 }
 
 impl Material {
-    /// A key of the type that aws-lc says it is.
-    pub(crate) fn new(pkey: Pkey) -> Result<Material> {
-        Ok(Material { key_type: pkey.key_type()?, pkey, pss: None })
-    }
-
-    /// An RSA key that is bound to PSS.
-    pub(crate) fn new_pss(pkey: Pkey, pss: PssAlgorithm) -> Result<Material> {
-        let KeyType::Rsa(bits) = pkey.key_type()? else { return Err(CryptoError::InvalidKey) };
-        pss.check_size(bits)?;
-        Ok(Material { pkey, key_type: KeyType::RsaPss(bits), pss: Some(pss) })
+    /// A key of the type that aws-lc says it is, or an RSA key that is bound to PSS.
+    pub(crate) fn new(pkey: Pkey, pss: Option<PssAlgorithm>) -> Result<Material> {
+        let (key_type, spki) = match (&pss, pkey.key_type()?) {
+            (None, key_type) => (key_type, pkey.public_key_info()?),
+            (Some(pss), KeyType::Rsa(bits)) => {
+                pss.check_size(bits)?;
+                let key = pkey.rsa()?.public_key_der()?;
+                let info = KeyInfo { algorithm: pss.identifier()?, key: &key };
+                (KeyType::RsaPss(bits), info.to_public_der()?)
+            }
+            (Some(_), _) => return Err(CryptoError::InvalidKey),
+        };
+        Ok(Material { spki: spki.to_vec(), pkey, key_type, pss })
     }
 
     pub(crate) fn from_spki(der: &[u8]) -> Result<Material> {
         let info = KeyInfo::public(der)?;
         if info.algorithm.oid == Family::RsaPss.row().oid {
             let pkey = Pkey::from_rsa_public_key(info.key).map_err(invalid_key)?;
-            return Material::new_pss(pkey, PssAlgorithm::read(info.algorithm)?);
+            return Material::new(pkey, Some(PssAlgorithm::read(info.algorithm)?));
         }
         Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
-        Material::new(Pkey::from_public_key_info(der).map_err(invalid_key)?)
-    }
-
-    pub(crate) fn spki(&self) -> Result<Vec<u8>> {
-        let der = match &self.pss {
-            Some(pss) => {
-                let key = self.pkey.rsa()?.public_key_der()?;
-                KeyInfo { algorithm: pss.identifier()?, key: &key }.to_public_der()?
-            }
-            None => self.pkey.public_key_info()?,
-        };
-        Ok(der.to_vec())
+        Material::new(Pkey::from_public_key_info(der).map_err(invalid_key)?, None)
     }
 
     pub(crate) fn pss_algorithm(&self) -> Option<&PssAlgorithm> {

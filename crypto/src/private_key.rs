@@ -8,9 +8,9 @@ use zeroize::Zeroizing;
 use crate::{
     CryptoError, OaepParameters, PssParameters, PssRestriction, PublicKey, TlsVersions,
     asn1::KeyInfo,
-    aws_lc::Pkey,
+    aws_lc::{Padding, Pkey},
     error::Result,
-    locked_memory, material,
+    locked_memory,
     material::{Material, invalid_key},
     pss::PssAlgorithm,
     rsa_decryption,
@@ -28,61 +28,58 @@ impl PrivateKey {
     /// Makes a new key. RSA keys have the public exponent 65537; keys of [`KeyType::RsaPss`] are
     /// bound to PSS, but to no digest or salt length.
     pub fn generate(key_type: KeyType) -> Result<PrivateKey> {
-        PrivateKey::make(|| {
-            let pkey = match key_type {
-                KeyType::Rsa(bits) | KeyType::RsaPss(bits) => Pkey::generate_rsa(bits)?,
-                KeyType::Ec(curve) => Pkey::generate_ec(curve)?,
-                KeyType::Ed25519 => Pkey::generate_ed25519()?,
-                KeyType::X25519 => Pkey::generate_x25519()?,
-            };
-            match key_type {
-                KeyType::RsaPss(_) => Material::new_pss(pkey, PssAlgorithm::unrestricted()?),
-                _ => Material::new(pkey),
-            }
+        let pss = match key_type {
+            KeyType::RsaPss(_) => Some(PssAlgorithm::unrestricted()?),
+            _ => None,
+        };
+        PrivateKey::make(pss, || match key_type {
+            KeyType::Rsa(bits) | KeyType::RsaPss(bits) => Pkey::generate_rsa(bits),
+            KeyType::Ec(curve) => Pkey::generate_ec(curve),
+            KeyType::Ed25519 => Pkey::generate_ed25519(),
+            KeyType::X25519 => Pkey::generate_x25519(),
         })
     }
 
     /// Reads a DER PKCS#8 `PrivateKeyInfo` (RFC 5958). A key whose halves disagree is refused.
     pub fn from_pkcs8(der: &[u8]) -> Result<PrivateKey> {
         let info = KeyInfo::private(der)?;
-        if info.algorithm.oid == Family::RsaPss.row().oid {
-            let pss = PssAlgorithm::read(info.algorithm)?;
-            return PrivateKey::make(|| {
-                let pkey = Pkey::from_rsa_private_key(info.key).map_err(invalid_key)?;
-                Material::new_pss(pkey, pss)
-            });
+        match Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)? {
+            Family::RsaPss => {
+                let pss = PssAlgorithm::read(info.algorithm)?;
+                let parse = || Pkey::from_rsa_private_key(info.key).map_err(invalid_key);
+                PrivateKey::make(Some(pss), parse)
+            }
+            _ => PrivateKey::make(None, || Pkey::from_private_key_info(der).map_err(invalid_key)),
         }
-        Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
-        PrivateKey::make(|| {
-            Material::new(Pkey::from_private_key_info(der).map_err(material::invalid_key)?)
-        })
     }
 
     /// Reads a DER PKCS#1 `RSAPrivateKey` (RFC 8017, A.1.2).
     pub fn from_pkcs1_der(der: &[u8]) -> Result<PrivateKey> {
-        PrivateKey::make(|| Material::new(Pkey::from_rsa_private_key(der).map_err(invalid_key)?))
+        PrivateKey::make(None, || Pkey::from_rsa_private_key(der).map_err(invalid_key))
     }
 
     /// Reads a DER `ECPrivateKey` (SEC 1, C.4; RFC 5915) that names its curve.
     pub fn from_sec1_der(der: &[u8]) -> Result<PrivateKey> {
-        PrivateKey::make(|| Material::new(Pkey::from_ec_private_key(der).map_err(invalid_key)?))
+        PrivateKey::make(None, || Pkey::from_ec_private_key(der).map_err(invalid_key))
     }
 
     /// Makes the key with everything secret about it in locked memory.
-    fn make(make: impl FnOnce() -> Result<Material>) -> Result<PrivateKey> {
-        locked_memory::scope(|| {
-            let material = make()?;
-            if let Ok(rsa) = material.pkey.rsa() {
+    fn make(pss: Option<PssAlgorithm>, make: impl FnOnce() -> Result<Pkey>) -> Result<PrivateKey> {
+        let pkey = locked_memory::scope(|| {
+            let pkey = make()?;
+            if let KeyType::Rsa(_) = pkey.key_type()? {
+                let rsa = pkey.rsa()?;
                 if !rsa.is_complete() {
                     return Err(CryptoError::Unsupported);
                 }
                 // At its first use aws-lc derives and keeps the Montgomery forms of the primes.
                 // Using the key here puts them in locked memory too, and takes the time off the
                 // first signature. aws-lc checks the result with the public exponent.
-                rsa.sign_raw(crate::aws_lc::Padding::Pkcs1, &[]).map_err(invalid_key)?;
+                rsa.sign_raw(Padding::Pkcs1, &[]).map_err(invalid_key)?;
             }
-            Ok(PrivateKey { material })
-        })
+            Ok(pkey)
+        })?;
+        Ok(PrivateKey { material: Material::new(pkey, pss)? })
     }
 
     /// The DER PKCS#8 `PrivateKeyInfo`, as OpenSSL writes it.
@@ -107,13 +104,13 @@ impl PrivateKey {
     }
 
     /// The DER SubjectPublicKeyInfo, as OpenSSL writes it.
-    pub fn public_key_spki(&self) -> Result<Vec<u8>> {
-        self.material.spki()
+    pub fn public_key_spki(&self) -> Vec<u8> {
+        self.material.spki.clone()
     }
 
     /// The public half.
     pub fn public_key(&self) -> Result<PublicKey> {
-        PublicKey::from_spki(&self.public_key_spki()?)
+        PublicKey::from_spki(&self.material.spki)
     }
 
     /// Signs. The input is the digest that the algorithm names, or, where it names none, what the
@@ -132,8 +129,7 @@ impl PrivateKey {
         match (algorithm.scheme, algorithm.digest, self.key_type()) {
             (Scheme::RsaPkcs1, Some(digest), _) => pkey.rsa()?.sign_pkcs1(digest, input),
             (Scheme::RsaPkcs1, None, _) => {
-                let padding = crate::aws_lc::Padding::Pkcs1;
-                pkey.rsa()?.sign_raw(padding, input).map(|signature| signature.to_vec())
+                pkey.rsa()?.sign_raw(Padding::Pkcs1, input).map(|signature| signature.to_vec())
             }
             (Scheme::RsaPss, Some(digest), _) => {
                 let pss = self.material.pss_parameters(digest, pss)?;

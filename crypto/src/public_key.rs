@@ -23,8 +23,8 @@ impl PublicKey {
     }
 
     /// The DER SubjectPublicKeyInfo, as OpenSSL writes it.
-    pub fn to_spki(&self) -> Result<Vec<u8>> {
-        self.material.spki()
+    pub fn to_spki(&self) -> Vec<u8> {
+        self.material.spki.clone()
     }
 
     /// The type of the key.

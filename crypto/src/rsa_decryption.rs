@@ -60,7 +60,7 @@ pub(crate) fn decrypt(
         Encryption::RsaTls => {
             let versions =
                 tls.ok_or(CryptoError::input("the TLS protocol versions are missing"))?;
-            tls_premaster::remove_padding(&*private_operation(rsa, &ciphertext)?, versions)
+            tls_premaster::remove_padding(&private_operation(rsa, &ciphertext)?, versions)
         }
     }
 }

@@ -19,7 +19,7 @@ fn both_halves_of_every_key_type_are_encoded_as_openssl_does() {
         let key = PrivateKey::generate(key_type).unwrap();
         assert_eq!(key.key_type(), key_type);
         let pkcs8 = key.to_pkcs8().unwrap();
-        let spki = key.public_key_spki().unwrap();
+        let spki = key.public_key_spki();
         let theirs = openssl_private(&key);
         assert_eq!(theirs.private_key_to_pkcs8().unwrap(), *pkcs8, "{key_type}");
         assert_eq!(theirs.public_key_to_der().unwrap(), spki, "{key_type}");
@@ -27,10 +27,10 @@ fn both_halves_of_every_key_type_are_encoded_as_openssl_does() {
 
         let again = PrivateKey::from_pkcs8(&pkcs8).unwrap();
         assert_eq!(again.key_type(), key_type);
-        assert_eq!(again.public_key_spki().unwrap(), spki);
+        assert_eq!(again.public_key_spki(), spki);
         let public = PublicKey::from_spki(&spki).unwrap();
         assert_eq!(public.key_type(), key_type);
-        assert_eq!(public.to_spki().unwrap(), spki);
+        assert_eq!(public.to_spki(), spki);
 
         let mut longer = pkcs8.to_vec();
         longer.push(0);
@@ -47,7 +47,7 @@ fn the_older_private_key_formats_are_read() {
     let rsa = Rsa::generate(2048).unwrap();
     let key = PrivateKey::from_pkcs1_der(&rsa.private_key_to_der().unwrap()).unwrap();
     assert_eq!(key.key_type(), KeyType::Rsa(2048));
-    assert_eq!(key.public_key_spki().unwrap(), rsa.public_key_to_der().unwrap());
+    assert_eq!(key.public_key_spki(), rsa.public_key_to_der().unwrap());
 
     for curve in Curve::ALL.iter().copied() {
         let nid = Nid::from_raw(match curve {
@@ -59,7 +59,7 @@ fn the_older_private_key_formats_are_read() {
         let ec = EcKey::generate(&EcGroup::from_curve_name(nid).unwrap()).unwrap();
         let key = PrivateKey::from_sec1_der(&ec.private_key_to_der().unwrap()).unwrap();
         assert_eq!(key.key_type(), KeyType::Ec(curve));
-        assert_eq!(key.public_key_spki().unwrap(), ec.public_key_to_der().unwrap());
+        assert_eq!(key.public_key_spki(), ec.public_key_to_der().unwrap());
     }
     assert_eq!(PrivateKey::from_sec1_der(&[]).unwrap_err(), CryptoError::InvalidKey);
     assert_eq!(PrivateKey::from_pkcs1_der(&[]).unwrap_err(), CryptoError::InvalidKey);
@@ -99,7 +99,7 @@ fn a_key_whose_halves_disagree_is_refused() {
         let mut der = vec![0x30, 0x51, 0x02, 0x01, 0x01];
         der.extend_from_slice(&key.to_pkcs8().unwrap()[5..]);
         der.extend_from_slice(&[0x81, 0x21, 0x00]);
-        let spki = public.public_key_spki().unwrap();
+        let spki = public.public_key_spki();
         der.extend_from_slice(&spki[spki.len() - 32..]);
         assert_eq!(PrivateKey::from_pkcs8(&der).is_ok(), agrees);
     }
@@ -150,7 +150,7 @@ fn a_key_without_its_primes_is_refused() {
 #[test]
 fn a_point_off_the_curve_is_refused() {
     let key = PrivateKey::generate(KeyType::Ec(Curve::P256)).unwrap();
-    let mut spki = key.public_key_spki().unwrap();
+    let mut spki = key.public_key_spki();
     *spki.last_mut().unwrap() ^= 1;
     assert_eq!(PublicKey::from_spki(&spki).unwrap_err(), CryptoError::InvalidKey);
 }
@@ -193,7 +193,7 @@ fn an_rsa_pss_key_keeps_and_enforces_its_restrictions() {
     let key = PrivateKey::from_pkcs8(&pkcs8).unwrap();
     assert_eq!(key.key_type(), KeyType::RsaPss(2048));
     assert_eq!(*key.to_pkcs8().unwrap(), pkcs8);
-    assert_eq!(key.public_key_spki().unwrap(), public);
+    assert_eq!(key.public_key_spki(), public);
     let bound = key.pss_restriction().unwrap();
     assert_eq!((bound.digest, bound.mgf1), (Digest::Sha384, Digest::Sha256));
     assert_eq!(bound.min_salt_bytes, 40);

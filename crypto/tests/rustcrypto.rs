@@ -12,7 +12,7 @@ fn named(name: &str) -> &'static Signature {
 #[test]
 fn p384_accepts_our_ecdsa() {
     let key = PrivateKey::generate(KeyType::Ec(Curve::P384)).unwrap();
-    let spki = key.public_key_spki().unwrap();
+    let spki = key.public_key_spki();
     let theirs = p384::ecdsa::VerifyingKey::from_public_key_der(&spki).unwrap();
     let signature = key.sign(named("ecdsa-sha384"), None, &[9; 48]).unwrap();
     let signature = p384::ecdsa::DerSignature::from_bytes(&signature).unwrap();
@@ -23,7 +23,7 @@ fn p384_accepts_our_ecdsa() {
 #[test]
 fn rsa_inverts_our_bare_function() {
     let key = PrivateKey::generate(KeyType::Rsa(2048)).unwrap();
-    let theirs = PublicKey::from_public_key_der(&key.public_key_spki().unwrap()).unwrap();
+    let theirs = PublicKey::from_public_key_der(&key.public_key_spki()).unwrap();
     let signature = key.sign(named("rsa-pkcs1"), None, b"as it is").unwrap();
     theirs.verify(rsa::Pkcs1v15Sign::new_unprefixed(), b"as it is", &signature).unwrap();
     assert!(theirs.verify(rsa::Pkcs1v15Sign::new_unprefixed(), b"as it was", &signature).is_err());

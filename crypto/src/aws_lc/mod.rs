@@ -6,6 +6,7 @@
 
 mod digest;
 mod ec;
+mod oaep;
 mod pkey;
 mod raw;
 mod rsa;

@@ -31,7 +31,7 @@ pub(crate) fn openssl_private(key: &PrivateKey) -> PKey<Private> {
 
 /// OpenSSL's view of the public half.
 pub(crate) fn openssl_public(key: &PrivateKey) -> PKey<Public> {
-    PKey::public_key_from_der(&key.public_key_spki().unwrap()).unwrap()
+    PKey::public_key_from_der(&key.public_key_spki()).unwrap()
 }
 
 pub(crate) fn md(digest: Digest) -> &'static MdRef {
