@@ -1,0 +1,148 @@
+package dev.keyward.jce;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.PublicKey;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.extension.ParameterContext;
+import org.junit.jupiter.api.extension.ParameterResolver;
+
+/**
+ * A real {@code keyward serve --dev} in a temporary folder, given to tests as a parameter: one for
+ * all of them, ended after the last.
+ */
+final class RunningService implements AutoCloseable {
+    private final Path state;
+    private final String address;
+    private final Path program = program();
+    private Process process;
+
+    /** Starts a service. */
+    RunningService() {
+        try {
+            state = Files.createTempDirectory("keyward-java-");
+            address = "unix:" + state.resolve("hsm.sock");
+            start();
+        } catch (IOException failure) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    /** Starts it again after {@link #stop}. */
+    void start() throws IOException {
+        process = new ProcessBuilder(program.toString(), "serve", "--dev", "--state",
+            state.toString()).redirectErrorStream(true)
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(state.resolve("log").toFile()))
+            .start();
+        keyward("status", "--wait", "20").succeeded();
+    }
+
+    /** Ends it, as a service manager does. */
+    void stop() {
+        process.destroy();
+        try {
+            if (!process.waitFor(20, TimeUnit.SECONDS)) {
+                process.destroyForcibly().waitFor();
+                throw new AssertionError("the service did not end at SIGTERM");
+            }
+        } catch (InterruptedException failure) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        stop();
+        try (Stream<Path> files = Files.walk(state)) {
+            for (Path file : files.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(file);
+            }
+        }
+    }
+
+    String address() {
+        return address;
+    }
+
+    /** What other programs need to find the service. */
+    Map<String, String> environment() {
+        return Map.of("KEYWARD_ADDRESS", address, "KEYWARD_RETRY_FOR", "1s");
+    }
+
+    /** Runs the command line. */
+    Processes.Result keyward(String... arguments) {
+        List<String> command = new ArrayList<>(List.of(program.toString()));
+        command.addAll(Arrays.asList(arguments));
+        return Processes.run(state, environment(), command);
+    }
+
+    /** A provider for this service. */
+    KeywardProvider provider() {
+        return (KeywardProvider) new KeywardProvider()
+            .configure("address=" + address + ", retry_for=1s");
+    }
+
+    /** The KeyStore of such a provider. */
+    KeyStore keyStore() throws Exception {
+        KeyStore keys = KeyStore.getInstance("Keyward", provider());
+        keys.load(null, null);
+        return keys;
+    }
+
+    /** Makes a key of this type, if there is none yet, with a certificate of its own if it signs. */
+    String key(String type) throws Exception {
+        return key("java-" + type, type);
+    }
+
+    synchronized String key(String name, String type) throws Exception {
+        if (keyward("key", "show", name).status() != 0) {
+            keyward("key", "generate", name, "--type", type).succeeded();
+            if (!type.equals("x25519")) {
+                keyward("key", "self-sign", name, "--subject", "CN=localhost", "--san",
+                    "DNS:localhost").succeeded();
+            }
+        }
+        return name;
+    }
+
+    KeywardPrivateKey privateKey(String name) throws Exception {
+        return (KeywardPrivateKey) keyStore().getKey(name, null);
+    }
+
+    PublicKey publicKey(String name) throws Exception {
+        return privateKey(name).publicKey();
+    }
+
+    private static Path program() {
+        String given = System.getProperty("keyward.bin", System.getenv("KEYWARD_BIN"));
+        return Stream.of(given, "../target/release/keyward", "../target/debug/keyward")
+            .filter(path -> path != null && Files.isExecutable(Path.of(path)))
+            .map(path -> Path.of(path).toAbsolutePath()).findFirst()
+            .orElseThrow(() -> new AssertionError("there is no keyward program: build it with"
+                + " cargo build -p keyward, or name it by KEYWARD_BIN"));
+    }
+
+    /** Gives tests the one service. */
+    static final class Extension implements ParameterResolver {
+        @Override
+        public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
+            return parameter.getParameter().getType() == RunningService.class;
+        }
+
+        @Override
+        public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
+            return context.getRoot().getStore(ExtensionContext.Namespace.GLOBAL)
+                .computeIfAbsent(RunningService.class, type -> new RunningService(),
+                    RunningService.class);
+        }
+    }
+}

@@ -1,0 +1,284 @@
+package dev.keyward.jce;
+
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.security.InvalidAlgorithmParameterException;
+import java.security.InvalidKeyException;
+import java.security.KeyPairGenerator;
+import java.security.MessageDigest;
+import java.security.PublicKey;
+import java.security.Security;
+import java.security.Signature;
+import java.security.SignatureException;
+import java.security.spec.MGF1ParameterSpec;
+import java.security.spec.PSSParameterSpec;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Signatures; the JDK's own providers verify them. */
+@ExtendWith(RunningService.Extension.class)
+class SignatureTest {
+    private static final byte[] MESSAGE = "to be signed".getBytes(StandardCharsets.UTF_8);
+    private static final PSSParameterSpec PSS_SHA256 =
+        new PSSParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, 32, 1);
+
+    /** Every name of every row of the table, with a type of key that suits. */
+    static Stream<Arguments> namesAndKeyTypes() {
+        List<Arguments> cases = new ArrayList<>();
+        for (AlgorithmTable.SignatureAlgorithm row : AlgorithmTable.SIGNATURES) {
+            if (row.digest() == null && row.scheme() != AlgorithmTable.Scheme.ED25519) {
+                continue;
+            }
+            List<String> types = switch (row.scheme()) {
+                case RSA_PKCS1 -> List.of("rsa-2048");
+                case RSA_PSS -> List.of("rsa-2048", "rsa-pss-2048");
+                case ECDSA -> List.of("p-256", "p-384", "p-521");
+                case ED25519 -> List.of("ed25519");
+                case RSA_RAW -> List.of();
+            };
+            List<String> names = new ArrayList<>(row.jca());
+            if (row.scheme() == AlgorithmTable.Scheme.ECDSA) {
+                names.add(row.jca().get(0) + "inP1363Format");
+            }
+            if (row.oid() != null && row.scheme() != AlgorithmTable.Scheme.RSA_PSS) {
+                names.add(row.oid());
+                names.add("OID." + row.oid());
+            }
+            names.forEach(name -> types.forEach(type -> cases.add(Arguments.of(name, type))));
+        }
+        return cases.stream();
+    }
+
+    @ParameterizedTest
+    @MethodSource("namesAndKeyTypes")
+    void every_name_signs_what_the_jdk_verifies(String name, String type, RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key(type));
+        Signature signer = Signature.getInstance(name, service.provider());
+        signer.initSign(key);
+        signer.update(MESSAGE);
+        byte[] signature = signer.sign();
+        assertTrue(verifier(name, key.publicKey(), signer).verify(signature));
+    }
+
+    /** A verifier of the JDK's that has taken the message. */
+    private static Signature verifier(String name, PublicKey key, Signature signer)
+            throws Exception {
+        boolean pss = name.contains("MGF1") || name.contains("/PSS") || name.contains("RSASSA");
+        Signature verifier = Signature.getInstance(pss ? "RSASSA-PSS" : name);
+        if (pss) {
+            verifier.setParameter(
+                signer.getParameters().getParameterSpec(PSSParameterSpec.class));
+        }
+        verifier.initVerify(key);
+        assertFalse(verifier.getProvider() instanceof KeywardProvider);
+        verifier.update(MESSAGE);
+        return verifier;
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void pss_parameters_may_come_before_or_after_the_key(boolean before, RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("rsa-2048"));
+        PSSParameterSpec parameters =
+            new PSSParameterSpec("SHA-384", "MGF1", MGF1ParameterSpec.SHA256, 20, 1);
+        Signature signer = Signature.getInstance("RSASSA-PSS", service.provider());
+        if (before) {
+            signer.setParameter(parameters);
+        }
+        signer.initSign(key);
+        if (!before) {
+            signer.setParameter(parameters);
+        }
+        for (int round = 0; round < 2; round++) {
+            signer.update(MESSAGE);
+            assertTrue(verifier("RSASSA-PSS", key.publicKey(), signer).verify(signer.sign()));
+        }
+    }
+
+    @Test
+    void pss_without_parameters_or_with_wrong_ones_is_refused(RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("rsa-2048"));
+        Signature signer = Signature.getInstance("RSASSA-PSS", service.provider());
+        assertNull(signer.getParameters());
+        signer.initSign(key);
+        assertThrows(SignatureException.class, () -> signer.update(MESSAGE));
+        for (PSSParameterSpec wrong : List.of(
+                new PSSParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, 32, 2),
+                new PSSParameterSpec("SHA-256", "MGF2", MGF1ParameterSpec.SHA256, 32, 1),
+                new PSSParameterSpec("MD5", "MGF1", MGF1ParameterSpec.SHA256, 32, 1),
+                new PSSParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, 223, 1))) {
+            assertThrows(InvalidAlgorithmParameterException.class,
+                () -> signer.setParameter(wrong), wrong.toString());
+        }
+        signer.setParameter(PSS_SHA256);
+        signer.update(MESSAGE);
+        assertThrows(InvalidAlgorithmParameterException.class,
+            () -> signer.setParameter(PSS_SHA256));
+    }
+
+    @Test
+    void a_digest_that_the_caller_made_is_signed_as_it_is(RunningService service)
+            throws Exception {
+        byte[] digest = MessageDigest.getInstance("SHA-256").digest(MESSAGE);
+        KeywardPrivateKey ec = service.privateKey(service.key("p-256"));
+        Signature verifier = Signature.getInstance("SHA256withECDSA");
+        verifier.initVerify(ec.publicKey());
+        verifier.update(MESSAGE);
+        assertTrue(verifier.verify(sign("NONEwithECDSA", ec, digest, service)));
+
+        byte[] prefix = java.util.HexFormat.of().parseHex("3031300d060960864801650304020105000420");
+        byte[] digestInfo = java.nio.ByteBuffer.allocate(prefix.length + digest.length)
+            .put(prefix).put(digest).array();
+        KeywardPrivateKey rsa = service.privateKey(service.key("rsa-2048"));
+        assertArrayEquals(sign("SHA256withRSA", rsa, MESSAGE, service),
+            sign("NONEwithRSA", rsa, digestInfo, service));
+    }
+
+    private static byte[] sign(String name, KeywardPrivateKey key, byte[] message,
+            RunningService service) throws Exception {
+        Signature signer = Signature.getInstance(name, service.provider());
+        signer.initSign(key);
+        signer.update(message);
+        return signer.sign();
+    }
+
+    @Test
+    void a_signature_object_signs_one_message_after_another(RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("rsa-2048"));
+        Signature signer = Signature.getInstance("SHA256withRSA", service.provider());
+        signer.initSign(key);
+        signer.update(MESSAGE);
+        byte[] first = signer.sign();
+        signer.update(MESSAGE, 0, 4);
+        signer.update(MESSAGE, 4, MESSAGE.length - 4);
+        assertArrayEquals(first, signer.sign());
+        signer.update("not this".getBytes(StandardCharsets.UTF_8));
+        signer.initSign(key);
+        signer.update(MESSAGE);
+        assertArrayEquals(first, signer.sign());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void the_place_in_the_list_of_providers_does_not_matter(boolean first, RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("p-256"));
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("EC");
+        generator.initialize(256);
+        var software = generator.generateKeyPair();
+        KeywardProvider provider = service.provider();
+        Security.insertProviderAt(provider, first ? 1 : Security.getProviders().length + 1);
+        try {
+            Signature signer = Signature.getInstance("SHA256withECDSA");
+            signer.initSign(key);
+            assertEquals("Keyward", signer.getProvider().getName());
+            signer.update(MESSAGE);
+            byte[] ours = signer.sign();
+            signer.initVerify(key.publicKey());
+            assertEquals("SunEC", signer.getProvider().getName());
+            signer.update(MESSAGE);
+            assertTrue(signer.verify(ours));
+            signer.initSign(software.getPrivate());
+            assertEquals("SunEC", signer.getProvider().getName());
+        } finally {
+            Security.removeProvider("Keyward");
+        }
+    }
+
+    @Test
+    void with_keyward_first_pss_with_parameters_first_still_works_for_software_keys(
+            RunningService service) throws Exception {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+        generator.initialize(2048);
+        var software = generator.generateKeyPair();
+        Security.insertProviderAt(service.provider(), 1);
+        try {
+            Signature signer = Signature.getInstance("RSASSA-PSS");
+            signer.setParameter(PSS_SHA256);
+            signer.initSign(software.getPrivate());
+            signer.update(MESSAGE);
+            byte[] signature = signer.sign();
+            Signature verifier = Signature.getInstance("RSASSA-PSS");
+            verifier.setParameter(PSS_SHA256);
+            verifier.initVerify(software.getPublic());
+            verifier.update(MESSAGE);
+            assertTrue(verifier.verify(signature));
+        } finally {
+            Security.removeProvider("Keyward");
+        }
+    }
+
+    @Test
+    void foreign_and_unsuitable_keys_are_refused_at_init(RunningService service)
+            throws Exception {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("RSA");
+        generator.initialize(2048);
+        Signature signer = Signature.getInstance("SHA256withRSA", service.provider());
+        assertThrows(InvalidKeyException.class,
+            () -> signer.initSign(generator.generateKeyPair().getPrivate()));
+        KeywardPrivateKey ec = service.privateKey(service.key("p-256"));
+        assertThrows(InvalidKeyException.class, () -> signer.initSign(ec));
+        assertThrows(InvalidKeyException.class, () -> signer.initSign(null));
+    }
+
+    @Test
+    void a_key_that_may_not_sign_is_refused_at_init(RunningService service) throws Exception {
+        service.keyward("key", "generate", "only-decrypts", "--type", "rsa-2048", "--usage",
+            "decrypt").succeeded();
+        KeywardPrivateKey key = service.privateKey("only-decrypts");
+        Signature signer = Signature.getInstance("SHA256withRSA", service.provider());
+        InvalidKeyException refusal =
+            assertThrows(InvalidKeyException.class, () -> signer.initSign(key));
+        assertTrue(refusal.getMessage().contains("keyward key show"), refusal.getMessage());
+    }
+
+    @Test
+    void a_key_that_was_deleted_meanwhile_fails_in_sign_and_says_so(RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("short-lived", "p-256"));
+        Signature signer = Signature.getInstance("SHA256withECDSA", service.provider());
+        signer.initSign(key);
+        service.keyward("key", "delete", "short-lived", "--yes").succeeded();
+        signer.update(MESSAGE);
+        SignatureException failure = assertThrows(SignatureException.class, signer::sign);
+        assertSame(ErrorKind.NOT_FOUND,
+            assertInstanceOf(KeywardException.class, failure.getCause()).kind());
+    }
+
+    @Test
+    void while_the_service_is_away_sign_fails_and_afterwards_it_works_again() throws Exception {
+        try (RunningService service = new RunningService()) {
+            KeywardPrivateKey key = service.privateKey(service.key("p-256"));
+            Signature signer = Signature.getInstance("SHA256withECDSA", service.provider());
+            signer.initSign(key);
+            service.stop();
+            signer.update(MESSAGE);
+            SignatureException failure = assertThrows(SignatureException.class, signer::sign);
+            assertSame(ErrorKind.UNAVAILABLE,
+                assertInstanceOf(KeywardException.class, failure.getCause()).kind());
+            assertTrue(failure.getMessage().contains(service.address()), failure.getMessage());
+            service.start();
+            signer.update(MESSAGE);
+            assertTrue(verifier("SHA256withECDSA", key.publicKey(), signer).verify(signer.sign()));
+        }
+    }
+}
