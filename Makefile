@@ -1,0 +1,63 @@
+# Keyward. `make help` lists the targets; README.md and CONTRIBUTING.md explain them.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# Where OpenSSL looks for providers; `make install` asks the OpenSSL on the PATH.
+OPENSSL_MODULES_DIR ?= $(shell openssl version -m 2>/dev/null | sed -n 's/^MODULESDIR: "\(.*\)"/\1/p')
+# For how long `make soak` runs, and each target of `make fuzz`.
+SOAK_MINUTES ?= 30
+FUZZ_SECONDS ?= 30
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+RELEASE := $(CARGO_TARGET_DIR)/release
+CARGO := cargo
+MAVEN := mvn --batch-mode --quiet --file java/pom.xml
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test dist install bench lint fuzz matrix soak clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+demo: ## nginx and Java serve pages with keys that only the service has
+	@ops/prerequisites build java demo
+	@ops/dist
+	@ops/demo/run
+
+test: ## every test that a change must pass
+	@ops/prerequisites build java test
+	ops/test
+
+dist: ## release build into dist/
+	@ops/prerequisites build java
+	ops/dist
+
+install: ## install dist/ (PREFIX, DESTDIR)
+	@ops/install "$(DESTDIR)" "$(PREFIX)" "$(OPENSSL_MODULES_DIR)"
+
+bench: ## figures beside a local key, aws-lc and the JDK's providers
+	@ops/prerequisites build java demo test
+	@ops/dist
+	bench/run
+
+lint: ## formatters, linters, documentation links, licences
+	@ops/prerequisites build java test lint
+	ops/lint
+
+fuzz: ## each fuzz target for FUZZ_SECONDS
+	@ops/prerequisites build
+	fuzz/run $(FUZZ_SECONDS)
+
+matrix: ## host applications across OpenSSL and JDK versions
+	@ops/prerequisites build java test
+	@ops/dist
+	tests/matrix/run
+
+soak: ## kills, random calls and leaks for SOAK_MINUTES
+	@ops/prerequisites build java test
+	@ops/dist
+	tests/soak/run $(SOAK_MINUTES)
+
+clean: ## remove what was built
+	$(CARGO) clean
+	rm -rf dist java/target
