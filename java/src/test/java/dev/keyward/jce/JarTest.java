@@ -1,0 +1,135 @@
+package dev.keyward.jce;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** The finished jar in every Java found: its native library, its module, its threads. */
+@ExtendWith(RunningService.Extension.class)
+class JarTest {
+    private static final Path PROGRAMS = Path.of("src/test/programs").toAbsolutePath();
+
+    static Stream<Path> javaHomes() throws IOException {
+        return Processes.javaHomes();
+    }
+
+    private static Processes.Result useKey(Path home, Path folder, RunningService service,
+            Map<String, String> environment, String key, String... options) {
+        List<String> command = Processes.java(home, "java", options);
+        if (!Arrays.asList(options).contains("--module-path")) {
+            command.addAll(List.of("-cp", Processes.JAR.toString()));
+        }
+        command.add(PROGRAMS.resolve("UseKey.java").toString());
+        if (key != null) {
+            command.add(key);
+        }
+        Map<String, String> all = new HashMap<>(service.environment());
+        all.putAll(environment);
+        return Processes.run(folder, all, command);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void the_library_is_unpacked_into_a_private_folder_and_leaves_nothing(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        String key = service.key("p-256");
+        for (var place : List.of(Map.of("KEYWARD_TMPDIR", folder.toString()),
+                Map.of("JAVA_TOOL_OPTIONS", "-Dkeyward.tmpdir=" + folder))) {
+            String output = useKey(home, folder, service, place, key).succeeded();
+            assertTrue(output.contains("signed "), output);
+            try (Stream<Path> left = Files.list(folder)) {
+                assertEquals(List.of(), left.toList());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void a_library_that_cannot_be_loaded_is_explained(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        String key = service.key("p-256");
+        String unpacked = useKey(home, folder, service, Map.of(), key,
+            "-Dkeyward.tmpdir=" + folder.resolve("missing")).failed();
+        assertTrue(unpacked.contains("-Dkeyward.tmpdir=DIR"), unpacked);
+        Path other = Files.writeString(folder.resolve("other.so"), "no library");
+        String linked = useKey(home, folder, service, Map.of(), key,
+            "-Dkeyward.library=" + other).failed();
+        assertTrue(linked.contains("cannot be loaded"), linked);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void finding_and_listing_the_provider_loads_no_library(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        String output = useKey(home, folder, service, Map.of(), null,
+            "-Dkeyward.library=/nonexistent.so").succeeded();
+        assertTrue(output.contains(" services in "), output);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void it_is_a_module_and_needs_leave_for_native_access_where_java_denies_it(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        String key = service.key("p-256");
+        List<String> options = new ArrayList<>(List.of("--module-path", Processes.JAR.toString(),
+            "--add-modules", "dev.keyward.jce"));
+        String output = useKey(home, folder, service, Map.of(), key,
+            options.toArray(new String[0])).succeeded();
+        assertTrue(output.contains("in module dev.keyward.jce"), output);
+        if (Processes.feature(home) < 24) {
+            return;
+        }
+        options.add("--illegal-native-access=deny");
+        String denied = useKey(home, folder, service, Map.of(), key,
+            options.toArray(new String[0])).failed();
+        assertTrue(denied.contains("--enable-native-access=dev.keyward.jce"), denied);
+        options.add("--enable-native-access=dev.keyward.jce");
+        String granted = useKey(home, folder, service, Map.of(), key,
+            options.toArray(new String[0])).succeeded();
+        assertFalse(granted.contains("WARNING"), granted);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void a_virtual_thread_that_waits_for_the_service_does_not_hold_the_others(Path home,
+            @TempDir Path folder) throws Exception {
+        assumeTrue(Processes.feature(home) >= 21, "Java 17 has no virtual threads");
+        try (RunningService service = new RunningService()) {
+            List<String> command = Processes.java(home, "java",
+                "-Djdk.virtualThreadScheduler.parallelism=1",
+                "-Djdk.virtualThreadScheduler.maxPoolSize=1", "-cp", Processes.JAR.toString(),
+                PROGRAMS.resolve("VirtualThreads.java").toString(), service.key("p-256"));
+            ProcessBuilder builder = new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.DISCARD);
+            builder.environment().putAll(service.environment());
+            Process process = builder.start();
+            try (var lines = process.inputReader(); var orders = process.outputWriter()) {
+                assertEquals("take the service away", lines.readLine());
+                service.stop();
+                orders.write("done\n");
+                orders.flush();
+                String failure = lines.readLine();
+                assertTrue(failure.startsWith("signing failed: "), failure);
+                assertEquals("the other went on", lines.readLine());
+            } finally {
+                process.destroyForcibly().waitFor();
+                service.start();
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package dev.keyward.jce;
+
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Properties;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Java servers with keys of the service, in every Java found; OpenSSL and curl are the clients. */
+@ExtendWith(RunningService.Extension.class)
+class TlsTest {
+    private static final List<String> KEY_TYPES =
+        List.of("rsa-2048", "rsa-pss-2048", "p-256", "p-384", "p-521", "ed25519");
+
+    /** One handshake: what s_client offers, and what it has to report. */
+    private record Handshake(String expected, String... options) {}
+
+    private static final List<Handshake> HANDSHAKES = List.of(
+        new Handshake("RSA-PSS", "-tls1_3", "-sigalgs", "rsa_pss_rsae_sha256"),
+        new Handshake("RSA-PSS", "-tls1_3", "-sigalgs", "rsa_pss_rsae_sha512"),
+        new Handshake("RSA-PSS", "-tls1_3", "-sigalgs", "rsa_pss_pss_sha256"),
+        new Handshake("ECDSA", "-tls1_3", "-sigalgs", "ecdsa_secp256r1_sha256"),
+        new Handshake("ECDSA", "-tls1_3", "-sigalgs", "ecdsa_secp384r1_sha384"),
+        new Handshake("ECDSA", "-tls1_3", "-sigalgs", "ecdsa_secp521r1_sha512"),
+        new Handshake("Ed25519", "-tls1_3", "-sigalgs", "ed25519"),
+        new Handshake("RSA", "-tls1_2", "-sigalgs", "RSA+SHA256"),
+        new Handshake("RSA-PSS", "-tls1_2", "-sigalgs", "rsa_pss_rsae_sha256"),
+        new Handshake("ECDSA", "-tls1_2", "-sigalgs", "ECDSA+SHA256", "-groups", "P-256"),
+        new Handshake("Ed25519", "-tls1_2", "-sigalgs", "ed25519"),
+        // RSA key exchange: the premaster secret is decrypted in the service.
+        new Handshake("Cipher is AES128-GCM-SHA256", "-tls1_2", "-cipher", "AES128-GCM-SHA256"));
+
+    /** Each Java; Keyward first or last; the JDK's two kinds of KeyManager. */
+    static Stream<Arguments> javas() throws IOException {
+        return Processes.javaHomes().flatMap(home -> Stream.of(
+            Arguments.of(home, true, "SunX509"), Arguments.of(home, false, "NewSunX509")));
+    }
+
+    @ParameterizedTest
+    @MethodSource("javas")
+    void sockets_serve_every_kind_of_key(Path home, boolean first, String managers,
+            @TempDir Path folder, RunningService service) throws Exception {
+        Path trusted = certificates(folder, service);
+        List<String> command = Processes.java(home, "java",
+            "-Djava.security.properties=" + security(home, first, folder),
+            "-cp", Processes.JAR + ":target/test-classes",
+            TlsServer.class.getName(), "tls-*", managers);
+        try (ServerProcess server = new ServerProcess(service.environment(), command)) {
+            for (Handshake handshake : HANDSHAKES) {
+                List<String> client = new ArrayList<>(List.of("openssl", "s_client", "-connect",
+                    "localhost:" + server.port(), "-CAfile", trusted.toString(),
+                    "-verify_return_error", "-verify_hostname", "localhost", "-ign_eof"));
+                client.addAll(List.of(handshake.options()));
+                Processes.Result result = Processes.run(folder, Map.of(), client);
+                String seen = result.output() + "\n" + client + "\n" + server.log();
+                assertTrue(result.output().contains("greeted over TLSv1."), seen);
+                assertTrue(result.output().contains(handshake.expected()), seen);
+            }
+        }
+    }
+
+    static Stream<Path> javaHomes() throws IOException {
+        return Processes.javaHomes();
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void the_https_server_of_the_jdk_serves_the_demo_page(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        Path trusted = certificates(folder, service);
+        List<String> command = Processes.java(home, "java", "-cp", Processes.JAR.toString(),
+            "demo/HttpsDemo.java", "0", "tls-p-256");
+        try (ServerProcess server = new ServerProcess(service.environment(), command)) {
+            for (String version : List.of("1.2", "1.3")) {
+                String page = Processes.run(folder, Map.of(), List.of("curl", "--silent",
+                    "--show-error", "--cacert", trusted.toString(), "--tlsv" + version,
+                    "--tls-max", version, "https://localhost:" + server.port() + "/"))
+                    .succeeded();
+                assertTrue(page.contains("over TLSv" + version), page);
+                assertTrue(page.contains("private key: null"), page);
+            }
+        }
+    }
+
+    /** Makes the keys; the file of their certificates, which are their own issuers. */
+    private static Path certificates(Path folder, RunningService service) throws Exception {
+        StringBuilder certificates = new StringBuilder();
+        for (String type : KEY_TYPES) {
+            String name = service.key("tls-" + type, type);
+            certificates.append(service.keyward("cert", "export", name).succeeded());
+        }
+        return Files.writeString(folder.resolve("trusted.pem"), certificates);
+    }
+
+    /** Security properties with Keyward in the list, and with RSA key exchange allowed. */
+    private static Path security(Path home, boolean first, Path folder) throws IOException {
+        Properties properties = new Properties();
+        try (var in = Files.newInputStream(home.resolve("conf/security/java.security"))) {
+            properties.load(in);
+        }
+        List<String> providers = new ArrayList<>();
+        for (int i = 1; properties.containsKey("security.provider." + i); i++) {
+            providers.add(properties.getProperty("security.provider." + i));
+        }
+        providers.add(first ? 0 : providers.size(), "Keyward");
+        StringBuilder text = new StringBuilder("jdk.tls.disabledAlgorithms=SSLv3\n");
+        for (int i = 0; i < providers.size(); i++) {
+            text.append("security.provider.").append(i + 1).append('=').append(providers.get(i))
+                .append('\n');
+        }
+        return Files.writeString(folder.resolve("java.security"), text);
+    }
+}

@@ -1,0 +1,146 @@
+package dev.keyward.jce;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** keytool and jarsigner of every Java found; OpenSSL looks at what they made. */
+@ExtendWith(RunningService.Extension.class)
+class ToolsTest {
+    static Stream<Path> javaHomes() throws IOException {
+        return Processes.javaHomes();
+    }
+
+    /** A Java installation's tools against the service, in a folder. */
+    private record Tools(Path home, Path folder, RunningService service) {
+        Processes.Result keytool(String... arguments) {
+            List<String> command = Processes.java(home, "keytool", arguments);
+            command.addAll(List.of("-storetype", "Keyward", "-keystore", "NONE", "-protected",
+                "-providerpath", Processes.JAR.toString(),
+                "-providerclass", KeywardProvider.class.getName()));
+            return Processes.run(folder, service.environment(), command);
+        }
+
+        Processes.Result jarsigner(String... arguments) {
+            List<String> command = Processes.java(home, "jarsigner",
+                "-J-cp", "-J" + Processes.JAR + ":" + home.resolve("lib"),
+                "-providerClass", KeywardProvider.class.getName());
+            command.addAll(Arrays.asList(arguments));
+            return Processes.run(folder, service.environment(), command);
+        }
+
+        String openssl(String... arguments) {
+            List<String> command = new ArrayList<>(List.of("openssl"));
+            command.addAll(Arrays.asList(arguments));
+            return Processes.run(folder, Map.of(), command).succeeded();
+        }
+
+        String alias(String name) {
+            return "tool" + Processes.feature(home) + "-" + name;
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void keytool_makes_keys_in_the_service_and_requests_and_installs_certificates(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        for (String[] kind : new String[][] {{"rsa", "-keyalg", "RSA", "-keysize", "2048"},
+                {"ec", "-keyalg", "EC", "-groupname", "secp256r1"},
+                {"ed25519", "-keyalg", "Ed25519"}}) {
+            String alias = tools.alias(kind[0]);
+            List<String> generate = new ArrayList<>(List.of("-genkeypair", "-alias", alias,
+                "-dname", "CN=localhost", "-providerName", "Keyward"));
+            generate.addAll(Arrays.asList(kind).subList(1, kind.length));
+            tools.keytool(generate.toArray(new String[0])).succeeded();
+            String shown = service.keyward("key", "show", alias).succeeded();
+            assertTrue(shown.contains("generated"), shown);
+
+            tools.keytool("-certreq", "-alias", alias, "-file", alias + ".csr").succeeded();
+            String request =
+                tools.openssl("req", "-in", alias + ".csr", "-noout", "-verify", "-text");
+            assertTrue(request.contains("verify OK"), request);
+
+            tools.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Test CA",
+                "-keyout", "ca.key", "-out", "ca.pem");
+            tools.openssl("x509", "-req", "-in", alias + ".csr", "-CA", "ca.pem", "-CAkey",
+                "ca.key", "-CAcreateserial", "-out", "leaf.pem");
+            Files.writeString(folder.resolve("chain.pem"),
+                Files.readString(folder.resolve("leaf.pem"))
+                    + Files.readString(folder.resolve("ca.pem")));
+            tools.keytool("-importcert", "-noprompt", "-alias", alias, "-file", "chain.pem")
+                .succeeded();
+            String exported =
+                tools.keytool("-exportcert", "-rfc", "-alias", alias).succeeded();
+            Files.writeString(folder.resolve("exported.pem"), exported);
+            String certificate =
+                tools.openssl("x509", "-in", "exported.pem", "-noout", "-issuer");
+            assertTrue(certificate.contains("Test CA"), certificate);
+            String kept = service.keyward("cert", "export", alias).succeeded();
+            assertEquals(3, kept.split("BEGIN CERTIFICATE", -1).length, kept);
+        }
+        String list = tools.keytool("-list").succeeded();
+        assertTrue(list.contains(tools.alias("rsa") + ", ") && list.contains("PrivateKeyEntry"),
+            list);
+        assertFalse(service.keyward("key", "list").succeeded().contains("unnamed-"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void keytool_renames_and_deletes(Path home, @TempDir Path folder, RunningService service)
+            throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        service.key(tools.alias("old"), "p-256");
+        String id = service.privateKey(tools.alias("old")).keyId();
+        tools.keytool("-changealias", "-alias", tools.alias("old"), "-destalias",
+            tools.alias("new")).succeeded();
+        service.keyward("key", "show", tools.alias("old")).failed();
+        assertEquals(id, service.privateKey(tools.alias("new")).keyId());
+        tools.keytool("-delete", "-alias", tools.alias("new")).succeeded();
+        service.keyward("key", "show", tools.alias("new")).failed();
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void keytool_that_made_a_key_in_software_is_refused_with_a_way_out(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        String refusal = tools.keytool("-genkeypair", "-alias", tools.alias("soft"), "-keyalg",
+            "RSA", "-dname", "CN=localhost").failed();
+        assertTrue(refusal.contains("-providerName Keyward"), refusal);
+        service.keyward("key", "show", tools.alias("soft")).failed();
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void jarsigner_signs_what_it_verifies_without_us(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        for (String type : List.of("rsa-2048", "p-256", "ed25519")) {
+            String alias = service.key("signs-jars-" + type, type);
+            Files.writeString(folder.resolve("content.txt"), "content");
+            Processes.run(folder, Map.of(), Processes.java(home, "jar", "--create", "--file",
+                "app.jar", "content.txt")).succeeded();
+            tools.jarsigner("-storetype", "Keyward", "-keystore", "NONE", "-protected",
+                "app.jar", alias).succeeded();
+            String verified = Processes.run(folder, Map.of(),
+                Processes.java(home, "jarsigner", "-verify", "-verbose", "-certs", "app.jar"))
+                .succeeded();
+            assertTrue(verified.contains("jar verified.") && verified.contains("CN=localhost"),
+                verified);
+        }
+    }
+}
