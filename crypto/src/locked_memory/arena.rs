@@ -12,6 +12,8 @@ use std::{
     },
 };
 
+/// A multiple of the page size where pages are of 4 or 16 KiB. With larger ones nothing can be
+/// locked in such steps, and the status says so.
 const SLAB_BYTES: usize = 16 << 10;
 /// The addresses set aside, which cost nothing until used: enough for some 50,000 RSA-2048 keys.
 const ARENA_BYTES: usize = 256 << 20;

@@ -69,3 +69,11 @@ unsafe extern "C" fn OPENSSL_memory_get_size(block: *mut c_void) -> usize {
     // SAFETY: aws-lc passes what `OPENSSL_memory_alloc` gave it.
     unsafe { usable_size(block.cast()) }
 }
+
+// The names are for the aws-lc in the same program or module alone: a module that has this crate in
+// it must neither offer them to its host nor take its host's.
+std::arch::global_asm!(
+    ".hidden OPENSSL_memory_alloc",
+    ".hidden OPENSSL_memory_free",
+    ".hidden OPENSSL_memory_get_size",
+);
