@@ -1,6 +1,6 @@
 //! Memory for secrets that is never swapped out, never in a core dump and empty in a forked child.
 //!
-//! aws-lc allocates through the functions in `hooks`. What it allocates inside a [`scope`] (a key
+//! aws-lc allocates through the functions in `hooks`. What it allocates inside a `scope` (a key
 //! that is parsed or made) comes from the locked `arena`; everything else (the temporary numbers
 //! of a signature, TLS buffers of others that use aws-lc) comes from the heap as always. Both are
 //! wiped when freed.
