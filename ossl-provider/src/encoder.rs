@@ -1,0 +1,151 @@
+//! Writing keys (provider-encoder(7)): public keys as others write them, and in place of a private
+//! key, which nobody has here, the reference PEM.
+
+use std::{fmt::Write, sync::Arc};
+
+use keyward_algorithms::{Curve, Family};
+use keyward_protocol::{Error, Result};
+use pem_rfc7468::{LineEnding, encode_string};
+
+use crate::{
+    failure::unsupported,
+    ffi::{core::Core, guard::Scope},
+    key::Key,
+    keymgmt::Selection,
+    provider::Provider,
+    public::{Material, Public},
+};
+
+/// An encoder at work.
+pub(crate) struct EncoderContext {
+    provider: Arc<Provider>,
+}
+
+impl Scope for EncoderContext {
+    fn core(&self) -> &Core {
+        self.provider.core()
+    }
+}
+
+/// What an encoder writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Format {
+    SpkiDer = 1,
+    SpkiPem,
+    Pkcs1Der,
+    Pkcs1Pem,
+    ReferencePem,
+    Text,
+}
+
+impl Format {
+    const ALL: [Format; 6] = [
+        Format::SpkiDer,
+        Format::SpkiPem,
+        Format::Pkcs1Der,
+        Format::Pkcs1Pem,
+        Format::ReferencePem,
+        Format::Text,
+    ];
+
+    pub(crate) fn from_code(code: u32) -> Option<Format> {
+        Format::ALL.into_iter().find(|format| *format as u32 == code)
+    }
+
+    /// Whether the format has a place for what is selected; no selection means whatever there is.
+    pub(crate) fn holds(self, selection: Selection) -> bool {
+        match self {
+            Format::Text => true,
+            Format::ReferencePem => selection.0 == 0 || selection.private(),
+            _ => selection.0 == 0 || (selection.public() && !selection.private()),
+        }
+    }
+}
+
+impl EncoderContext {
+    pub(crate) fn new(provider: Arc<Provider>) -> EncoderContext {
+        EncoderContext { provider }
+    }
+
+    pub(crate) fn encode(
+        &self,
+        key: &Key,
+        format: Format,
+        selection: Selection,
+    ) -> Result<Vec<u8>> {
+        let public = key.public()?;
+        match format {
+            Format::SpkiDer => Ok(public.spki.clone()),
+            Format::SpkiPem => pem("PUBLIC KEY", &public.spki),
+            Format::Pkcs1Der => public.inner(),
+            Format::Pkcs1Pem => pem("RSA PUBLIC KEY", &public.inner()?),
+            Format::ReferencePem => Ok(key.reference()?.to_pem()?.into_bytes()),
+            Format::Text => Ok(text(key, public, selection).into_bytes()),
+        }
+    }
+}
+
+fn pem(label: &str, der: &[u8]) -> Result<Vec<u8>> {
+    encode_string(label, LineEnding::LF, der)
+        .map(String::into_bytes)
+        .map_err(|_| unsupported("a key of this size as PEM"))
+}
+
+/// The key as OpenSSL's own encoder prints a public key, after a line about the private half.
+fn text(key: &Key, public: &Public, selection: Selection) -> String {
+    let mut text = String::new();
+    if let Ok(remote) = key.remote().map_err(|_: Error| ()) {
+        if selection.private() {
+            _ = writeln!(text, "Private-Key: kept in Keyward as {} (id={})", remote.uri, remote.id);
+        }
+    }
+    let bits = public.key_type().bits();
+    match &public.material {
+        Material::Rsa { n, e } => {
+            _ = writeln!(text, "Public-Key: ({bits} bit)");
+            number(&mut text, "Modulus", n);
+            exponent(&mut text, e);
+        }
+        Material::Ec { curve, point } => {
+            _ = writeln!(text, "Public-Key: ({bits} bit)");
+            octets(&mut text, "pub", point);
+            _ = writeln!(text, "ASN1 OID: {}", curve.row().openssl);
+            if *curve != Curve::Secp256k1 {
+                _ = writeln!(text, "NIST CURVE: {}", curve.row().name.to_ascii_uppercase());
+            }
+        }
+        Material::Raw(bytes) => {
+            let name = if public.family == Family::X25519 { "X25519" } else { "ED25519" };
+            _ = writeln!(text, "{name} Public-Key:");
+            octets(&mut text, "pub", bytes);
+        }
+    }
+    text
+}
+
+/// A number gets a leading zero byte where its first bit is set, as in DER.
+fn number(text: &mut String, label: &str, value: &[u8]) {
+    let zero: &[u8] = if value.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
+    octets(text, label, &[zero, value].concat());
+}
+
+fn exponent(text: &mut String, value: &[u8]) {
+    let small: Option<u64> = (value.len() <= 8)
+        .then(|| value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+    match small {
+        Some(exponent) => _ = writeln!(text, "Exponent: {exponent} (0x{exponent:x})"),
+        None => number(text, "Exponent", value),
+    }
+}
+
+/// Fifteen bytes a line, as OpenSSL has them.
+fn octets(text: &mut String, label: &str, bytes: &[u8]) {
+    _ = writeln!(text, "{label}:");
+    let mut lines = bytes.chunks(15).peekable();
+    while let Some(line) = lines.next() {
+        let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
+        let colon = if lines.peek().is_some() { ":" } else { "" };
+        _ = writeln!(text, "    {}{colon}", hex.join(":"));
+    }
+}

@@ -1,0 +1,110 @@
+//! Keys as the core holds them.
+
+use std::sync::{Arc, OnceLock};
+
+use keyward_algorithms::Family;
+use keyward_protocol::{Error, KeyId, Result, reference::Reference};
+
+use crate::{
+    ffi::{core::Core, guard::Scope},
+    provider::Provider,
+    public::Public,
+};
+
+/// A key: empty when the core makes it for an import, else never changed.
+pub(crate) struct Key {
+    pub(crate) provider: Arc<Provider>,
+    pub(crate) family: Family,
+    content: OnceLock<Content>,
+}
+
+struct Content {
+    public: Public,
+    remote: Option<Remote>,
+}
+
+/// The private half, which is in the service.
+pub(crate) struct Remote {
+    pub(crate) id: KeyId,
+    /// The URI that it was named by, for people.
+    pub(crate) uri: String,
+}
+
+impl Scope for Key {
+    fn core(&self) -> &Core {
+        self.provider.core()
+    }
+}
+
+impl Key {
+    /// A key to import a public key into.
+    pub(crate) fn empty(provider: Arc<Provider>, family: Family) -> Key {
+        Key { provider, family, content: OnceLock::new() }
+    }
+
+    /// A key of the service's.
+    pub(crate) fn in_service(provider: Arc<Provider>, reference: Reference) -> Result<Key> {
+        let Reference { uri, id, spki } = reference;
+        Key::with(provider, Public::from_spki(spki)?, Some(Remote { id, uri }))
+    }
+
+    /// The public half alone.
+    pub(crate) fn public_only(provider: Arc<Provider>, spki: Vec<u8>) -> Result<Key> {
+        Key::with(provider, Public::from_spki(spki)?, None)
+    }
+
+    fn with(provider: Arc<Provider>, public: Public, remote: Option<Remote>) -> Result<Key> {
+        let key = Key::empty(provider, public.family);
+        key.fill(public, remote)?;
+        Ok(key)
+    }
+
+    /// Makes an empty key this public key.
+    pub(crate) fn import(&self, public: Public) -> Result<()> {
+        self.fill(public, None)
+    }
+
+    fn fill(&self, public: Public, remote: Option<Remote>) -> Result<()> {
+        self.content
+            .set(Content { public, remote })
+            .map_err(|_| Error::invalid("the key has been imported already"))
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> Result<&Public> {
+        let content = self.content.get().ok_or_else(|| Error::invalid("the key is empty"))?;
+        Ok(&content.public)
+    }
+
+    /// The private half.
+    pub(crate) fn remote(&self) -> Result<&Remote> {
+        self.content.get().and_then(|content| content.remote.as_ref()).ok_or_else(|| {
+            Error::invalid("this is only a public key")
+                .hint("load the key by its keyward: URI or its reference PEM file")
+        })
+    }
+
+    /// Whether there is a public half.
+    pub(crate) fn has_public(&self) -> bool {
+        self.content.get().is_some()
+    }
+
+    /// Whether there is a private half, in the service.
+    pub(crate) fn has_private(&self) -> bool {
+        self.remote().is_ok()
+    }
+
+    /// What stands for the key in a file.
+    pub(crate) fn reference(&self) -> Result<Reference> {
+        let remote = self.remote()?;
+        Ok(Reference { uri: remote.uri.clone(), id: remote.id, spki: self.public()?.spki.clone() })
+    }
+
+    /// Says of an error which key it is about.
+    pub(crate) fn about(&self, mut error: Error) -> Error {
+        if let Ok(remote) = self.remote() {
+            error.message = format!("{}: {}", remote.uri, error.message);
+        }
+        error
+    }
+}

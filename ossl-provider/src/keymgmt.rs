@@ -1,0 +1,265 @@
+//! What the core may know of a key, and the exchange of public keys with other providers
+//! (provider-keymgmt(7)).
+
+use std::ffi::CString;
+
+use keyward_algorithms::{Curve, Digest, Family};
+use keyward_crypto::PssRestriction;
+use keyward_protocol::{Error, Result};
+
+use crate::{
+    failure::unsupported,
+    ffi::{
+        bindings::{
+            OSSL_KEYMGMT_SELECT_OTHER_PARAMETERS, OSSL_KEYMGMT_SELECT_PRIVATE_KEY,
+            OSSL_KEYMGMT_SELECT_PUBLIC_KEY,
+        },
+        builder::ParamList,
+        dispatch::{Descriptors, descriptors},
+        names,
+        params::{Answer, Params, Questions},
+    },
+    key::Key,
+    public::{Material, Public},
+};
+
+/// Which parts of a key a call of the core's is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Selection(pub(crate) i32);
+
+impl Selection {
+    pub(crate) fn private(self) -> bool {
+        self.0 & OSSL_KEYMGMT_SELECT_PRIVATE_KEY != 0
+    }
+
+    pub(crate) fn public(self) -> bool {
+        self.0 & OSSL_KEYMGMT_SELECT_PUBLIC_KEY != 0
+    }
+
+    fn other_parameters(self) -> bool {
+        self.0 & OSSL_KEYMGMT_SELECT_OTHER_PARAMETERS != 0
+    }
+}
+
+static RSA: Descriptors = descriptors![
+    BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, DEFAULT_DIGEST: Utf8,
+    RSA_N: Unsigned, RSA_E: Unsigned,
+];
+static RSA_PSS: Descriptors = descriptors![
+    BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, DEFAULT_DIGEST: Utf8,
+    MANDATORY_DIGEST: Utf8, RSA_N: Unsigned, RSA_E: Unsigned,
+];
+static EC: Descriptors = descriptors![
+    BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, DEFAULT_DIGEST: Utf8,
+    ENCODED_PUBLIC_KEY: Octets, PUB: Octets, EC_PUB_X: Unsigned, EC_PUB_Y: Unsigned, GROUP: Utf8,
+    EC_ENCODING: Utf8, EC_POINT_FORMAT: Utf8, EC_FIELD_TYPE: Utf8,
+    EC_DECODED_FROM_EXPLICIT: Integer, EC_USE_COFACTOR: Integer,
+];
+static ED25519: Descriptors = descriptors![
+    BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, MANDATORY_DIGEST: Utf8, PUB: Octets,
+    ENCODED_PUBLIC_KEY: Octets,
+];
+static X25519: Descriptors = descriptors![
+    BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, PUB: Octets,
+    ENCODED_PUBLIC_KEY: Octets,
+];
+
+static RSA_PUBLIC: Descriptors = descriptors![RSA_N: Unsigned, RSA_E: Unsigned];
+static RSA_PSS_PUBLIC: Descriptors = descriptors![
+    RSA_N: Unsigned, RSA_E: Unsigned, DIGEST: Utf8, MASKGENFUNC: Utf8, MGF1_DIGEST: Utf8,
+    PSS_SALTLEN: Integer,
+];
+static EC_PUBLIC: Descriptors =
+    descriptors![GROUP: Utf8, EC_ENCODING: Utf8, EC_POINT_FORMAT: Utf8, PUB: Octets];
+static RAW_PUBLIC: Descriptors = descriptors![PUB: Octets];
+
+/// What can be asked of keys of a family.
+pub(crate) fn gettable(family: Family) -> Descriptors {
+    match family {
+        Family::Rsa => RSA,
+        Family::RsaPss => RSA_PSS,
+        Family::Ec => EC,
+        Family::Ed25519 => ED25519,
+        Family::X25519 => X25519,
+    }
+}
+
+/// What is exchanged with other providers; nothing where a private half would have to be.
+pub(crate) fn exchangeable(family: Family, selection: Selection) -> Option<Descriptors> {
+    if selection.private() {
+        return None;
+    }
+    Some(match family {
+        Family::Rsa => RSA_PUBLIC,
+        Family::RsaPss => RSA_PSS_PUBLIC,
+        Family::Ec => EC_PUBLIC,
+        Family::Ed25519 | Family::X25519 => RAW_PUBLIC,
+    })
+}
+
+impl Key {
+    /// Whether the key has all the parts. Domain parameters come with the public half.
+    pub(crate) fn has(&self, selection: Selection) -> bool {
+        (!selection.private() || self.has_private()) && (!selection.public() || self.has_public())
+    }
+
+    /// Whether both are the same key, or on the same curve where only that is asked.
+    pub(crate) fn matches(&self, other: &Key, selection: Selection) -> bool {
+        let (Ok(one), Ok(other)) = (self.public(), other.public()) else { return false };
+        if selection.public() || selection.private() {
+            return one.material == other.material;
+        }
+        match (&one.material, &other.material) {
+            (Material::Ec { curve: one, .. }, Material::Ec { curve: other, .. }) => one == other,
+            _ => one.family == other.family,
+        }
+    }
+
+    pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
+        let public = self.public()?;
+        let key_type = public.key_type();
+        questions.answer_each(|name, _| {
+            Ok(match name {
+                _ if name == names::BITS => Some(Answer::Integer(key_type.bits().into())),
+                _ if name == names::SECURITY_BITS => {
+                    Some(Answer::Integer(key_type.security_bits().into()))
+                }
+                _ if name == names::MAX_SIZE => {
+                    Some(Answer::Integer(public.max_output_bytes() as i64))
+                }
+                _ if name == names::DEFAULT_DIGEST => default_digest(public),
+                _ if name == names::MANDATORY_DIGEST => mandatory_digest(public),
+                _ => match &public.material {
+                    Material::Rsa { n, e } => rsa_answer(name, n, e),
+                    Material::Ec { curve, point } => ec_answer(name, *curve, point),
+                    Material::Raw(bytes) => (name == names::PUB || name == names::ENCODED_PUBLIC_KEY)
+                        .then(|| Answer::Octets(bytes.into())),
+                },
+            })
+        })
+    }
+
+    /// The key for another provider. Of a private half there is nothing to give; the core then
+    /// comes to our own operations, and it tries again for each, so this is quick and quiet.
+    pub(crate) fn export(&self, selection: Selection) -> Result<Option<ParamList>> {
+        if selection.private() || !self.has_public() {
+            return Ok(None);
+        }
+        let public = self.public()?;
+        let mut list = ParamList::new();
+        match &public.material {
+            Material::Rsa { n, e } if selection.public() => {
+                list.big_unsigned(names::RSA_N, n);
+                list.big_unsigned(names::RSA_E, e);
+            }
+            Material::Rsa { .. } => {}
+            Material::Ec { curve, point } => {
+                list.text(names::GROUP, &c_string(curve.row().openssl)?);
+                list.text(names::EC_ENCODING, c"named_curve");
+                list.text(names::EC_POINT_FORMAT, c"uncompressed");
+                if selection.public() {
+                    list.octets(names::PUB, point);
+                }
+            }
+            Material::Raw(bytes) if selection.public() => list.octets(names::PUB, bytes),
+            Material::Raw(_) => {}
+        }
+        if let Some(bound) = public.restriction().filter(|_| selection.other_parameters()) {
+            list.text(names::DIGEST, &c_string(bound.digest.row().openssl[0])?);
+            list.text(names::MASKGENFUNC, c"MGF1");
+            list.text(names::MGF1_DIGEST, &c_string(bound.mgf1.row().openssl[0])?);
+            list.integer(names::PSS_SALTLEN, bound.min_salt_bytes as i32);
+        }
+        Ok(Some(list))
+    }
+
+    /// Takes a public key from another provider.
+    pub(crate) fn import_from(&self, selection: Selection, params: Params<'_>) -> Result<()> {
+        if selection.private() {
+            return Err(unsupported("a private key from outside the service"));
+        }
+        let missing = || Error::invalid("the public key has no value");
+        self.import(match self.family {
+            Family::Rsa | Family::RsaPss => {
+                let number = |name| params.get(name).ok_or_else(missing)?.big_unsigned();
+                let (n, e) = (number(names::RSA_N)?, number(names::RSA_E)?);
+                Public::rsa(self.family, &n, &e, restriction(params)?)?
+            }
+            Family::Ec => {
+                let name = params.get(names::GROUP).ok_or_else(missing)?.text()?;
+                let curve = Curve::from_name(name)
+                    .ok_or_else(|| unsupported(format!("the curve {name}")))?;
+                Public::ec(curve, params.get(names::PUB).ok_or_else(missing)?.octets()?)?
+            }
+            Family::Ed25519 | Family::X25519 => {
+                Public::raw(self.family, params.get(names::PUB).ok_or_else(missing)?.octets()?)?
+            }
+        })
+    }
+}
+
+fn c_string(text: &str) -> Result<CString> {
+    CString::new(text).map_err(|_| Error::invalid("a name has a NUL in it"))
+}
+
+fn digest_answer(digest: Digest) -> Answer<'static> {
+    Answer::Text(digest.row().openssl[0].into())
+}
+
+fn default_digest(public: &Public) -> Option<Answer<'static>> {
+    public.key_type().default_digest().map(digest_answer)
+}
+
+/// Empty text says that there must be no digest at all.
+fn mandatory_digest(public: &Public) -> Option<Answer<'static>> {
+    match public.family {
+        Family::Ed25519 => Some(Answer::Text("".into())),
+        _ => public.restriction().map(|bound| digest_answer(bound.digest)),
+    }
+}
+
+fn rsa_answer<'a>(name: &std::ffi::CStr, n: &'a [u8], e: &'a [u8]) -> Option<Answer<'a>> {
+    match name {
+        _ if name == names::RSA_N => Some(Answer::BigUnsigned(n.into())),
+        _ if name == names::RSA_E => Some(Answer::BigUnsigned(e.into())),
+        _ => None,
+    }
+}
+
+fn ec_answer<'a>(name: &std::ffi::CStr, curve: Curve, point: &'a [u8]) -> Option<Answer<'a>> {
+    let (x, y) = point.get(1..)?.split_at_checked(curve.field_bytes())?;
+    match name {
+        _ if name == names::GROUP => Some(Answer::Text(curve.row().openssl.into())),
+        _ if name == names::PUB || name == names::ENCODED_PUBLIC_KEY => {
+            Some(Answer::Octets(point.into()))
+        }
+        _ if name == names::EC_PUB_X => Some(Answer::BigUnsigned(x.into())),
+        _ if name == names::EC_PUB_Y => Some(Answer::BigUnsigned(y.into())),
+        _ if name == names::EC_ENCODING => Some(Answer::Text("named_curve".into())),
+        _ if name == names::EC_POINT_FORMAT => Some(Answer::Text("uncompressed".into())),
+        _ if name == names::EC_FIELD_TYPE => Some(Answer::Text("prime-field".into())),
+        _ if name == names::EC_DECODED_FROM_EXPLICIT || name == names::EC_USE_COFACTOR => {
+            Some(Answer::Integer(0))
+        }
+        _ => None,
+    }
+}
+
+/// What an RSA-PSS key of another provider is bound to. The defaults are those of RFC 4055, 3.1.
+fn restriction(params: Params<'_>) -> Result<Option<PssRestriction>> {
+    let digest = |name| {
+        let Some(param) = params.get(name) else { return Ok(None) };
+        let text = param.text()?;
+        Digest::from_name(text).map(Some).ok_or_else(|| unsupported(format!("the digest {text}")))
+    };
+    let (hash, mgf1) = (digest(names::DIGEST)?, digest(names::MGF1_DIGEST)?);
+    let salt = params.get(names::PSS_SALTLEN).map(|salt| salt.integer()).transpose()?;
+    if hash.is_none() && mgf1.is_none() && salt.is_none() {
+        return Ok(None);
+    }
+    Ok(Some(PssRestriction {
+        digest: hash.unwrap_or(Digest::Sha1),
+        mgf1: mgf1.unwrap_or(Digest::Sha1),
+        min_salt_bytes: salt.and_then(|salt| usize::try_from(salt).ok()).unwrap_or(20),
+    }))
+}

@@ -1,0 +1,72 @@
+//! One instance of the provider: what the core loads once per library context.
+
+use std::{ffi::CString, sync::Arc};
+
+use keyward_client::{Client, Settings};
+use keyward_protocol::{Error, Result};
+
+use crate::ffi::{core::Core, guard::Scope};
+
+/// Everything that an instance owns. Keys and contexts hold shares of it, so the order in which
+/// the core lets go of them does not matter.
+pub(crate) struct Provider {
+    core: Core,
+    /// A wrong setting is reported by the first call that needs the service: OpenSSL keeps quiet
+    /// about a provider that its configuration names and that does not load.
+    client: std::result::Result<Client, Error>,
+    /// Whether the scheme `pkcs11:` is answered too.
+    pub(crate) pkcs11_uri: bool,
+    /// Whether reference PEM files are read.
+    pub(crate) reference_pem: bool,
+}
+
+impl Scope for Provider {
+    fn core(&self) -> &Core {
+        &self.core
+    }
+}
+
+impl Provider {
+    /// Reads the settings; opens no connection.
+    pub(crate) fn new(core: Core) -> Arc<Provider> {
+        let (pkcs11_uri, wrong_uri) = switch(&core, "pkcs11_uri", false);
+        let (reference_pem, wrong_pem) = switch(&core, "reference_pem", true);
+        let client = match wrong_uri.or(wrong_pem) {
+            Some(error) => Err(error),
+            None => client(&core),
+        };
+        Arc::new(Provider { core, client, pkcs11_uri, reference_pem })
+    }
+
+    /// The service.
+    pub(crate) fn client(&self) -> Result<&Client> {
+        self.client.as_ref().map_err(Error::clone)
+    }
+}
+
+fn client(core: &Core) -> Result<Client> {
+    let values: Vec<(&str, String)> = keyward_client::setting_names()
+        .iter()
+        .filter_map(|name| Some((*name, setting(core, name)?)))
+        .collect();
+    let overrides: Vec<(&str, &str)> =
+        values.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Ok(Client::new(Settings::load(&overrides)?))
+}
+
+fn setting(core: &Core, name: &str) -> Option<String> {
+    core.setting(&CString::new(name).ok()?)
+}
+
+/// A setting that is on or off, and what is wrong with it.
+fn switch(core: &Core, name: &str, default: bool) -> (bool, Option<Error>) {
+    let Some(value) = setting(core, name) else { return (default, None) };
+    match value.to_ascii_lowercase().as_str() {
+        "yes" | "on" | "true" | "1" => (true, None),
+        "no" | "off" | "false" | "0" => (false, None),
+        _ => {
+            let message = format!("the setting \"{name}\" is \"{value}\"");
+            (default, Some(Error::invalid(message).hint("write yes or no")))
+        }
+    }
+}

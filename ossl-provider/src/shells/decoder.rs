@@ -1,0 +1,96 @@
+//! `OSSL_OP_DECODER` (provider-decoder(7)).
+
+use std::ffi::{c_int, c_void};
+
+use keyward_algorithms::Family;
+use keyward_protocol::Error;
+
+use crate::{
+    decoder::{Decoded, DecoderContext},
+    ffi::{
+        bindings::{OSSL_CALLBACK, OSSL_CORE_BIO, OSSL_DISPATCH, OSSL_PASSPHRASE_CALLBACK},
+        bio::Bio,
+        builder::Callback,
+        dispatch::dispatch,
+        guard::{Scope, guard, guard_quietly},
+        handle,
+    },
+    keymgmt::Selection,
+    provider::Provider,
+};
+
+/// From a PEM file to the structure in it.
+pub(super) static PEM: &[OSSL_DISPATCH] = dispatch![
+    OSSL_FUNC_DECODER_NEWCTX: OSSL_FUNC_decoder_newctx_fn = new,
+    OSSL_FUNC_DECODER_FREECTX: OSSL_FUNC_decoder_freectx_fn = free,
+    OSSL_FUNC_DECODER_DECODE: OSSL_FUNC_decoder_decode_fn = decode::<PEM_BLOCK>,
+];
+
+/// From the structure to a key of one family.
+macro_rules! from_der {
+    ($name:ident, $family:ident) => {
+        #[allow(non_upper_case_globals)] // Named as the family is, for the table of decoders.
+        pub(super) static $name: &[OSSL_DISPATCH] = dispatch![
+            OSSL_FUNC_DECODER_NEWCTX: OSSL_FUNC_decoder_newctx_fn = new,
+            OSSL_FUNC_DECODER_FREECTX: OSSL_FUNC_decoder_freectx_fn = free,
+            OSSL_FUNC_DECODER_DOES_SELECTION: OSSL_FUNC_decoder_does_selection_fn = does_selection,
+            OSSL_FUNC_DECODER_DECODE: OSSL_FUNC_decoder_decode_fn =
+                decode::<{ Family::$family.code() }>,
+        ];
+    };
+}
+
+from_der!(Rsa, Rsa);
+from_der!(RsaPss, RsaPss);
+from_der!(Ec, Ec);
+from_der!(Ed25519, Ed25519);
+from_der!(X25519, X25519);
+
+/// Stands for the first step where a family stands for the second; families begin at 1.
+const PEM_BLOCK: u32 = 0;
+
+unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
+    // SAFETY: the core passes the provider that OSSL_provider_init made.
+    let provider = unsafe { handle::another_share::<Provider>(provctx) };
+    guard_quietly(std::ptr::null_mut(), || Some(handle::give(DecoderContext::new(provider?))))
+}
+
+unsafe extern "C" fn free(ctx: *mut c_void) {
+    // SAFETY: the core gives up a context that `new` made.
+    let context = unsafe { handle::take::<DecoderContext>(ctx) };
+    guard_quietly((), || Some(drop(context)));
+}
+
+/// A reference is a private key to those who load it; no selection means whatever there is.
+unsafe extern "C" fn does_selection(_: *mut c_void, selection: c_int) -> c_int {
+    c_int::from(selection == 0 || Selection(selection).private())
+}
+
+unsafe extern "C" fn decode<const STEP: u32>(
+    ctx: *mut c_void,
+    input: *mut OSSL_CORE_BIO,
+    _selection: c_int,
+    callback: OSSL_CALLBACK,
+    argument: *mut c_void,
+    _passphrase: OSSL_PASSPHRASE_CALLBACK,
+    _passphrase_argument: *mut c_void,
+) -> c_int {
+    // SAFETY: the core passes a context of ours.
+    let context = unsafe { handle::borrow::<DecoderContext>(ctx) };
+    // SAFETY: the core passes a callback and the argument that it takes.
+    let callback = unsafe { Callback::new(callback, argument) };
+    guard(context, 0, |context| {
+        // SAFETY: the core passes a stream that lives until we return.
+        let input = unsafe { Bio::new(context.core(), input) }
+            .ok_or_else(|| Error::invalid("there is nothing to read from"))?;
+        let decoded = match Family::from_code(STEP) {
+            None => context.decode_pem(input, callback)?,
+            Some(family) => context.decode_der(input, family, callback)?,
+        };
+        Ok(match decoded {
+            // Zero would end the core's search: others may know what this is.
+            Decoded::NotOurs => 1,
+            Decoded::HandedOver(taken) => c_int::from(taken),
+        })
+    })
+}

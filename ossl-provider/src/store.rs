@@ -1,0 +1,196 @@
+//! Loading by URI (provider-storemgmt(7)): keys and their certificates, one object after another.
+
+use std::{collections::VecDeque, ffi::CStr, sync::Arc};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::{
+    Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference,
+};
+
+use crate::{
+    ffi::{
+        bindings::{OSSL_OBJECT_CERT, OSSL_OBJECT_PKEY},
+        builder::{Callback, ParamList},
+        core::Core,
+        dispatch::{Descriptors, descriptors},
+        guard::Scope,
+        names,
+        params::Params,
+    },
+    key::Key,
+    provider::Provider,
+};
+
+/// What a caller can say before it loads. Of these only the expectation matters: there is nothing
+/// else to choose by.
+pub(crate) static SETTABLE: Descriptors = descriptors![
+    STORE_EXPECT: Integer, STORE_PROPERTIES: Utf8, STORE_SUBJECT: Octets, STORE_INPUT_TYPE: Utf8,
+];
+
+/// A URI that is being loaded.
+pub(crate) struct StoreContext {
+    provider: Arc<Provider>,
+    uri: KeyUri,
+    expected: Expected,
+    /// What is still to come; `None` before the service has been asked.
+    objects: Option<VecDeque<Object>>,
+}
+
+/// What the application wants (`OSSL_STORE_INFO_*` of store.h). Most do not say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Expected {
+    Anything,
+    PublicKey,
+    PrivateKey,
+    Certificate,
+    SomethingElse,
+}
+
+impl Expected {
+    fn from_number(number: i64) -> Expected {
+        match number {
+            0 => Expected::Anything,
+            3 => Expected::PublicKey,
+            4 => Expected::PrivateKey,
+            5 => Expected::Certificate,
+            _ => Expected::SomethingElse,
+        }
+    }
+}
+
+enum Object {
+    Key(Arc<Key>),
+    Certificate(Vec<u8>),
+}
+
+impl Scope for StoreContext {
+    fn core(&self) -> &Core {
+        self.provider.core()
+    }
+}
+
+impl StoreContext {
+    /// Reads the URI; asks the service nothing yet.
+    pub(crate) fn open(provider: Arc<Provider>, uri: KeyUri) -> StoreContext {
+        StoreContext { provider, uri, expected: Expected::Anything, objects: None }
+    }
+
+    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+        if let Some(expected) = params.get(names::STORE_EXPECT) {
+            self.expected = Expected::from_number(expected.integer()?);
+        }
+        Ok(())
+    }
+
+    /// Hands over the next object; whether the core took it.
+    pub(crate) fn load(&mut self, callback: Callback) -> Result<bool> {
+        if self.objects.is_none() {
+            // Whatever comes of it, the end is reached: there are servers that go on asking until
+            // it is.
+            self.objects = Some(VecDeque::new());
+            self.objects = Some(self.find()?);
+        }
+        match self.objects.as_mut().and_then(VecDeque::pop_front) {
+            None => Ok(false),
+            Some(Object::Key(key)) => Ok(hand_over_key(&key, callback)),
+            Some(Object::Certificate(der)) => {
+                let mut list = ParamList::new();
+                list.integer(names::OBJECT_TYPE, OSSL_OBJECT_CERT);
+                list.octets(names::OBJECT_DATA, &der);
+                Ok(callback.call(&mut list))
+            }
+        }
+    }
+
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.objects.as_ref().is_some_and(VecDeque::is_empty)
+    }
+
+    fn find(&self) -> Result<VecDeque<Object>> {
+        if self.expected == Expected::SomethingElse {
+            return Ok(VecDeque::new());
+        }
+        let client = self.provider.client()?;
+        let found = match &self.uri.selector {
+            Some(selector) => {
+                let found = client.find(selector);
+                vec![found.map_err(|error| not_found(error, &self.uri, &client.place()))?]
+            }
+            None => client.list("")?,
+        };
+        let mut objects = VecDeque::new();
+        for key in found {
+            self.add(key, &mut objects)?;
+        }
+        Ok(objects)
+    }
+
+    /// The objects of one key that the URI and the application ask for.
+    fn add(&self, key: Found, objects: &mut VecDeque<Object>) -> Result<()> {
+        let provider = || self.provider.clone();
+        let kind = match (self.uri.kind, self.expected) {
+            (None, Expected::PublicKey) => Some(ObjectKind::Public),
+            (None, Expected::PrivateKey) => Some(ObjectKind::Private),
+            (None, Expected::Certificate) => Some(ObjectKind::Certificate),
+            (kind, _) => kind,
+        };
+        let Found { id, spki, chain, .. } = &key;
+        match kind {
+            Some(ObjectKind::Public) => {
+                let public = Key::public_only(provider(), spki.clone())?;
+                objects.push_back(Object::Key(public.into()));
+            }
+            None | Some(ObjectKind::Private) => {
+                let reference = Reference { uri: self.name(&key), id: *id, spki: spki.clone() };
+                objects.push_back(Object::Key(Key::in_service(provider(), reference)?.into()));
+            }
+            Some(ObjectKind::Certificate) => {}
+        }
+        if matches!(kind, None | Some(ObjectKind::Certificate)) {
+            objects.extend(chain.iter().cloned().map(Object::Certificate));
+        }
+        Ok(())
+    }
+
+    /// The URI of one key, as the application knows it or, in a listing, as it would write it.
+    fn name(&self, key: &Found) -> String {
+        match &self.uri.selector {
+            Some(selector) => format!("{}:{selector}", KeyUri::SCHEME),
+            None => format!("{}:{}/{}", KeyUri::SCHEME, key.owner, key.name),
+        }
+    }
+}
+
+/// Says of a key that is not found where it was looked for.
+fn not_found(error: Error, uri: &KeyUri, place: &str) -> Error {
+    match &uri.selector {
+        Some(selector) if error.kind == ErrorKind::NotFound => {
+            let message = format!("key \"{selector}\" not found at {place}");
+            let hint = "`keyward key list` shows the keys that this user may see";
+            Error { kind: error.kind, message, hint: error.hint.or(Some(hint.into())) }
+        }
+        _ => error,
+    }
+}
+
+/// Hands a key to the core by reference: the address of our share, which the core gives back to
+/// `load` of the key management before the callback returns.
+pub(crate) fn hand_over_key(key: &Arc<Key>, callback: Callback) -> bool {
+    let mut list = ParamList::new();
+    list.integer(names::OBJECT_TYPE, OSSL_OBJECT_PKEY);
+    list.text(names::OBJECT_DATA_TYPE, type_name(key));
+    list.octets(names::OBJECT_REFERENCE, &Arc::as_ptr(key).addr().to_ne_bytes());
+    callback.call(&mut list)
+}
+
+/// OpenSSL's name of the key's type.
+pub(crate) fn type_name(key: &Key) -> &'static CStr {
+    use keyward_algorithms::Family;
+    match key.family {
+        Family::Rsa => c"RSA",
+        Family::RsaPss => c"RSA-PSS",
+        Family::Ec => c"EC",
+        Family::Ed25519 => c"ED25519",
+        Family::X25519 => c"X25519",
+    }
+}
