@@ -4,6 +4,7 @@ use std::{io, path::Path, process::ExitCode};
 
 use anstyle::{AnsiColor, Style};
 use keyward_algorithms::ErrorKind;
+use keyward_crypto::CryptoError;
 use keyward_protocol::Error;
 use serde_json::json;
 
@@ -78,4 +79,14 @@ pub(crate) fn file_error(doing: &str, path: &Path, error: &io::Error) -> Error {
         _ => ErrorKind::Internal,
     };
     Error::new(kind, format!("cannot {doing} {}: {error}", path.display()))
+}
+
+/// An error of the cryptographic library about something that was read here.
+pub(crate) fn crypto_error(error: CryptoError) -> Error {
+    let kind = match error {
+        CryptoError::Unsupported => ErrorKind::Unsupported,
+        CryptoError::InvalidKey | CryptoError::InvalidInput { .. } => ErrorKind::InvalidArgument,
+        CryptoError::Failed => ErrorKind::Internal,
+    };
+    Error::new(kind, error.to_string())
 }

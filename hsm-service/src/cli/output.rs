@@ -85,7 +85,9 @@ pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
         format!("{}\n", padded.join("  ").trim_end())
     };
     let head = line(heads.to_vec());
-    rows.iter().map(|row| line(row.iter().map(String::as_str).collect())).fold(head, |all, one| all + &one)
+    rows.iter()
+        .map(|row| line(row.iter().map(String::as_str).collect()))
+        .fold(head, |all, one| all + &one)
 }
 
 /// Lays out facts one a line, their names in a column of their own.
@@ -100,11 +102,15 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = vec![vec!["web".into(), "p-256".into()], vec!["a-longer-name".into(), "x".into()]];
+        let rows =
+            vec![vec!["web".into(), "p-256".into()], vec!["a-longer-name".into(), "x".into()]];
         assert_eq!(
             table(&["NAME", "TYPE"], &rows),
             "NAME           TYPE\nweb            p-256\na-longer-name  x\n"
         );
-        assert_eq!(facts(&[("id", "1".into()), ("owner", "root".into())]), "id:     1\nowner:  root\n");
+        assert_eq!(
+            facts(&[("id", "1".into()), ("owner", "root".into())]),
+            "id:     1\nowner:  root\n"
+        );
     }
 }

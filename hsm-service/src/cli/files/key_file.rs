@@ -12,6 +12,7 @@ use pkcs8::EncryptedPrivateKeyInfoRef;
 use zeroize::Zeroizing;
 
 use super::{passphrase::Source, pem};
+use crate::cli::failure::crypto_error;
 
 /// What a key file held.
 pub(crate) struct KeyFile {
@@ -67,7 +68,7 @@ pub(crate) fn read(path: &Path, passphrase: &Source) -> Result<KeyFile, Error> {
 }
 
 fn from_der(der: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, Error> {
-    let wrong = |error: keyward_crypto::CryptoError| in_file(name, error.into());
+    let wrong = |error: keyward_crypto::CryptoError| in_file(name, crypto_error(error));
     let key = match form(der).ok_or_else(|| no_key(name))? {
         Form::Pkcs8 => PrivateKey::from_pkcs8(der).map_err(wrong)?,
         Form::Pkcs1 => PrivateKey::from_pkcs1_der(der).map_err(wrong)?,
@@ -110,15 +111,23 @@ fn form(der: &[u8]) -> Option<Form> {
     }
 }
 
-fn decrypt_pkcs8(der: &[u8], name: &str, passphrase: &Source) -> Result<der::SecretDocument, Error> {
+fn decrypt_pkcs8(
+    der: &[u8],
+    name: &str,
+    passphrase: &Source,
+) -> Result<der::SecretDocument, Error> {
     let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| {
-        Error::new(ErrorKind::Unsupported, format!("{name} is encrypted in a way that is not known"))
-            .hint("convert it first: openssl pkey -in OLD.pem -aes256 -out NEW.pem")
+        Error::new(
+            ErrorKind::Unsupported,
+            format!("{name} is encrypted in a way that is not known"),
+        )
+        .hint("convert it first: openssl pkey -in OLD.pem -aes256 -out NEW.pem")
     })?;
     let passphrase = passphrase.passphrase(name)?;
     info.decrypt(passphrase.as_bytes()).map_err(|error| match error {
         pkcs8::Error::EncryptedPrivateKey(
-            pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. } | pkcs8::pkcs5::Error::NoPbes1CryptSupport,
+            pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }
+            | pkcs8::pkcs5::Error::NoPbes1CryptSupport,
         ) => {
             let message = format!("{name} is encrypted with an algorithm that is not supported");
             Error::new(ErrorKind::Unsupported, message)
@@ -149,7 +158,7 @@ fn from_pkcs12(der: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, E
     }
     let bag = keys.pop().ok_or_else(|| no_key(name))?;
     let pkcs8 = Zeroizing::new(bag.key.as_der().to_vec());
-    let key = PrivateKey::from_pkcs8(&pkcs8).map_err(|error| in_file(name, error.into()))?;
+    let key = PrivateKey::from_pkcs8(&pkcs8).map_err(|error| in_file(name, crypto_error(error)))?;
     let certificates = archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect();
     Ok(KeyFile { key, certificates })
 }
@@ -180,7 +189,7 @@ mod tests {
         assert_eq!(form(&[0x30, 6, 2, 1, 1, 4, 1, 5]), Some(Form::Sec1));
         assert_eq!(form(&[0x30, 6, 2, 1, 3, 0x30, 1, 5]), Some(Form::Pkcs12));
         assert_eq!(form(&[0x30, 8, 0x30, 3, 6, 1, 42, 4, 1, 0]), Some(Form::EncryptedPkcs8));
-        for other in [&b""[..], b"\x30", b"hello", &[0x30, 2, 5, 0], &key.public_key_spki().unwrap()] {
+        for other in [&b""[..], b"\x30", b"hello", &[0x30, 2, 5, 0], &key.public_key_spki()] {
             assert_eq!(form(other), None, "{other:?}");
         }
     }

@@ -28,7 +28,9 @@ impl Source {
         }
         if !io::stdin().is_terminal() {
             return Err(Error::invalid(format!("{prompt} is encrypted and needs its passphrase"))
-                .hint("put it into a file and say --passphrase-file FILE, or call this on a terminal"));
+                .hint(
+                    "put it into a file and say --passphrase-file FILE, or call this on a terminal",
+                ));
         }
         rpassword::prompt_password(format!("Passphrase of {prompt}: ")).map(Zeroizing::new).map_err(
             |error| Error::new(ErrorKind::Internal, format!("cannot read the passphrase: {error}")),

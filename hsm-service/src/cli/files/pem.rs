@@ -30,7 +30,8 @@ pub(crate) fn blocks(bytes: &[u8]) -> Result<Vec<Block>, Error> {
     let mut rest = text.as_str();
     while let Some(start) = rest.find(BEGIN) {
         rest = &rest[start..];
-        let label_end = rest[BEGIN.len()..].find(DASHES).ok_or_else(|| damaged("its first line"))?;
+        let label_end =
+            rest[BEGIN.len()..].find(DASHES).ok_or_else(|| damaged("its first line"))?;
         let label = &rest[BEGIN.len()..BEGIN.len() + label_end];
         let end_line = format!("{END}{label}{DASHES}");
         let end = rest.find(&end_line).ok_or_else(|| damaged(label))? + end_line.len();
@@ -79,7 +80,8 @@ mod tests {
 
     #[test]
     fn blocks_are_found_between_other_text_and_whatever_their_line_width() {
-        let short = "Bag Attributes\n  name: web\n-----BEGIN A B-----\nAAEC\nAwQF\n-----END A B-----\n";
+        let short =
+            "Bag Attributes\n  name: web\n-----BEGIN A B-----\nAAEC\nAwQF\n-----END A B-----\n";
         let indented = "  -----BEGIN C-----\r\n  AAECAwQF\r\n  -----END C-----\r\ntrailer";
         let found = blocks(format!("{short}\u{e9}{indented}").as_bytes()).unwrap();
         assert_eq!(found.len(), 2);

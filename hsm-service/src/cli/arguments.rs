@@ -1,0 +1,124 @@
+//! Reading the values of arguments. Each function gives clap a message that names the nearest
+//! known word, so that a typing error is a wrong usage (exit status 2) and never a request.
+
+use keyward_algorithms::{Digest, KeyType, Right, Rights, Signature};
+use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
+
+/// A key: `NAME`, `OWNER/NAME`, `id=HEX`, or the same after `keyward:`.
+pub(crate) fn key(text: &str) -> Result<KeySelector, String> {
+    let scheme = format!("{}:", KeyUri::SCHEME);
+    let uri = if text.starts_with(&scheme) { text.to_owned() } else { format!("{scheme}{text}") };
+    let parsed: KeyUri = uri.parse().map_err(|error: Error| {
+        // People who write a bare name need not be told about URIs.
+        match check_name("key", text) {
+            Err(name_error) if !text.contains([':', '/', '=']) => sentence(&name_error),
+            _ => sentence(&error),
+        }
+    })?;
+    parsed.selector.ok_or_else(|| "a key must be named".into())
+}
+
+/// The name of a key to be made.
+pub(crate) fn new_key_name(text: &str) -> Result<String, String> {
+    check_name("key", text).map(|()| text.to_owned()).map_err(|error| sentence(&error))
+}
+
+/// The name of a user.
+pub(crate) fn user_name(text: &str) -> Result<String, String> {
+    check_name("user", text).map(|()| text.to_owned()).map_err(|error| sentence(&error))
+}
+
+/// A key type by any of its names.
+pub(crate) fn key_type(text: &str) -> Result<KeyType, String> {
+    KeyType::from_name(text).ok_or_else(|| {
+        let names: Vec<String> = KeyType::all().map(|known| known.to_string()).collect();
+        unknown(text, names.iter().map(String::as_str), "rsa-2048, rsa-3072, p-256, ed25519, …")
+    })
+}
+
+/// A signature algorithm by Keyward's or Java's name.
+pub(crate) fn signature(text: &str) -> Result<&'static Signature, String> {
+    Signature::from_name(text).ok_or_else(|| {
+        let names =
+            Signature::all().iter().flat_map(|row| row.jca.iter().copied().chain([row.name]));
+        unknown(text, names, "rsa-pkcs1-sha256, rsa-pss-sha256, ecdsa-sha384, ed25519, …")
+    })
+}
+
+/// A digest by any of its names.
+pub(crate) fn digest(text: &str) -> Result<Digest, String> {
+    Digest::from_name(text).ok_or_else(|| {
+        unknown(text, Digest::ALL.iter().map(|digest| digest.row().name), "sha256, sha384, …")
+    })
+}
+
+/// The uses of a key: `sign,decrypt`.
+pub(crate) fn usage(text: &str) -> Result<Rights, String> {
+    rights_among(text, Right::ALL.iter().copied().filter(|right| right.row().is_use).collect())
+}
+
+/// Rights on a key: `see,sign`.
+pub(crate) fn rights(text: &str) -> Result<Rights, String> {
+    rights_among(text, Right::ALL.to_vec())
+}
+
+fn rights_among(text: &str, allowed: Vec<Right>) -> Result<Rights, String> {
+    let names: Vec<&str> = allowed.iter().map(|right| right.row().name).collect();
+    let parsed = Rights::parse(text)
+        .map_err(|word| unknown(word, names.iter().copied(), &names.join(", ")))?;
+    match parsed.iter().find(|right| !allowed.contains(right)) {
+        Some(right) => Err(unknown(right.row().name, names.iter().copied(), &names.join(", "))),
+        None if parsed.is_empty() => {
+            Err(format!("the list is empty; known are {}", names.join(", ")))
+        }
+        None => Ok(parsed),
+    }
+}
+
+/// Says that a word is not known, and which is nearest or, failing that, which there are.
+fn unknown<'a>(word: &str, known: impl Iterator<Item = &'a str>, some: &str) -> String {
+    let lower = word.to_ascii_lowercase();
+    let nearest = known
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_ascii_lowercase()), name))
+        .min()
+        .filter(|(distance, _)| *distance <= 1 + word.len() / 4);
+    match nearest {
+        Some((_, name)) => format!("{word:?} is not known; did you mean \"{name}\"?"),
+        None => format!("{word:?} is not known; known are {some}"),
+    }
+}
+
+fn sentence(error: &Error) -> String {
+    match &error.hint {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_named_with_or_without_the_scheme() {
+        for (text, same) in [
+            ("web", "keyward:web"),
+            ("ops/web", "keyward:ops/web"),
+            ("id=000102030405060708090a0b0c0d0e0f", "keyward:id=000102030405060708090a0b0c0d0e0f"),
+        ] {
+            assert_eq!(key(text).unwrap(), key(same).unwrap());
+        }
+        assert!(key("a b").unwrap_err().contains("no valid key name"));
+        assert!(key("").is_err());
+    }
+
+    #[test]
+    fn a_typing_error_is_answered_with_the_nearest_word() {
+        assert!(key_type("rsa-2084").unwrap_err().contains("\"rsa-2048\""));
+        assert!(signature("edcsa-sha256").unwrap_err().contains("\"ecdsa-sha256\""));
+        assert!(digest("sha265").unwrap_err().contains("\"sha256\""));
+        assert!(usage("sing").unwrap_err().contains("\"sign\""));
+        assert!(usage("manage").unwrap_err().contains("known are sign, decrypt"));
+        assert!(rights("see,manage").is_ok());
+    }
+}

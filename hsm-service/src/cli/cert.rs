@@ -1,0 +1,98 @@
+//! `keyward cert …`: the certificate chain kept beside a key.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::{Error, Key};
+use serde_json::json;
+
+use super::{
+    context::{Context, full_uri},
+    failure::Outcome,
+    files::{chain, pem},
+    key::{CertificateView, KeyArg},
+};
+
+/// Import, show and export the certificate chain kept beside a key
+#[derive(Debug, Subcommand)]
+pub(crate) enum CertCommand {
+    Import(ImportArgs),
+    Show(ShowArgs),
+    Export(ExportArgs),
+}
+
+/// Keep a certificate chain beside the key, in place of the one before
+///
+/// One certificate must be for this key. The order does not matter: the chain is kept with the
+/// key's own certificate first and each one's issuer after it.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward cert import web --in fullchain.pem")]
+pub(crate) struct ImportArgs {
+    #[command(flatten)]
+    key: KeyArg,
+    /// PEM file with the chain, or DER file with one certificate; - is standard input
+    #[arg(long = "in", value_name = "FILE")]
+    input: PathBuf,
+}
+
+/// Show the certificate chain beside a key
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward cert show web")]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    key: KeyArg,
+}
+
+/// Print the certificate chain beside a key as PEM
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward cert export web > fullchain.pem")]
+pub(crate) struct ExportArgs {
+    #[command(flatten)]
+    key: KeyArg,
+}
+
+/// Does what a `cert` command says.
+pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
+    let client = context.client()?;
+    match command {
+        CertCommand::Import(args) => {
+            let certificates = chain::read(&args.input)?;
+            let key = client.find(&args.key.name)?;
+            let chain = chain::order(&key.spki, &certificates)?;
+            chain.report_left_out(&context.output);
+            show(&client.set_chain(&key.id, &chain.certificates)?, context)
+        }
+        CertCommand::Show(args) => show(&with_chain(client.find(&args.key.name)?)?, context),
+        CertCommand::Export(args) => {
+            let key = with_chain(client.find(&args.key.name)?)?;
+            let blocks: Vec<String> = key
+                .chain
+                .iter()
+                .map(|der| pem::encode("CERTIFICATE", der))
+                .collect::<Result<_, Error>>()?;
+            context.output.result(&json!({ "chain": blocks }), || blocks.concat())
+        }
+    }
+}
+
+fn with_chain(key: Key) -> Result<Key, Error> {
+    if key.chain.is_empty() {
+        let message = format!("no certificate is kept beside {}", full_uri(&key));
+        return Err(Error::new(ErrorKind::NotFound, message)
+            .hint("keep one with `keyward cert import` or `keyward key self-sign`"));
+    }
+    Ok(key)
+}
+
+fn show(key: &Key, context: &Context) -> Outcome {
+    let views: Vec<CertificateView> =
+        key.chain.iter().map(|der| CertificateView::new(der)).collect::<Result<_, Error>>()?;
+    context.output.result(&json!({ "uri": full_uri(key), "chain": views }), || {
+        views
+            .iter()
+            .enumerate()
+            .map(|(place, view)| format!("{place}  {}\n", view.line()))
+            .collect()
+    })
+}

@@ -1,0 +1,111 @@
+//! What every command gets: the connection to the service, and where to print.
+
+use std::io::{self, IsTerminal, Write};
+
+use clap::Args;
+use keyward_client::{Client, Settings};
+use keyward_protocol::{Error, Key, KeySelector, KeyUri};
+
+use super::{
+    failure::{Failure, Outcome, file_error},
+    output::Output,
+};
+
+/// The flags that say where the service is; they win over environment and settings file.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct ConnectionArgs {
+    /// Where the service is: unix:PATH, tls://HOST:PORT, several with commas between
+    #[arg(long, global = true, value_name = "LIST")]
+    pub(crate) address: Option<String>,
+    /// Certificate of the service's authority, for tls://
+    #[arg(long, global = true, value_name = "FILE")]
+    ca: Option<String>,
+    /// Client certificate, for tls://
+    #[arg(long, global = true, value_name = "FILE")]
+    cert: Option<String>,
+    /// Private key of the client certificate, for tls://
+    #[arg(long, global = true, value_name = "FILE")]
+    key: Option<String>,
+    /// User, where the service asks for a PIN
+    #[arg(long, global = true, value_name = "NAME")]
+    user: Option<String>,
+    /// File with the user's PIN, where the service asks for one
+    #[arg(long, global = true, value_name = "FILE")]
+    pin_file: Option<String>,
+}
+
+/// The surroundings of one command.
+pub(crate) struct Context {
+    connection: ConnectionArgs,
+    /// Where results go.
+    pub(crate) output: Output,
+}
+
+impl Context {
+    /// The surroundings that the arguments ask for.
+    pub(crate) fn new(connection: ConnectionArgs, output: Output) -> Context {
+        Context { connection, output }
+    }
+
+    /// The settings of the client: file, environment, flags.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        self.settings_with(&[])
+    }
+
+    /// The same with some settings of the command's own.
+    pub(crate) fn settings_with(&self, more: &[(&str, &str)]) -> Result<Settings, Error> {
+        let flags = &self.connection;
+        let given = [
+            ("address", &flags.address),
+            ("ca", &flags.ca),
+            ("cert", &flags.cert),
+            ("key", &flags.key),
+            ("user", &flags.user),
+            ("pin_file", &flags.pin_file),
+        ];
+        let mut overrides: Vec<(&str, &str)> = given
+            .iter()
+            .filter_map(|(name, value)| value.as_deref().map(|value| (*name, value)))
+            .collect();
+        overrides.extend_from_slice(more);
+        Settings::load(&overrides)
+    }
+
+    /// A client of the service.
+    pub(crate) fn client(&self) -> Result<Client, Error> {
+        Ok(Client::new(self.settings()?))
+    }
+
+    /// Asks a yes-or-no question on the terminal; elsewhere `--yes` must have been given.
+    pub(crate) fn confirm(&self, question: &str, yes: bool) -> Outcome {
+        if yes {
+            return Ok(());
+        }
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return Err(Failure::usage(
+                "this cannot be undone and nobody is there to ask",
+                "say --yes to do it all the same",
+            ));
+        }
+        let failed = |error| file_error("ask on", "the terminal".as_ref(), &error);
+        eprint!("{question} [y/N] ");
+        io::stderr().flush().map_err(failed)?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(failed)?;
+        match answer.trim().to_ascii_lowercase().as_str() {
+            "y" | "yes" => Ok(()),
+            _ => Err(Failure::usage("nothing was done", "answer y to go on")),
+        }
+    }
+}
+
+/// The URI of a key as its user named it.
+pub(crate) fn uri(selector: &KeySelector) -> String {
+    KeyUri { selector: Some(selector.clone()), kind: None, pin_source: None }.to_string()
+}
+
+/// The URI that means a key to everybody who may see it.
+pub(crate) fn full_uri(key: &Key) -> String {
+    uri(&KeySelector::Owned { owner: key.owner.clone(), name: key.name.clone() })
+}

@@ -1,0 +1,122 @@
+//! `keyward key csr` and `self-sign`: what binds a name to a key.
+
+use clap::Args;
+use keyward_protocol::{Error, Key};
+use serde_json::json;
+use x509_cert::{ext::pkix::name::GeneralName, name::Name};
+
+use super::KeyArg;
+use crate::cli::{
+    algorithm::AlgorithmArgs,
+    context::Context,
+    failure::Outcome,
+    files::{chain, pem},
+    x509::{Signer, Subject, alternative_name, certificate_request, name, self_signed_certificate},
+};
+
+/// Print a certificate request for the key
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyward key csr web --subject CN=www.example.org,O=Example --san www.example.org --san example.org
+  keyward key csr web --subject /O=Example/CN=www.example.org --san dns:www.example.org,ip:192.0.2.1")]
+pub(crate) struct CsrArgs {
+    #[command(flatten)]
+    key: KeyArg,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    #[command(flatten)]
+    algorithm: AlgorithmArgs,
+}
+
+/// Make a self-signed certificate for tests, keep it beside the key and print it
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  keyward key self-sign web --subject CN=localhost --san localhost,127.0.0.1"
+)]
+pub(crate) struct SelfSignArgs {
+    #[command(flatten)]
+    key: KeyArg,
+    #[command(flatten)]
+    subject: SubjectArgs,
+    /// Validity in days
+    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    days: u32,
+    #[command(flatten)]
+    algorithm: AlgorithmArgs,
+}
+
+/// Who a certificate is for.
+#[derive(Args, Debug)]
+pub(crate) struct SubjectArgs {
+    /// Distinguished name: CN=web.example,O=Example or /O=Example/CN=web.example
+    #[arg(long, value_name = "DN", value_parser = parse_name)]
+    subject: Name,
+    /// Further names: dns:…, ip:…, email:…, uri:…, or the bare value
+    /// [default: the common name, if it is a host name or IP address]
+    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = parse_alternative_name)]
+    san: Vec<GeneralName>,
+}
+
+fn parse_name(text: &str) -> Result<Name, String> {
+    name::parse(text).map_err(|error| error.message)
+}
+
+fn parse_alternative_name(text: &str) -> Result<GeneralName, String> {
+    alternative_name::parse(text).map_err(|error| error.message)
+}
+
+impl SubjectArgs {
+    fn subject(&self) -> Subject {
+        let mut alternative_names = self.san.clone();
+        if alternative_names.is_empty() {
+            alternative_names.extend(self.common_name_as_alternative());
+        }
+        Subject { name: self.subject.clone(), alternative_names }
+    }
+
+    /// No verifier reads the common name any more (RFC 9525, 1.1).
+    fn common_name_as_alternative(&self) -> Option<GeneralName> {
+        let common_name = self.subject.common_name().ok()??;
+        let text: &str = &common_name.value();
+        let is_address = text.parse::<std::net::IpAddr>().is_ok();
+        let is_host =
+            text == "localhost" || text.contains('.') && alternative_name::is_host_name(text);
+        (is_address || is_host).then(|| alternative_name::parse(text).ok()).flatten()
+    }
+}
+
+pub(super) fn csr(args: &CsrArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let key = client.find(&args.key.name)?;
+    let choice = args.algorithm.choose(&key)?;
+    let signer = Signer {
+        spki: &key.spki,
+        algorithm: &choice.identifier()?,
+        sign: &|message| choice.sign(&client, &key, message),
+    };
+    let der = certificate_request(&args.subject.subject(), &signer)?;
+    context.output.document("csr", &pem::encode("CERTIFICATE REQUEST", &der)?)
+}
+
+pub(super) fn self_sign(args: &SelfSignArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let key = client.find(&args.key.name)?;
+    let choice = args.algorithm.choose(&key)?;
+    let signer = Signer {
+        spki: &key.spki,
+        algorithm: &choice.identifier()?,
+        sign: &|message| choice.sign(&client, &key, message),
+    };
+    let der = self_signed_certificate(&args.subject.subject(), key.usage, args.days, &signer)?;
+    let chain = [der];
+    client.set_chain(&key.id, &chain)?;
+    print(&key, &chain, context)
+}
+
+fn print(key: &Key, chain: &[Vec<u8>], context: &Context) -> Outcome {
+    let pem: Result<String, Error> = chain::to_pem(chain);
+    let pem = pem?;
+    let value = json!({ "id": key.id.to_string(), "certificate": pem });
+    context.output.result(&value, || pem.clone())
+}

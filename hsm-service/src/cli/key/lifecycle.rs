@@ -1,0 +1,152 @@
+//! A key's life: made, renamed, shared, deleted.
+
+use clap::Args;
+use keyward_algorithms::{KeyType, Right, Rights};
+use keyward_client::KeyTemplate;
+use serde_json::json;
+
+use super::KeyArg;
+use crate::cli::{
+    arguments,
+    context::{Context, full_uri},
+    failure::Outcome,
+    time,
+};
+
+/// Make a key inside the service
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyward key generate web --type p-256
+  keyward key generate legacy --type rsa-3072 --usage sign,decrypt
+
+Types: rsa-2048, rsa-3072, rsa-4096 and other multiples of 256 up to 8192, the same after rsa-pss-,
+p-256, p-384, p-521, secp256k1, ed25519, x25519; OpenSSL's and Java's names are taken too.")]
+pub(crate) struct GenerateArgs {
+    /// Name, unique among your keys: 1 to 128 of letters, digits, dot, underscore, hyphen
+    #[arg(value_parser = arguments::new_key_name)]
+    name: String,
+    /// Type of the key
+    #[arg(long = "type", value_name = "TYPE", value_parser = arguments::key_type)]
+    key_type: KeyType,
+    #[command(flatten)]
+    attributes: AttributeArgs,
+}
+
+/// What a key is born with besides name and type.
+#[derive(Args, Debug)]
+pub(crate) struct AttributeArgs {
+    /// Uses, fixed for life: sign, decrypt, derive, raw [default: what suits the type]
+    #[arg(long, value_name = "LIST", value_parser = arguments::usage)]
+    usage: Option<Rights>,
+    /// Let the key leave the service in wrapped form
+    #[arg(long)]
+    exportable: bool,
+}
+
+impl AttributeArgs {
+    /// The attributes with a name.
+    pub(super) fn template<'a>(&self, name: &'a str) -> KeyTemplate<'a> {
+        KeyTemplate { name, usage: self.usage, exportable: self.exportable }
+    }
+}
+
+/// Give a key another name; references to it go on working
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward key rename web web-2026")]
+pub(crate) struct RenameArgs {
+    #[command(flatten)]
+    key: KeyArg,
+    /// The new name
+    #[arg(value_parser = arguments::new_key_name)]
+    new_name: String,
+}
+
+/// Delete a key for ever
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward key delete web --yes")]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    key: KeyArg,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Let another user use a key
+///
+/// The user has these rights from then on and no others.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward key share web www-data --rights see,sign")]
+pub(crate) struct ShareArgs {
+    #[command(flatten)]
+    key: KeyArg,
+    /// The user
+    #[arg(value_parser = arguments::user_name)]
+    with: String,
+    /// Rights: see, sign, decrypt, derive, raw, manage [default: see, and each use of the key]
+    #[arg(long, value_name = "LIST", value_parser = arguments::rights)]
+    rights: Option<Rights>,
+}
+
+/// Take all rights on a key from another user
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward key unshare web www-data")]
+pub(crate) struct UnshareArgs {
+    #[command(flatten)]
+    key: KeyArg,
+    /// The user
+    #[arg(value_parser = arguments::user_name)]
+    from: String,
+}
+
+pub(super) fn generate(args: &GenerateArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    if context.output.shows_progress() && is_slow(args.key_type) {
+        context
+            .output
+            .note(&format!("making a key of type {}, which takes a while …", args.key_type));
+    }
+    let key = client.generate(args.key_type, &args.attributes.template(&args.name))?;
+    super::show(&key, context)
+}
+
+/// Whether a person would wonder where the key stays.
+fn is_slow(key_type: KeyType) -> bool {
+    matches!(key_type, KeyType::Rsa(bits) | KeyType::RsaPss(bits) if bits > 4096)
+}
+
+pub(super) fn rename(args: &RenameArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let key = client.find(&args.key.name)?;
+    super::show(&client.rename(&key.id, &args.new_name)?, context)
+}
+
+pub(super) fn delete(args: &DeleteArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let key = client.find(&args.key.name)?;
+    let question = format!(
+        "Delete {} ({}, {} {})? It cannot be brought back.",
+        full_uri(&key),
+        key.key_type,
+        key.origin.word(),
+        time::moment(key.created)
+    );
+    context.confirm(&question, args.yes)?;
+    client.delete(&key.id)?;
+    let value = json!({ "deleted": { "id": key.id.to_string(), "name": key.name } });
+    context.output.result(&value, || format!("deleted {}\n", full_uri(&key)))
+}
+
+pub(super) fn share(args: &ShareArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let key = client.find(&args.key.name)?;
+    let rights = args.rights.unwrap_or_else(|| key.usage.union(Rights::of(&[Right::See])));
+    super::show(&client.share(&key.id, &args.with, rights)?, context)
+}
+
+pub(super) fn unshare(args: &UnshareArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let key = client.find(&args.key.name)?;
+    super::show(&client.share(&key.id, &args.from, Rights::NONE)?, context)
+}

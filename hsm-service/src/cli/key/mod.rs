@@ -1,0 +1,143 @@
+//! `keyward key …`: keys.
+
+mod certify;
+mod import;
+mod lifecycle;
+mod view;
+
+pub(crate) use view::{CertificateView, KeyView};
+
+use clap::{Args, Subcommand};
+use keyward_protocol::{Error, Key, KeySelector, reference::Reference};
+use serde_json::json;
+
+use self::{
+    certify::{CsrArgs, SelfSignArgs},
+    import::ImportArgs,
+    lifecycle::{DeleteArgs, GenerateArgs, RenameArgs, ShareArgs, UnshareArgs},
+};
+use super::{
+    arguments,
+    context::{Context, uri},
+    failure::Outcome,
+    files::pem,
+    output::table,
+};
+
+/// Make, import, list, share and delete keys
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeyCommand {
+    Generate(GenerateArgs),
+    Import(ImportArgs),
+    List(ListArgs),
+    Show(ShowArgs),
+    Rename(RenameArgs),
+    Delete(DeleteArgs),
+    Share(ShareArgs),
+    Unshare(UnshareArgs),
+    Public(PublicArgs),
+    Pem(PemArgs),
+    Csr(CsrArgs),
+    SelfSign(SelfSignArgs),
+}
+
+/// List the keys that you may see
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward key list --prefix web")]
+pub(crate) struct ListArgs {
+    /// Only names that begin with this
+    #[arg(long, default_value = "")]
+    prefix: String,
+}
+
+/// Show everything about one key that you may know
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward key show web")]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    key: KeyArg,
+}
+
+/// Print the public key: PEM SubjectPublicKeyInfo
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward key public web > web.pub.pem")]
+pub(crate) struct PublicArgs {
+    #[command(flatten)]
+    key: KeyArg,
+}
+
+/// Print a reference to the key for applications that want a private key file
+///
+/// The file holds no secret. OpenSSL with the keyward provider takes it wherever it takes a private
+/// key in PEM, and every use of it asks the service.
+#[derive(Args, Debug)]
+#[command(
+    after_help = "Example:\n  keyward key pem web > /etc/ssl/web.pem   # ssl_certificate_key /etc/ssl/web.pem;"
+)]
+pub(crate) struct PemArgs {
+    #[command(flatten)]
+    key: KeyArg,
+}
+
+/// The key that a command is about.
+#[derive(Args, Debug)]
+pub(crate) struct KeyArg {
+    /// The key: NAME, OWNER/NAME, id=HEX or a keyward: URI
+    #[arg(value_name = "NAME", value_parser = arguments::key)]
+    pub(crate) name: KeySelector,
+}
+
+/// Does what a `key` command says.
+pub(crate) fn run(command: &KeyCommand, context: &Context) -> Outcome {
+    match command {
+        KeyCommand::Generate(args) => lifecycle::generate(args, context),
+        KeyCommand::Import(args) => import::run(args, context),
+        KeyCommand::List(args) => list(args, context),
+        KeyCommand::Show(args) => {
+            let key = context.client()?.find(&args.key.name)?;
+            show(&key, context)
+        }
+        KeyCommand::Rename(args) => lifecycle::rename(args, context),
+        KeyCommand::Delete(args) => lifecycle::delete(args, context),
+        KeyCommand::Share(args) => lifecycle::share(args, context),
+        KeyCommand::Unshare(args) => lifecycle::unshare(args, context),
+        KeyCommand::Public(args) => public(args, context),
+        KeyCommand::Pem(args) => reference(args, context),
+        KeyCommand::Csr(args) => certify::csr(args, context),
+        KeyCommand::SelfSign(args) => certify::self_sign(args, context),
+    }
+}
+
+/// Prints a key with all its attributes.
+fn show(key: &Key, context: &Context) -> Outcome {
+    let view = KeyView::new(key)?;
+    context.output.result(&view, || view.text())
+}
+
+fn list(args: &ListArgs, context: &Context) -> Outcome {
+    let mut keys = context.client()?.list(&args.prefix)?;
+    keys.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
+    let views: Vec<KeyView> = keys.iter().map(KeyView::new).collect::<Result<_, Error>>()?;
+    context.output.result(&views, || {
+        if views.is_empty() {
+            context.output.note("no keys; `keyward key generate NAME --type TYPE` makes one");
+            return String::new();
+        }
+        let rows: Vec<Vec<String>> = views.iter().map(KeyView::row).collect();
+        table(&KeyView::HEADS, &rows)
+    })
+}
+
+fn public(args: &PublicArgs, context: &Context) -> Outcome {
+    let key = context.client()?.find(&args.key.name)?;
+    let pem = pem::encode("PUBLIC KEY", &key.spki)?;
+    context.output.result(&json!({ "id": key.id.to_string(), "public_key": pem }), || pem.clone())
+}
+
+fn reference(args: &PemArgs, context: &Context) -> Outcome {
+    let key = context.client()?.find(&args.key.name)?;
+    let uri = uri(&args.key.name);
+    let pem = Reference { uri: uri.clone(), id: key.id, spki: key.spki }.to_pem()?;
+    let value = json!({ "id": key.id.to_string(), "uri": uri, "reference": pem });
+    context.output.result(&value, || pem.clone())
+}

@@ -1,0 +1,147 @@
+//! The command line: `keyward <noun> <verb> [NAME] [--flags]`.
+//!
+//! One file per noun holds its flags and what they do. The shell completion and the man pages are
+//! made from the same definitions ([`manual`]).
+
+mod algorithm;
+mod arguments;
+mod bench;
+mod cert;
+mod client;
+mod context;
+mod doctor;
+mod failure;
+mod files;
+mod key;
+mod manual;
+mod output;
+mod serve;
+mod signature;
+mod status;
+mod time;
+mod x509;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind as UsageErrorKind};
+use keyward_protocol::Error;
+
+use self::{
+    context::{ConnectionArgs, Context},
+    failure::Outcome,
+    output::Output,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  keyward serve --dev                              try it out
+  keyward key generate web --type p-256            make a key inside the service
+  keyward key self-sign web --subject CN=localhost give it a certificate
+  keyward key pem web > web.pem                    a reference for `ssl_certificate_key`
+  keyward doctor web                               what is wrong here, and what to do";
+
+/// A network HSM: keys live in the service, web servers and Java sign through it.
+#[derive(Debug, Parser)]
+#[command(name = "keyward", version, about, after_help = EXAMPLES, max_term_width = 100)]
+#[command(arg_required_else_help = true, infer_subcommands = false)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    connection: ConnectionArgs,
+    /// Print results, and errors, as JSON
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(serve::InitArgs),
+    Serve(serve::ServeArgs),
+    Status(status::StatusArgs),
+    Doctor(doctor::DoctorArgs),
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
+    Sign(signature::SignArgs),
+    Verify(signature::VerifyArgs),
+    #[command(subcommand)]
+    Client(client::ClientCommand),
+    Bench(bench::BenchArgs),
+    Completion(manual::CompletionArgs),
+    Man(manual::ManArgs),
+}
+
+/// Runs the program: reads its arguments, does what they say, reports how that went.
+pub(crate) fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return report_usage(&error),
+    };
+    let output = Output { json: cli.json };
+    match execute(cli, output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(output.json),
+    }
+}
+
+fn execute(cli: Cli, output: Output) -> Outcome {
+    let context = Context::new(cli.connection, output);
+    match cli.command {
+        Command::Init(args) => serve::init(&args, &output),
+        Command::Serve(args) => serve::serve(&args),
+        Command::Status(args) => status::run(&args, &context),
+        Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Key(command) => key::run(&command, &context),
+        Command::Cert(command) => cert::run(&command, &context),
+        Command::Sign(args) => signature::sign(&args, &context),
+        Command::Verify(args) => signature::verify(&args, &context),
+        Command::Client(command) => client::run(&command, &context),
+        Command::Bench(args) => bench::run(&args, &context),
+        Command::Completion(args) => manual::completion(&args, Cli::command(), &output),
+        Command::Man(args) => manual::man(&args, Cli::command(), &output),
+    }
+}
+
+/// Help and version go to standard output; a wrong usage goes to standard error with status 2, as
+/// an object where the arguments ask for JSON.
+fn report_usage(error: &clap::Error) -> ExitCode {
+    let is_help = matches!(
+        error.kind(),
+        UsageErrorKind::DisplayHelp | UsageErrorKind::DisplayVersion
+    );
+    if !is_help && std::env::args_os().any(|argument| argument == "--json") {
+        let text = error.render().to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let hint = lines.find_map(|line| line.strip_prefix("tip: ")).map(str::to_owned);
+        let hint = hint.unwrap_or_else(|| "for more information, try --help".into());
+        failure::print(&Error::invalid(message).hint(hint), true);
+        return ExitCode::from(2);
+    }
+    // A closed pipe is the reader's choice.
+    let _ = error.print();
+    ExitCode::from(if is_help { 0 } else { 2 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_consistent_and_every_command_has_an_example() {
+        let mut command = Cli::command();
+        command.clone().debug_assert();
+        command.build();
+        let mut waiting: Vec<(String, clap::Command)> = vec![("keyward".into(), command)];
+        while let Some((name, command)) = waiting.pop() {
+            let nouns_only = command.get_subcommands().next().is_some();
+            let help = command.clone().render_help().to_string();
+            assert!(command.get_about().is_some(), "{name} says nothing of itself");
+            assert!(nouns_only || help.contains("Example"), "{name} has no example:\n{help}");
+            let children = command.get_subcommands().filter(|child| child.get_name() != "help");
+            waiting.extend(children.map(|child| (format!("{name} {}", child.get_name()), child.clone())));
+        }
+    }
+}
