@@ -113,8 +113,11 @@ impl CipherContext {
         let (digest, mgf1) = self.oaep_digests();
         let request = CipherRequest {
             scheme: self.scheme,
-            oaep: (self.scheme == Encryption::RsaOaep)
-                .then_some(OaepParameters { digest, mgf1, label: &self.label }),
+            oaep: (self.scheme == Encryption::RsaOaep).then_some(OaepParameters {
+                digest,
+                mgf1,
+                label: &self.label,
+            }),
             tls: (self.scheme == Encryption::RsaTls).then_some(self.tls),
             input,
         };
@@ -135,8 +138,7 @@ impl CipherContext {
         let (digest, mgf1) = self.oaep_digests();
         let oaep = keyward_crypto::OaepParameters { digest, mgf1, label: &self.label };
         let oaep = (self.scheme == Encryption::RsaOaep).then_some(oaep);
-        let ciphertext =
-            public.ready()?.encrypt(self.scheme, oaep, input).map_err(from_crypto)?;
+        let ciphertext = public.ready()?.encrypt(self.scheme, oaep, input).map_err(from_crypto)?;
         if output.write(&ciphertext) { Ok(()) } else { Err(too_small(ciphertext.len())) }
     }
 
@@ -169,7 +171,9 @@ impl CipherContext {
         }
         match params.get(names::IMPLICIT_REJECTION).map(Param::integer).transpose()? {
             Some(0) => Err(unsupported("PKCS#1 v1.5 decryption that tells of a wrong padding")
-                .hint("leave implicit rejection on: it is what keeps the key from being an oracle")),
+                .hint(
+                    "leave implicit rejection on: it is what keeps the key from being an oracle",
+                )),
             _ => Ok(()),
         }
     }

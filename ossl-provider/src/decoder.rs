@@ -4,7 +4,10 @@
 use std::sync::Arc;
 
 use keyward_algorithms::Family;
-use keyward_protocol::{Result, reference::{PEM_LABEL, Reference}};
+use keyward_protocol::{
+    Result,
+    reference::{PEM_LABEL, Reference},
+};
 
 use crate::{
     ffi::{
@@ -157,7 +160,11 @@ mod tests {
         let pkcs1 = [0x30, 0x82, 0x04, 0xa3, 0x02, 0x01, 0x00, 0x02, 0x82];
         let sec1 = [0x30, 0x77, 0x02, 0x01, 0x01, 0x04, 0x20];
         let ours = [0x30, 0x81, 0x90, 0x02, 0x01, 0x01, 0x0c, 0x0b];
-        assert!([&pkcs8[..], &pkcs1, &sec1, &[], &[0x30]].iter().all(|der| !looks_like_a_reference(der)));
+        assert!(
+            [&pkcs8[..], &pkcs1, &sec1, &[], &[0x30]]
+                .iter()
+                .all(|der| !looks_like_a_reference(der))
+        );
         assert!(looks_like_a_reference(&ours));
     }
 }

@@ -3,8 +3,9 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use keyward_algorithms::{Curve, Family};
-use keyward_protocol::{Error, Result};
+use keyward_algorithms::{Curve, Digest, Family};
+use keyward_crypto::PssRestriction;
+use keyward_protocol::Result;
 use pem_rfc7468::{LineEnding, encode_string};
 
 use crate::{
@@ -95,10 +96,8 @@ fn pem(label: &str, der: &[u8]) -> Result<Vec<u8>> {
 /// The key as OpenSSL's own encoder prints a public key, after a line about the private half.
 fn text(key: &Key, public: &Public, selection: Selection) -> String {
     let mut text = String::new();
-    if let Ok(remote) = key.remote().map_err(|_: Error| ()) {
-        if selection.private() {
-            _ = writeln!(text, "Private-Key: kept in Keyward as {} (id={})", remote.uri, remote.id);
-        }
+    if let Some(remote) = key.remote().ok().filter(|_| selection.private()) {
+        _ = writeln!(text, "Private-Key: kept in Keyward as {} (id={})", remote.uri, remote.id);
     }
     let bits = public.key_type().bits();
     match &public.material {
@@ -106,6 +105,9 @@ fn text(key: &Key, public: &Public, selection: Selection) -> String {
             _ = writeln!(text, "Public-Key: ({bits} bit)");
             number(&mut text, "Modulus", n);
             exponent(&mut text, e);
+            if public.family == Family::RsaPss {
+                restrictions(&mut text, public.restriction());
+            }
         }
         Material::Ec { curve, point } => {
             _ = writeln!(text, "Public-Key: ({bits} bit)");
@@ -131,12 +133,29 @@ fn number(text: &mut String, label: &str, value: &[u8]) {
 }
 
 fn exponent(text: &mut String, value: &[u8]) {
-    let small: Option<u64> = (value.len() <= 8)
-        .then(|| value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
+    let small: Option<u64> =
+        (value.len() <= 8).then(|| value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
     match small {
         Some(exponent) => _ = writeln!(text, "Exponent: {exponent} (0x{exponent:x})"),
         None => number(text, "Exponent", value),
     }
+}
+
+/// What an RSA-PSS key is bound to, the defaults of RFC 4055, 3.1 marked.
+fn restrictions(text: &mut String, restriction: Option<PssRestriction>) {
+    let Some(bound) = restriction else {
+        _ = writeln!(text, "No PSS parameter restrictions");
+        return;
+    };
+    let name = |digest: Digest| digest.row().openssl[0];
+    let default = |is: bool| if is { " (default)" } else { "" };
+    let sha1 = |digest: Digest| default(digest == Digest::Sha1);
+    _ = writeln!(text, "PSS parameter restrictions:");
+    _ = writeln!(text, "  Hash Algorithm: {}{}", name(bound.digest), sha1(bound.digest));
+    _ = writeln!(text, "  Mask Algorithm: MGF1 with {}{}", name(bound.mgf1), sha1(bound.mgf1));
+    let (salt, is_default) = (bound.min_salt_bytes, default(bound.min_salt_bytes == 20));
+    _ = writeln!(text, "  Minimum Salt Length: {salt}{is_default}");
+    _ = writeln!(text, "  Trailer Field: 0x1 (default)");
 }
 
 /// Fifteen bytes a line, as OpenSSL has them.

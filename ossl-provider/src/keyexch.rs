@@ -19,8 +19,8 @@ use crate::{
     },
     hash::Hash,
     key::Key,
-    public::Material,
     provider::Provider,
+    public::Material,
 };
 
 pub(crate) static ECDH_SETTABLE: Descriptors = descriptors![

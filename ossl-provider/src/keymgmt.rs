@@ -132,7 +132,8 @@ impl Key {
                 _ => match &public.material {
                     Material::Rsa { n, e } => rsa_answer(name, n, e),
                     Material::Ec { curve, point } => ec_answer(name, *curve, point),
-                    Material::Raw(bytes) => (name == names::PUB || name == names::ENCODED_PUBLIC_KEY)
+                    Material::Raw(bytes) => (name == names::PUB
+                        || name == names::ENCODED_PUBLIC_KEY)
                         .then(|| Answer::Octets(bytes.into())),
                 },
             })

@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use der::{Decode, Encode, Sequence, asn1::{AnyRef, BitStringRef, UintRef}};
+use der::{
+    Decode, Encode, Sequence,
+    asn1::{AnyRef, BitStringRef, UintRef},
+};
 use keyward_algorithms::{Curve, Family, KeyType, ObjectIdentifier, pss_algorithm_identifier};
 use keyward_crypto::{CryptoError, PssRestriction, PublicKey};
 use keyward_protocol::{Error, Result};
@@ -66,9 +69,8 @@ impl Public {
     ) -> Result<Public> {
         let number = |bytes| UintRef::new(bytes).map_err(malformed);
         let key = RsaPublicKey { n: number(n)?, e: number(e)? }.to_der().map_err(malformed)?;
-        let restricted = restriction.map(|bound| {
-            pss_algorithm_identifier(bound.digest, bound.mgf1, bound.min_salt_bytes)
-        });
+        let restricted = restriction
+            .map(|bound| pss_algorithm_identifier(bound.digest, bound.mgf1, bound.min_salt_bytes));
         let algorithm = match (&restricted, family) {
             (Some(identifier), Family::RsaPss) => {
                 AlgorithmIdentifier::from_der(identifier).map_err(malformed)?

@@ -117,7 +117,8 @@ impl SignatureContext {
             let bound = key.public()?.restriction();
             self.digest = bound.map(|bound| bound.digest);
             self.mgf1 = bound.map(|bound| bound.mgf1);
-            self.salt = bound.map_or(Salt::AutoDigestMax, |bound| Salt::Bytes(bound.min_salt_bytes));
+            self.salt =
+                bound.map_or(Salt::AutoDigestMax, |bound| Salt::Bytes(bound.min_salt_bytes));
             self.key = Some(key);
         }
         self.key().map(|_| ())
@@ -204,9 +205,7 @@ impl SignatureContext {
         let pss = match algorithm.digest.filter(|_| self.scheme == Scheme::RsaPss) {
             Some(digest) => Some(PssVerification {
                 mgf1: self.mgf1.unwrap_or(digest),
-                salt_bytes: self
-                    .salt
-                    .for_verifying(key.public()?.key_type().bits(), digest)?,
+                salt_bytes: self.salt.for_verifying(key.public()?.key_type().bits(), digest)?,
             }),
             None => None,
         };
@@ -275,8 +274,6 @@ impl SignatureContext {
     }
 
     fn is_rsa(&self) -> bool {
-        self.key
-            .as_ref()
-            .is_some_and(|key| matches!(key.family, Family::Rsa | Family::RsaPss))
+        self.key.as_ref().is_some_and(|key| matches!(key.family, Family::Rsa | Family::RsaPss))
     }
 }

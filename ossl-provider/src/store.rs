@@ -3,9 +3,7 @@
 use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
 use keyward_algorithms::ErrorKind;
-use keyward_protocol::{
-    Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference,
-};
+use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
 
 use crate::{
     ffi::{

@@ -25,7 +25,9 @@ fn bindings_are_those_of_the_current_core_headers() {
         .layout_tests(false)
         .default_macro_constant_type(bindgen::MacroTypeVariation::Signed)
         .generate_comments(false)
-        .raw_line("//! Generated from OpenSSL's core headers by `tests/bindings.rs`; not to be edited.")
+        .raw_line(
+            "//! Generated from OpenSSL's core headers by `tests/bindings.rs`; not to be edited.",
+        )
         .generate()
         .expect("bindgen reads OpenSSL's headers")
         .to_string();

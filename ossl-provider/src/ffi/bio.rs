@@ -64,9 +64,8 @@ impl<'a> Bio<'a> {
         while !bytes.is_empty() {
             let mut written = 0;
             // SAFETY: the stream is alive, and the bytes are readable.
-            let ok = unsafe {
-                write_ex(self.bio, bytes.as_ptr().cast(), bytes.len(), &mut written)
-            };
+            let ok =
+                unsafe { write_ex(self.bio, bytes.as_ptr().cast(), bytes.len(), &mut written) };
             if ok != 1 || written == 0 {
                 return Err(failed());
             }

@@ -73,3 +73,11 @@ pub(crate) fn guard_quietly<T>(fallback: T, body: impl FnOnce() -> Option<T>) ->
         }
     }
 }
+
+/// Drops what the core gives up.
+pub(crate) fn release<T>(given_up: Option<T>) {
+    guard_quietly((), || {
+        drop(given_up);
+        Some(())
+    });
+}

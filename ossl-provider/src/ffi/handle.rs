@@ -98,11 +98,7 @@ impl<'a> Output<'a> {
     /// # Safety
     /// `buffer` is null or leads to `size` writable bytes, `length` is null or leads to a writable
     /// `size_t`, and nobody else uses either meanwhile.
-    pub(crate) unsafe fn new(
-        buffer: *mut u8,
-        length: *mut usize,
-        size: usize,
-    ) -> Output<'a> {
+    pub(crate) unsafe fn new(buffer: *mut u8, length: *mut usize, size: usize) -> Output<'a> {
         // SAFETY: by the contract above.
         let length = unsafe { length.as_mut() };
         let buffer = (!buffer.is_null()).then(|| {

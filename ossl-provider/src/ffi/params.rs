@@ -4,10 +4,7 @@ use std::{borrow::Cow, ffi::CStr, marker::PhantomData};
 
 use keyward_protocol::{Error, Result};
 
-use super::{
-    bindings::OSSL_PARAM,
-    dispatch::ParamType,
-};
+use super::{bindings::OSSL_PARAM, dispatch::ParamType};
 
 /// A list of parameters with values, in the order that the core gave.
 #[derive(Clone, Copy)]
@@ -204,7 +201,8 @@ fn set(param: &mut OSSL_PARAM, value: &Answer<'_>) -> Result<()> {
         }
         Answer::Octets(bytes) if is(ParamType::Octets) => set_bytes(param, bytes),
         Answer::BigUnsigned(number) if is(ParamType::Unsigned) || is(ParamType::Integer) => {
-            let size = number.len().max(1).max(if param.data.is_null() { 0 } else { param.data_size });
+            let size =
+                number.len().max(1).max(if param.data.is_null() { 0 } else { param.data_size });
             let mut bytes = vec![0; size];
             bytes[size - number.len()..].copy_from_slice(number);
             if cfg!(target_endian = "little") {
@@ -265,7 +263,11 @@ fn set_bytes(param: &mut OSSL_PARAM, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ffi::{builder::ParamList, dispatch::{END_OF_PARAMS, descriptor}, names};
+    use crate::ffi::{
+        builder::ParamList,
+        dispatch::{END_OF_PARAMS, descriptor},
+        names,
+    };
 
     #[test]
     fn what_is_built_reads_back() {

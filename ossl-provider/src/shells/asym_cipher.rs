@@ -7,7 +7,7 @@ use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, guard_quietly},
+        guard::{guard, release},
         handle::{self, Output},
         params::{Params, Questions},
     },
@@ -42,7 +42,7 @@ unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn free(ctx: *mut c_void) {
     // SAFETY: the core gives up a context that `new` or `dup` made.
     let context = unsafe { handle::take::<CipherContext>(ctx) };
-    guard_quietly((), || Some(drop(context)));
+    release(context);
 }
 
 unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {

@@ -12,7 +12,7 @@ use crate::{
         bio::Bio,
         builder::Callback,
         dispatch::dispatch,
-        guard::{Scope, guard, guard_quietly},
+        guard::{Scope, guard, guard_quietly, release},
         handle,
     },
     keymgmt::Selection,
@@ -58,7 +58,7 @@ unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn free(ctx: *mut c_void) {
     // SAFETY: the core gives up a context that `new` made.
     let context = unsafe { handle::take::<DecoderContext>(ctx) };
-    guard_quietly((), || Some(drop(context)));
+    release(context);
 }
 
 /// A reference is a private key to those who load it; no selection means whatever there is.

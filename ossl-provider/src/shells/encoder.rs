@@ -9,7 +9,7 @@ use crate::{
         bindings::{OSSL_CORE_BIO, OSSL_DISPATCH, OSSL_PARAM, OSSL_PASSPHRASE_CALLBACK},
         bio::Bio,
         dispatch::dispatch,
-        guard::{Scope, guard, guard_quietly},
+        guard::{Scope, guard, guard_quietly, release},
         handle,
     },
     key::Key,
@@ -46,7 +46,7 @@ unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn free(ctx: *mut c_void) {
     // SAFETY: the core gives up a context that `new` made.
     let context = unsafe { handle::take::<EncoderContext>(ctx) };
-    guard_quietly((), || Some(drop(context)));
+    release(context);
 }
 
 unsafe extern "C" fn does_selection<const FORMAT: u32>(_: *mut c_void, selection: c_int) -> c_int {
@@ -71,8 +71,7 @@ unsafe extern "C" fn encode<const FORMAT: u32>(
     guard(context, 0, |context| {
         // SAFETY: the core passes a stream that lives until we return.
         let output = unsafe { Bio::new(context.core(), output) };
-        let (Some(mut output), Some(key), Some(format)) =
-            (output, key, Format::from_code(FORMAT))
+        let (Some(mut output), Some(key), Some(format)) = (output, key, Format::from_code(FORMAT))
         else {
             return Err(unsupported("writing keys of other providers"));
         };

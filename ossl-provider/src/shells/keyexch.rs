@@ -6,7 +6,7 @@ use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, guard_quietly},
+        guard::{guard, release},
         handle::{self, Output},
         params::{Params, Questions},
     },
@@ -53,7 +53,7 @@ unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
 unsafe extern "C" fn free(ctx: *mut c_void) {
     // SAFETY: the core gives up a context that `new` or `dup` made.
     let context = unsafe { handle::take::<AgreementContext>(ctx) };
-    guard_quietly((), || Some(drop(context)));
+    release(context);
 }
 
 unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
@@ -62,11 +62,7 @@ unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
     guard(context, std::ptr::null_mut(), |context| Ok(handle::give((**context).clone())))
 }
 
-unsafe extern "C" fn init(
-    ctx: *mut c_void,
-    key: *mut c_void,
-    params: *const OSSL_PARAM,
-) -> c_int {
+unsafe extern "C" fn init(ctx: *mut c_void, key: *mut c_void, params: *const OSSL_PARAM) -> c_int {
     // SAFETY: the core passes a context of ours.
     let context = unsafe { handle::borrow::<AgreementContext>(ctx) };
     // SAFETY: the core passes a key that our key management made.

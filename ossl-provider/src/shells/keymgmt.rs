@@ -9,7 +9,7 @@ use crate::{
         bindings::{self, OSSL_CALLBACK, OSSL_DISPATCH, OSSL_PARAM},
         builder::Callback,
         dispatch::dispatch,
-        guard::{guard, guard_quietly},
+        guard::{guard, guard_quietly, release},
         handle,
         params::{Params, Questions},
     },
@@ -63,10 +63,7 @@ unsafe extern "C" fn new<const FAMILY: u32>(provctx: *mut c_void) -> *mut c_void
 }
 
 /// The reference is the address of a key that the store or decoder lends for the time of the call.
-unsafe extern "C" fn load<const FAMILY: u32>(
-    reference: *const c_void,
-    size: usize,
-) -> *mut c_void {
+unsafe extern "C" fn load<const FAMILY: u32>(reference: *const c_void, size: usize) -> *mut c_void {
     if size != size_of::<*const c_void>() {
         return std::ptr::null_mut();
     }
@@ -82,7 +79,7 @@ unsafe extern "C" fn load<const FAMILY: u32>(
 unsafe extern "C" fn free(key: *mut c_void) {
     // SAFETY: the core gives up a key that `new`, `load` or `dup` made.
     let key = unsafe { handle::take_share::<Key>(key) };
-    guard_quietly((), || Some(drop(key)));
+    release(key);
 }
 
 /// A key never changes once it has a value, so a copy of it is another share, whatever part of it
@@ -99,11 +96,7 @@ unsafe extern "C" fn has(key: *const c_void, selection: c_int) -> c_int {
     guard_quietly(0, || Some(c_int::from(key?.has(Selection(selection)))))
 }
 
-unsafe extern "C" fn matches(
-    one: *const c_void,
-    other: *const c_void,
-    selection: c_int,
-) -> c_int {
+unsafe extern "C" fn matches(one: *const c_void, other: *const c_void, selection: c_int) -> c_int {
     // SAFETY: the core passes a key of ours.
     let one = unsafe { handle::shared::<Key>(one) };
     // SAFETY: the core passes another key of ours.

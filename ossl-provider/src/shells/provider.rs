@@ -7,14 +7,12 @@ use keyward_algorithms::{Agreement, ErrorKind, Family};
 use super::{asym_cipher, decoder, encoder, keyexch, keymgmt, signature, store};
 use crate::{
     ffi::{
-        bindings::{
-            self, OSSL_ALGORITHM, OSSL_CORE_HANDLE, OSSL_DISPATCH, OSSL_ITEM, OSSL_PARAM,
-        },
+        bindings::{self, OSSL_ALGORITHM, OSSL_CORE_HANDLE, OSSL_DISPATCH, OSSL_ITEM, OSSL_PARAM},
         core::{Core, reason},
         dispatch::{
             Algorithms, Descriptors, END_OF_ALGORITHMS, algorithm, c_names, descriptors, dispatch,
         },
-        guard::{guard, guard_quietly},
+        guard::{guard, guard_quietly, release},
         handle, names,
         params::{Answer, Questions},
     },
@@ -30,19 +28,12 @@ static FUNCTIONS: &[OSSL_DISPATCH] = dispatch![
         reason_strings,
 ];
 
-/// What every algorithm says of itself. It does not say `provider=keyward`, and that is the point:
-/// with it, `?provider=keyward` among the default properties would bring libssl here for its
-/// ephemeral keys, which we do not make, and for the verification of strangers' certificates. Keys
-/// that came from our store or decoder find our operations without any property, since the core
-/// asks the provider of the key.
-macro_rules! properties {
-    () => {
-        c"keyward=yes"
-    };
-    ($more:literal) => {
-        c_names!(concat!("keyward=yes,", $more))
-    };
-}
+/// The properties of an algorithm without a format. It does not say `provider=keyward`, and that is
+/// the point: with it, `?provider=keyward` among the default properties would bring libssl here for
+/// its ephemeral keys, which we do not make, and for the verification of strangers' certificates.
+/// Keys that came from our store or decoder find our operations without any property, since the
+/// core asks the provider of the key.
+const NO_PROPERTIES: &CStr = c"";
 
 const fn family(family: Family) -> &'static CStr {
     match family {
@@ -56,37 +47,58 @@ const fn family(family: Family) -> &'static CStr {
 
 const DESCRIPTION: &CStr = c"a key in a Keyward service";
 
-static KEY_MANAGEMENT: Algorithms = Algorithms(const { &[
-    algorithm(family(Family::Rsa), properties!(), keymgmt::RSA, DESCRIPTION),
-    algorithm(family(Family::RsaPss), properties!(), keymgmt::RSA_PSS, DESCRIPTION),
-    algorithm(family(Family::Ec), properties!(), keymgmt::EC, DESCRIPTION),
-    algorithm(family(Family::Ed25519), properties!(), keymgmt::ED25519, DESCRIPTION),
-    algorithm(family(Family::X25519), properties!(), keymgmt::X25519, DESCRIPTION),
-    END_OF_ALGORITHMS,
-] });
+static KEY_MANAGEMENT: Algorithms = Algorithms(
+    const {
+        &[
+            algorithm(family(Family::Rsa), NO_PROPERTIES, keymgmt::RSA, DESCRIPTION),
+            algorithm(family(Family::RsaPss), NO_PROPERTIES, keymgmt::RSA_PSS, DESCRIPTION),
+            algorithm(family(Family::Ec), NO_PROPERTIES, keymgmt::EC, DESCRIPTION),
+            algorithm(family(Family::Ed25519), NO_PROPERTIES, keymgmt::ED25519, DESCRIPTION),
+            algorithm(family(Family::X25519), NO_PROPERTIES, keymgmt::X25519, DESCRIPTION),
+            END_OF_ALGORITHMS,
+        ]
+    },
+);
 
-static SIGNATURES: Algorithms = Algorithms(const { &[
-    algorithm(family(Family::Rsa), properties!(), signature::RSA, DESCRIPTION),
-    algorithm(c"ECDSA", properties!(), signature::ECDSA, DESCRIPTION),
-    algorithm(family(Family::Ed25519), properties!(), signature::ED25519, DESCRIPTION),
-    END_OF_ALGORITHMS,
-] });
+static SIGNATURES: Algorithms = Algorithms(
+    const {
+        &[
+            algorithm(family(Family::Rsa), NO_PROPERTIES, signature::RSA, DESCRIPTION),
+            algorithm(c"ECDSA", NO_PROPERTIES, signature::ECDSA, DESCRIPTION),
+            algorithm(family(Family::Ed25519), NO_PROPERTIES, signature::ED25519, DESCRIPTION),
+            END_OF_ALGORITHMS,
+        ]
+    },
+);
 
-static ASYMMETRIC_CIPHERS: Algorithms = Algorithms(const { &[
-    algorithm(family(Family::Rsa), properties!(), asym_cipher::RSA, DESCRIPTION),
-    END_OF_ALGORITHMS,
-] });
+static ASYMMETRIC_CIPHERS: Algorithms = Algorithms(
+    const {
+        &[
+            algorithm(family(Family::Rsa), NO_PROPERTIES, asym_cipher::RSA, DESCRIPTION),
+            END_OF_ALGORITHMS,
+        ]
+    },
+);
 
-static KEY_EXCHANGES: Algorithms = Algorithms(const { &[
-    algorithm(c_names!(Agreement::Ecdh.row().openssl), properties!(), keyexch::ECDH, DESCRIPTION),
-    algorithm(
-        c_names!(Agreement::X25519.row().openssl),
-        properties!(),
-        keyexch::X25519,
-        DESCRIPTION,
-    ),
-    END_OF_ALGORITHMS,
-] });
+static KEY_EXCHANGES: Algorithms = Algorithms(
+    const {
+        &[
+            algorithm(
+                c_names!(Agreement::Ecdh.row().openssl),
+                NO_PROPERTIES,
+                keyexch::ECDH,
+                DESCRIPTION,
+            ),
+            algorithm(
+                c_names!(Agreement::X25519.row().openssl),
+                NO_PROPERTIES,
+                keyexch::X25519,
+                DESCRIPTION,
+            ),
+            END_OF_ALGORITHMS,
+        ]
+    },
+);
 
 /// The encoders of one family besides the type-specific ones.
 macro_rules! encoders {
@@ -94,28 +106,23 @@ macro_rules! encoders {
         [
             algorithm(
                 family(Family::$family),
-                properties!("output=der,structure=SubjectPublicKeyInfo"),
+                c"output=der,structure=SubjectPublicKeyInfo",
                 encoder::SPKI_DER,
                 DESCRIPTION,
             ),
             algorithm(
                 family(Family::$family),
-                properties!("output=pem,structure=SubjectPublicKeyInfo"),
+                c"output=pem,structure=SubjectPublicKeyInfo",
                 encoder::SPKI_PEM,
                 DESCRIPTION,
             ),
             algorithm(
                 family(Family::$family),
-                properties!("output=pem,structure=PrivateKeyInfo"),
+                c"output=pem,structure=PrivateKeyInfo",
                 encoder::REFERENCE_PEM,
                 DESCRIPTION,
             ),
-            algorithm(
-                family(Family::$family),
-                properties!("output=text"),
-                encoder::TEXT,
-                DESCRIPTION,
-            ),
+            algorithm(family(Family::$family), c"output=text", encoder::TEXT, DESCRIPTION),
         ]
     };
 }
@@ -127,63 +134,84 @@ const ED25519_ENCODERS: [OSSL_ALGORITHM; 4] = encoders!(Ed25519);
 const X25519_ENCODERS: [OSSL_ALGORITHM; 4] = encoders!(X25519);
 
 macro_rules! type_specific {
-    ($family:ident, $properties:literal, $functions:ident) => {
-        algorithm(
-            family(Family::$family),
-            properties!($properties),
-            encoder::$functions,
-            DESCRIPTION,
-        )
+    ($family:ident, $properties:expr, $functions:ident) => {
+        algorithm(family(Family::$family), $properties, encoder::$functions, DESCRIPTION)
     };
 }
 
-static ENCODERS: Algorithms = Algorithms(const { &[
-    type_specific!(Rsa, "output=der,structure=pkcs1", PKCS1_DER),
-    type_specific!(Rsa, "output=pem,structure=pkcs1", PKCS1_PEM),
-    type_specific!(Rsa, "output=der,structure=type-specific", PKCS1_DER),
-    type_specific!(Rsa, "output=pem,structure=type-specific", PKCS1_PEM),
-    RSA_ENCODERS[0], RSA_ENCODERS[1], RSA_ENCODERS[2], RSA_ENCODERS[3],
-    RSA_PSS_ENCODERS[0], RSA_PSS_ENCODERS[1], RSA_PSS_ENCODERS[2], RSA_PSS_ENCODERS[3],
-    EC_ENCODERS[0], EC_ENCODERS[1], EC_ENCODERS[2], EC_ENCODERS[3],
-    ED25519_ENCODERS[0], ED25519_ENCODERS[1], ED25519_ENCODERS[2], ED25519_ENCODERS[3],
-    X25519_ENCODERS[0], X25519_ENCODERS[1], X25519_ENCODERS[2], X25519_ENCODERS[3],
-    END_OF_ALGORITHMS,
-] });
+static ENCODERS: Algorithms = Algorithms(
+    const {
+        &[
+            type_specific!(Rsa, c"output=der,structure=pkcs1", PKCS1_DER),
+            type_specific!(Rsa, c"output=pem,structure=pkcs1", PKCS1_PEM),
+            type_specific!(Rsa, c"output=der,structure=type-specific", PKCS1_DER),
+            type_specific!(Rsa, c"output=pem,structure=type-specific", PKCS1_PEM),
+            RSA_ENCODERS[0],
+            RSA_ENCODERS[1],
+            RSA_ENCODERS[2],
+            RSA_ENCODERS[3],
+            RSA_PSS_ENCODERS[0],
+            RSA_PSS_ENCODERS[1],
+            RSA_PSS_ENCODERS[2],
+            RSA_PSS_ENCODERS[3],
+            EC_ENCODERS[0],
+            EC_ENCODERS[1],
+            EC_ENCODERS[2],
+            EC_ENCODERS[3],
+            ED25519_ENCODERS[0],
+            ED25519_ENCODERS[1],
+            ED25519_ENCODERS[2],
+            ED25519_ENCODERS[3],
+            X25519_ENCODERS[0],
+            X25519_ENCODERS[1],
+            X25519_ENCODERS[2],
+            X25519_ENCODERS[3],
+            END_OF_ALGORITHMS,
+        ]
+    },
+);
 
 /// The decoder from the structure in a reference PEM to a key of one family.
 macro_rules! from_reference {
     ($family:ident) => {
         algorithm(
             family(Family::$family),
-            properties!("input=der,structure=keyward-reference"),
+            c"input=der,structure=keyward-reference",
             decoder::$family,
             c"a reference to a key in a Keyward service",
         )
     };
 }
 
-static DECODERS: Algorithms = Algorithms(const { &[
-    algorithm(c"DER", properties!("input=pem"), decoder::PEM, c"a Keyward reference PEM file"),
-    from_reference!(Rsa),
-    from_reference!(RsaPss),
-    from_reference!(Ec),
-    from_reference!(Ed25519),
-    from_reference!(X25519),
-    END_OF_ALGORITHMS,
-] });
+static DECODERS: Algorithms = Algorithms(
+    const {
+        &[
+            algorithm(c"DER", c"input=pem", decoder::PEM, c"a Keyward reference PEM file"),
+            from_reference!(Rsa),
+            from_reference!(RsaPss),
+            from_reference!(Ec),
+            from_reference!(Ed25519),
+            from_reference!(X25519),
+            END_OF_ALGORITHMS,
+        ]
+    },
+);
 
 static NO_DECODERS: Algorithms = Algorithms(const { &[END_OF_ALGORITHMS] });
 
-static STORES: Algorithms = Algorithms(const { &[
-    algorithm(c"keyward", properties!(), store::KEYWARD, DESCRIPTION),
-    END_OF_ALGORITHMS,
-] });
+static STORES: Algorithms = Algorithms(
+    const { &[algorithm(c"keyward", NO_PROPERTIES, store::KEYWARD, DESCRIPTION), END_OF_ALGORITHMS] },
+);
 
-static STORES_WITH_PKCS11: Algorithms = Algorithms(const { &[
-    algorithm(c"keyward", properties!(), store::KEYWARD, DESCRIPTION),
-    algorithm(c"pkcs11", properties!(), store::PKCS11, DESCRIPTION),
-    END_OF_ALGORITHMS,
-] });
+static STORES_WITH_PKCS11: Algorithms = Algorithms(
+    const {
+        &[
+            algorithm(c"keyward", NO_PROPERTIES, store::KEYWARD, DESCRIPTION),
+            algorithm(c"pkcs11", NO_PROPERTIES, store::PKCS11, DESCRIPTION),
+            END_OF_ALGORITHMS,
+        ]
+    },
+);
 
 /// The list is complete from the start and never changes: libssl asks once, when it makes an
 /// `SSL_CTX`, and remembers.
@@ -264,8 +292,20 @@ struct Reasons([OSSL_ITEM; 15]);
 unsafe impl Sync for Reasons {}
 
 static REASONS: Reasons = Reasons(reasons![
-    NotFound, AlreadyExists, PermissionDenied, Unauthenticated, Locked, Sealed, InvalidArgument,
-    Unsupported, LimitExceeded, ApprovalRequired, Busy, Unavailable, Timeout, Internal
+    NotFound,
+    AlreadyExists,
+    PermissionDenied,
+    Unauthenticated,
+    Locked,
+    Sealed,
+    InvalidArgument,
+    Unsupported,
+    LimitExceeded,
+    ApprovalRequired,
+    Busy,
+    Unavailable,
+    Timeout,
+    Internal
 ]);
 
 unsafe extern "C" fn reason_strings(_: *mut c_void) -> *const OSSL_ITEM {
@@ -275,7 +315,7 @@ unsafe extern "C" fn reason_strings(_: *mut c_void) -> *const OSSL_ITEM {
 unsafe extern "C" fn teardown(provctx: *mut c_void) {
     // SAFETY: the core gives up the provider that OSSL_provider_init made.
     let provider = unsafe { handle::take_share::<Provider>(provctx) };
-    guard_quietly((), || Some(drop(provider)));
+    release(provider);
 }
 
 /// What `OSSL_provider_init` does.

@@ -6,7 +6,7 @@ use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, guard_quietly},
+        guard::{guard, release},
         handle::{self, Output},
         params::{Params, Questions},
     },
@@ -62,17 +62,11 @@ pub(super) static RSA: &[OSSL_DISPATCH] = hashing!(rsa_gettable, rsa_settable);
 /// Keys on the curves.
 pub(super) static ECDSA: &[OSSL_DISPATCH] = hashing!(ecdsa_gettable, ecdsa_settable);
 
-/// Ed25519 keys, which take whole messages in one call (EVP_SIGNATURE-ED25519(7)). From OpenSSL
-/// 3.4 on there are callers of the message functions too.
+/// Ed25519 keys, which take whole messages in one call (EVP_SIGNATURE-ED25519(7)).
 pub(super) static ED25519: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_SIGNATURE_NEWCTX: OSSL_FUNC_signature_newctx_fn = new,
     OSSL_FUNC_SIGNATURE_FREECTX: OSSL_FUNC_signature_freectx_fn = free,
     OSSL_FUNC_SIGNATURE_DUPCTX: OSSL_FUNC_signature_dupctx_fn = dup,
-    OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT: OSSL_FUNC_signature_sign_message_init_fn = sign_init,
-    OSSL_FUNC_SIGNATURE_SIGN: OSSL_FUNC_signature_sign_fn = sign,
-    OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_INIT: OSSL_FUNC_signature_verify_message_init_fn =
-        verify_init,
-    OSSL_FUNC_SIGNATURE_VERIFY: OSSL_FUNC_signature_verify_fn = verify,
     OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT: OSSL_FUNC_signature_digest_sign_init_fn =
         digest_sign_init,
     OSSL_FUNC_SIGNATURE_DIGEST_SIGN: OSSL_FUNC_signature_digest_sign_fn = digest_sign,
@@ -95,7 +89,7 @@ unsafe extern "C" fn new(provctx: *mut c_void, _properties: *const c_char) -> *m
 unsafe extern "C" fn free(ctx: *mut c_void) {
     // SAFETY: the core gives up a context that `new` or `dup` made.
     let context = unsafe { handle::take::<SignatureContext>(ctx) };
-    guard_quietly((), || Some(drop(context)));
+    release(context);
 }
 
 unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {

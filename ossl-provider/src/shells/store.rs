@@ -9,7 +9,7 @@ use crate::{
         bindings::{OSSL_CALLBACK, OSSL_DISPATCH, OSSL_PARAM, OSSL_PASSPHRASE_CALLBACK},
         builder::Callback,
         dispatch::dispatch,
-        guard::{guard, guard_quietly},
+        guard::{guard, release},
         handle,
         params::Params,
     },
@@ -95,8 +95,6 @@ unsafe extern "C" fn eof(ctx: *mut c_void) -> c_int {
 unsafe extern "C" fn close(ctx: *mut c_void) -> c_int {
     // SAFETY: the core gives up a context that `open` made.
     let context = unsafe { handle::take::<StoreContext>(ctx) };
-    guard_quietly(0, || {
-        drop(context);
-        Some(1)
-    })
+    release(context);
+    1
 }

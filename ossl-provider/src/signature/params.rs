@@ -14,11 +14,8 @@ use crate::{
 };
 
 /// The paddings of RSA signatures: OpenSSL's word and number, and the scheme.
-const PADDINGS: [(&str, i64, Scheme); 3] = [
-    ("pkcs1", 1, Scheme::RsaPkcs1),
-    ("none", 3, Scheme::RsaRaw),
-    ("pss", 6, Scheme::RsaPss),
-];
+const PADDINGS: [(&str, i64, Scheme); 3] =
+    [("pkcs1", 1, Scheme::RsaPkcs1), ("none", 3, Scheme::RsaRaw), ("pss", 6, Scheme::RsaPss)];
 
 pub(crate) static RSA_GETTABLE: Descriptors = descriptors![
     ALGORITHM_ID: Octets, PAD_MODE: Utf8, DIGEST: Utf8, MGF1_DIGEST: Utf8, PSS_SALTLEN: Utf8,
@@ -63,14 +60,19 @@ impl SignatureContext {
             let number = padding.integer()?;
             PADDINGS.iter().find(|(_, known, _)| *known == number)
         };
-        let (word, _, scheme) = known
-            .ok_or_else(|| unsupported("an RSA padding other than pkcs1, pss and none"))?;
+        let (word, _, scheme) =
+            known.ok_or_else(|| unsupported("an RSA padding other than pkcs1, pss and none"))?;
         let family = self.key()?.family;
         if !family.row().schemes.contains(scheme) {
             return Err(unsupported(format!("padding {word} with a key of type RSA-PSS")));
         }
-        if let Some(digest) = self.digest.filter(|digest| Signature::find(*scheme, Some(*digest)).is_none()) {
-            return Err(unsupported(format!("padding {word} over the digest {}", digest.row().name)));
+        if let Some(digest) =
+            self.digest.filter(|digest| Signature::find(*scheme, Some(*digest)).is_none())
+        {
+            return Err(unsupported(format!(
+                "padding {word} over the digest {}",
+                digest.row().name
+            )));
         }
         self.scheme = *scheme;
         Ok(())

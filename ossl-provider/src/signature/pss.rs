@@ -41,8 +41,9 @@ impl Salt {
         if let Some((_, salt)) = WORDS.iter().find(|(word, _)| *word == text) {
             return Ok(*salt);
         }
-        let number =
-            text.parse().map_err(|_| Error::invalid(format!("\"{text}\" is no PSS salt length")))?;
+        let number = text
+            .parse()
+            .map_err(|_| Error::invalid(format!("\"{text}\" is no PSS salt length")))?;
         Salt::from_number(number)
     }
 
