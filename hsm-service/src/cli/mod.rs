@@ -45,11 +45,11 @@ Examples:
 #[command(name = "keyward", version, about, after_help = EXAMPLES, max_term_width = 100)]
 #[command(arg_required_else_help = true, infer_subcommands = false)]
 pub(crate) struct Cli {
-    #[command(flatten)]
-    connection: ConnectionArgs,
     /// Print results, and errors, as JSON
     #[arg(long, global = true)]
     json: bool,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     #[command(subcommand)]
     command: Command,
 }

@@ -7,6 +7,7 @@ use std::{
     path::Path,
 };
 
+use anstream::AutoStream;
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
 use serde::Serialize;
@@ -25,7 +26,8 @@ impl Output {
     /// Prints a result: the value as JSON, or what `text` makes of it.
     pub(crate) fn result(&self, value: &impl Serialize, text: impl FnOnce() -> String) -> Outcome {
         if !self.json {
-            return write_stdout(text().as_bytes());
+            // Colours go to terminals alone.
+            return finish(AutoStream::auto(io::stdout()).write_all(text().as_bytes()));
         }
         let mut line = serde_json::to_string_pretty(value).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("the result is no JSON: {error}"))
@@ -50,10 +52,15 @@ impl Output {
     }
 }
 
-/// Writes to standard output. A reader that has gone away (`| head`) is no failure.
+/// Writes bytes to standard output as they are.
 pub(crate) fn write_stdout(bytes: &[u8]) -> Outcome {
     let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+    finish(stdout.write_all(bytes).and_then(|()| stdout.flush()))
+}
+
+/// A reader of standard output that has gone away (`| head`) is no failure.
+fn finish(written: io::Result<()>) -> Outcome {
+    match written {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
             Err(file_error("write to", Path::new("standard output"), &error).into())
         }

@@ -114,8 +114,9 @@ fn indent(advice: &str) -> String {
 /// Does what `keyward doctor` says.
 pub(crate) fn run(args: &DoctorArgs, context: &Context) -> Outcome {
     let mut checks = openssl::checks(&args.openssl);
-    checks.extend(reach::checks(args, context));
-    checks.extend(nginx::checks(args.nginx_conf.as_deref()));
+    let (found, client) = reach::checks(args, context);
+    checks.extend(found);
+    checks.extend(nginx::checks(args.nginx_conf.as_deref(), client.as_ref()));
     let problems = checks.iter().filter(|check| check.state == State::Problem).count();
     context.output.result(&json!({ "problems": problems, "checks": checks }), || {
         let lines: String = checks.iter().map(Check::line).collect();

@@ -42,8 +42,8 @@ pub(super) fn checks(program: &Path) -> Vec<Check> {
     };
     let mut checks = vec![installation.version_check()];
     let configuration = installation.configuration();
-    checks.push(configuration_check(&configuration));
     let loaded = providers(program, &[]);
+    checks.push(configuration_check(&configuration, loaded.has("keyward")));
     let module = installation.module();
     checks.push(installation.module_check(&module, loaded.has("keyward")));
     checks.push(loaded_check(program, &loaded, &module, &configuration));
@@ -130,13 +130,14 @@ impl Installation {
     }
 }
 
-fn configuration_check(path: &Path) -> Check {
+fn configuration_check(path: &Path, loaded: bool) -> Check {
     let from = match env::var_os("OPENSSL_CONF") {
         Some(_) => "from OPENSSL_CONF",
         None => "the default; OPENSSL_CONF is not set",
     };
     match fs::read_to_string(path) {
-        Ok(text) if text.contains("keyward") => {
+        // The file may include the one that names it.
+        Ok(text) if loaded || text.contains("keyward") => {
             Check::ok("configuration", format!("{} ({from})", path.display()))
         }
         Ok(_) => Check::problem(

@@ -20,11 +20,12 @@ use crate::cli::{
 /// A certificate that runs out sooner than this is worth a note, in seconds.
 const SOON_SECONDS: u64 = 14 * 24 * 60 * 60;
 
-pub(super) fn checks(args: &DoctorArgs, context: &Context) -> Vec<Check> {
+/// The checks, and a client where the service can be reached.
+pub(super) fn checks(args: &DoctorArgs, context: &Context) -> (Vec<Check>, Option<Client>) {
     // A service that is away is a finding, not something to wait for.
     let settings = match context.settings_with(&[("retry_for", "0")]) {
         Ok(settings) => settings,
-        Err(error) => return vec![Check::error("settings", error)],
+        Err(error) => return (vec![Check::error("settings", error)], None),
     };
     let mut checks = vec![settings_check(&settings)];
     let client = Client::new(settings);
@@ -32,13 +33,13 @@ pub(super) fn checks(args: &DoctorArgs, context: &Context) -> Vec<Check> {
         Ok(found) => checks.extend(found),
         Err(error) => {
             checks.push(Check::error("service", error));
-            return checks;
+            return (checks, None);
         }
     }
     if let Some(selector) = &args.key {
         checks.extend(key_checks(&client, selector, args.server_cert.as_deref()));
     }
-    checks
+    (checks, Some(client))
 }
 
 fn settings_check(settings: &Settings) -> Check {

@@ -1,0 +1,129 @@
+//! `keyward key csr`, `key self-sign` and `cert …`, checked by OpenSSL.
+
+mod cli_support;
+
+use cli_support::{Service, openssl, openssl_text, read};
+
+/// Every key type that signs.
+const SIGNING_TYPES: [&str; 7] =
+    ["rsa-2048", "rsa-pss-2048", "p-256", "p-384", "p-521", "secp256k1", "ed25519"];
+
+#[test]
+fn requests_of_every_signing_key_type_verify_and_carry_their_names() {
+    let service = Service::start();
+    for key_type in SIGNING_TYPES {
+        service.ok(&["key", "generate", key_type, "--type", key_type]);
+        let names = "www.example,ip:192.0.2.1,email:a@b.example,uri:https://b.example/";
+        let subject = "CN=web.example,O=Example\\, Ltd,C=DE";
+        let arguments = ["key", "csr", key_type, "--subject", subject, "--san", names];
+        let request = service.write("web.csr", service.ok(&arguments));
+        let text = openssl_text(&["req", "-in", &request, "-verify", "-noout", "-text"]);
+        for expected in [
+            "DNS:www.example, IP Address:192.0.2.1, email:a@b.example, URI:https://b.example/",
+            "C = DE, O = \"Example, Ltd\", CN = web.example",
+        ] {
+            assert!(text.contains(expected), "{key_type}: {text}");
+        }
+    }
+}
+
+#[test]
+fn the_digest_and_padding_of_a_request_can_be_chosen() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "rsa-2048"]);
+    for (algorithm, expected) in [
+        ("rsa-pkcs1-sha384", "sha384WithRSAEncryption"),
+        ("SHA512withRSA", "sha512WithRSAEncryption"),
+        ("rsa-pss-sha384", "rsassaPss"),
+    ] {
+        let arguments = ["key", "csr", "web", "--subject", "/CN=a.example", "--algorithm"];
+        let pem = service.ok(&[&arguments[..], &[algorithm]].concat());
+        let request = service.write("web.csr", pem);
+        let text = openssl_text(&["req", "-in", &request, "-verify", "-noout", "-text"]);
+        assert!(text.contains(expected), "{algorithm}: {text}");
+    }
+}
+
+#[test]
+fn self_signed_certificates_of_every_signing_key_type_verify_and_are_kept() {
+    let service = Service::start();
+    for key_type in SIGNING_TYPES {
+        service.ok(&["key", "generate", key_type, "--type", key_type]);
+        let subject = ["--subject", "CN=localhost", "--days", "30"];
+        let pem = service.ok(&[&["key", "self-sign", key_type], &subject[..]].concat());
+        let certificate = service.write("web.crt", &pem);
+        let verify = ["verify", "-x509_strict", "-purpose", "sslserver", "-verify_hostname"];
+        openssl(&[&verify[..], &["localhost", "-CAfile", &certificate, &certificate]].concat());
+        assert_eq!(service.ok(&["cert", "export", key_type]), pem);
+        assert_eq!(service.json(&["cert", "show", key_type])["chain"][0]["expired"], false);
+        openssl(&["x509", "-in", &certificate, "-noout", "-checkend", &(29 * 86400).to_string()]);
+    }
+}
+
+#[test]
+fn a_key_that_does_not_sign_gets_no_certificate() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "dh", "--type", "x25519"]);
+    let error = service.error(&["key", "csr", "dh", "--subject", "CN=a"], 1);
+    assert_eq!(error["kind"], "unsupported");
+    assert!(error["message"].as_str().unwrap().contains("does not sign"), "{error}");
+    let error = service.error(&["cert", "show", "dh"], 1);
+    assert_eq!(error["kind"], "not-found");
+    assert_eq!(
+        service.error(&["key", "csr", "dh", "--subject", "web"], 2)["kind"],
+        "invalid-argument"
+    );
+}
+
+/// Two authorities, one below the other, and certificates for the requests given.
+fn issue(service: &Service, request: &str) -> [String; 3] {
+    let [root, middle, leaf] = ["root", "middle", "leaf"].map(|name| service.file(name) + ".crt");
+    let [root_key, middle_key] = ["root", "middle"].map(|name| service.file(name) + ".key");
+    let new = ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+    let make = |more: &[&str]| openssl(&[&new[..], more].concat());
+    make(&["-subj", "/CN=Root", "-keyout", &root_key, "-out", &root]);
+    let below = ["-CA", &root, "-CAkey", &root_key];
+    make(&[&["-subj", "/CN=Middle", "-keyout", &middle_key, "-out", &middle], &below[..]].concat());
+    let sign = ["x509", "-req", "-in", request, "-CA", &middle, "-CAkey", &middle_key];
+    openssl(&[&sign[..], &["-CAcreateserial", "-days", "9", "-out", &leaf]].concat());
+    [root, middle, leaf]
+}
+
+#[test]
+fn an_imported_chain_is_put_in_order_and_what_does_not_belong_is_left_out() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    service.ok(&["key", "generate", "other", "--type", "p-256"]);
+    let request =
+        service.write("web.csr", service.ok(&["key", "csr", "web", "--subject", "CN=web.example"]));
+    let [root, middle, leaf] = issue(&service, &request);
+    let stranger = service.write(
+        "stranger.crt",
+        service.ok(&["key", "self-sign", "other", "--subject", "CN=stranger"]),
+    );
+    let shuffled = [&root, &stranger, &leaf, &middle, &leaf].map(read).concat();
+    let bundle = service.write("bundle.pem", shuffled);
+
+    let ran = service.run(&["cert", "import", "web", "--in", &bundle]);
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("CN=stranger"), "{}", ran.stderr);
+    let ordered = [&leaf, &middle, &root].map(|path| openssl_text(&["x509", "-in", path])).concat();
+    assert_eq!(service.ok(&["cert", "export", "web"]), ordered);
+
+    let of_other = service.json(&["cert", "import", "other", "--in", &bundle]);
+    assert_eq!(of_other["chain"].as_array().unwrap().len(), 1);
+    assert_eq!(of_other["chain"][0]["subject"], "CN=stranger");
+}
+
+#[test]
+fn a_chain_for_another_key_is_refused() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    service.ok(&["key", "generate", "other", "--type", "p-256"]);
+    let file = service
+        .write("other.crt", service.ok(&["key", "self-sign", "other", "--subject", "CN=other"]));
+    let error = service.error(&["cert", "import", "web", "--in", &file], 1);
+    assert_eq!(error["kind"], "invalid-argument");
+    assert!(error["message"].as_str().unwrap().contains("CN=other"), "{error}");
+    assert!(error["hint"].as_str().unwrap().contains("key csr"), "{error}");
+}

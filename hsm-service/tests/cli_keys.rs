@@ -1,0 +1,153 @@
+//! `keyward key …` and `keyward status` against a real service: what scripts rely on.
+
+mod cli_support;
+
+use cli_support::{KEYWARD, Service, keyward, openssl_text};
+use std::process::{Command, Stdio};
+
+#[test]
+fn a_key_lives_from_generate_to_delete() {
+    let service = Service::start();
+    let made = service.json(&["key", "generate", "web", "--type", "prime256v1"]);
+    assert_eq!((made["type"].as_str(), made["name"].as_str()), (Some("p-256"), Some("web")));
+    assert_eq!(made["origin"], "generated");
+    assert_eq!(made["usage"], serde_json::json!(["sign"]));
+
+    let listed = service.json(&["key", "list"]);
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!(listed[0]["id"], made["id"]);
+
+    let renamed = service.json(&["key", "rename", "web", "shop"]);
+    assert_eq!((renamed["name"].as_str(), &renamed["id"]), (Some("shop"), &made["id"]));
+    let by_id = format!("id={}", made["id"].as_str().unwrap());
+    assert_eq!(service.json(&["key", "show", &by_id])["name"], "shop");
+
+    service.ok(&["key", "delete", "shop", "--yes"]);
+    assert_eq!(service.error(&["key", "show", "shop"], 1)["kind"], "not-found");
+    assert_eq!(service.json(&["key", "list"]), serde_json::json!([]));
+}
+
+#[test]
+fn every_key_type_can_be_made_and_openssl_reads_its_public_key() {
+    let service = Service::start();
+    for (key_type, expected) in [
+        ("rsa-2048", "Public-Key: (2048 bit)"),
+        ("rsa-pss-2048", "RSA-PSS Public-Key: (2048 bit)"),
+        ("p-256", "ASN1 OID: prime256v1"),
+        ("p-384", "ASN1 OID: secp384r1"),
+        ("p-521", "ASN1 OID: secp521r1"),
+        ("secp256k1", "ASN1 OID: secp256k1"),
+        ("ed25519", "ED25519 Public-Key"),
+        ("x25519", "X25519 Public-Key"),
+    ] {
+        service.ok(&["key", "generate", key_type, "--type", key_type]);
+        let pem = service.write("public.pem", service.ok(&["key", "public", key_type]));
+        let text = openssl_text(&["pkey", "-pubin", "-in", &pem, "-noout", "-text"]);
+        assert!(text.contains(expected), "{key_type}: {text}");
+    }
+}
+
+#[test]
+fn names_are_unique_and_the_error_says_so() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    let error = service.error(&["key", "generate", "web", "--type", "p-256"], 1);
+    assert_eq!(error["kind"], "already-exists");
+    assert!(error["message"].as_str().unwrap().contains("web"), "{error}");
+}
+
+#[test]
+fn a_wrong_usage_ends_with_status_2_and_names_the_nearest_word() {
+    let service = Service::start();
+    for (arguments, nearest) in [
+        (&["key", "generate", "web", "--type", "rsa-2084"][..], "rsa-2048"),
+        (&["key", "generate", "web", "--type", "p-256", "--usage", "sing"], "sign"),
+        (&["kye", "list"], "key"),
+        (&["key", "lsit"], "list"),
+    ] {
+        let ran = service.run(arguments);
+        assert_eq!(ran.status, 2, "{arguments:?}");
+        assert!(ran.stderr.contains(nearest), "{arguments:?}: {}", ran.stderr);
+    }
+    let error = service.error(&["key", "generate", "a b", "--type", "p-256"], 2);
+    assert_eq!(error["kind"], "invalid-argument");
+    assert!(error["message"].as_str().unwrap().contains("a b"), "{error}");
+}
+
+#[test]
+fn deleting_needs_yes_where_nobody_can_be_asked() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "ed25519"]);
+    let ran = service.run(&["key", "delete", "web"]);
+    assert_eq!(ran.status, 2);
+    assert!(ran.stderr.contains("--yes"), "{}", ran.stderr);
+    service.ok(&["key", "show", "web"]);
+}
+
+#[test]
+fn on_a_terminal_deleting_asks_first() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "ed25519"]);
+    // `script` gives the program a terminal and types the answer.
+    let ask = |answer: &str| {
+        let mut command = Command::new("script");
+        command
+            .args(["--quiet", "--return", "--echo", "never", "--command"])
+            .arg(format!("{KEYWARD} --address {} key delete web", service.address()))
+            .arg("/dev/null");
+        cli_support::with_input(command, answer.as_bytes())
+    };
+    let refused = ask("n\n");
+    assert!(refused.text().contains("cannot be brought back"), "{}", refused.text());
+    service.ok(&["key", "show", "web"]);
+    assert_eq!(ask("y\n").status, 0);
+    assert_eq!(service.error(&["key", "show", "web"], 1)["kind"], "not-found");
+}
+
+#[test]
+fn rights_are_granted_and_taken_back() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "rsa-2048"]);
+    let shared = service.json(&["key", "share", "web", "www-data", "--rights", "see,sign"]);
+    assert_eq!(shared["grants"][0]["user"], "www-data");
+    assert_eq!(shared["grants"][0]["rights"], serde_json::json!(["see", "sign"]));
+    let taken = service.json(&["key", "unshare", "web", "www-data"]);
+    assert_eq!(taken["grants"], serde_json::json!([]));
+    let default = service.json(&["key", "share", "web", "www-data"]);
+    assert_eq!(default["grants"][0]["rights"], serde_json::json!(["see", "sign", "decrypt"]));
+}
+
+#[test]
+fn the_reference_holds_the_public_key_and_nothing_secret() {
+    let service = Service::start();
+    let id = service.json(&["key", "generate", "web", "--type", "p-256"])["id"].clone();
+    let pem = service.ok(&["key", "pem", "web"]);
+    assert!(pem.starts_with("This is not a private key"), "{pem}");
+    let reference = keyward_protocol::reference::Reference::from_pem(&pem).unwrap();
+    assert_eq!(reference.id.to_string(), id.as_str().unwrap());
+    assert_eq!(reference.uri, "keyward:web");
+    let public = service.write("public.pem", service.ok(&["key", "public", "web"]));
+    let der = cli_support::openssl(&["pkey", "-pubin", "-in", &public, "-outform", "DER"]);
+    assert_eq!(reference.spki, der);
+}
+
+#[test]
+fn status_says_whether_the_service_can_sign_and_a_dead_one_is_an_error_with_a_hint() {
+    let service = Service::start();
+    let status = service.json(&["status"]);
+    assert_eq!(status["can_sign"], true);
+    assert_eq!(status["development"], true);
+    assert_eq!(status["keys"], 0);
+    assert!(status["user"].is_string(), "{status}");
+
+    let dead = service.file("nobody.sock");
+    let output = keyward(&["status", "--json", "--address", &format!("unix:{dead}")])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let error: serde_json::Value = serde_json::from_slice(&output.stderr).unwrap();
+    assert_eq!(error["kind"], "unavailable");
+    assert!(error["message"].as_str().unwrap().contains(&dead), "{error}");
+    assert!(error["hint"].is_string(), "{error}");
+}
