@@ -1,3 +1,31 @@
-//! The Keyward service.
+//! The Keyward service: it listens, identifies, authorises, executes and replies.
+//!
+//! ```text
+//! listen/ ──► identity ──► execute ──► policy ──► handlers/ ──► backend ──► listen/ (reply)
+//!                                                    │             │
+//!                                                 keys/ ◄── store/ (sealed records)
+//! ```
 
 #![forbid(unsafe_code)]
+
+mod backend;
+pub mod config;
+pub mod dev;
+mod execute;
+mod handlers;
+pub mod harden;
+pub mod identity;
+pub mod init;
+pub mod issue;
+mod keys;
+mod lanes;
+mod listen;
+pub mod policy;
+mod serve;
+mod service;
+pub mod store;
+
+pub use config::Config;
+pub use keyward_protocol::{Error, Result};
+pub use serve::serve;
+pub use service::Service;

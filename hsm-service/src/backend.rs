@@ -1,0 +1,230 @@
+//! Carries out cryptographic work: takes a request and a completion, so that the completion may
+//! come later and from another thread.
+
+use std::{
+    io,
+    num::NonZero,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    thread,
+    time::Instant,
+};
+
+use keyward_algorithms::{ErrorKind, KeyType};
+use keyward_crypto::{
+    CryptoError, OaepParameters, PrivateKey, PssParameters, PublicKey, TlsVersions,
+};
+use keyward_protocol::messages;
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Result,
+    keys::Key,
+    lanes::{Job, Lane, LaneOptions},
+};
+
+/// Work with a private key. The caller is allowed to have it done.
+pub(crate) enum Work {
+    /// Sign.
+    Sign(Arc<Key>, messages::Sign),
+    /// Decrypt.
+    Decrypt(Arc<Key>, messages::Decrypt),
+    /// Agree on a secret.
+    Derive(Arc<Key>, messages::Derive),
+    /// Make a key.
+    Generate(KeyType),
+    /// Read a key that was made elsewhere: DER PKCS#8.
+    Import(Zeroizing<Vec<u8>>),
+}
+
+/// What came of it.
+pub(crate) enum Product {
+    /// A signature, plaintext or shared secret.
+    Bytes(Vec<u8>),
+    /// A new key.
+    Key(PrivateKey),
+}
+
+/// Where work runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// At once, on the caller's thread.
+    Fast,
+    /// Private operations that take a millisecond or more.
+    Slow,
+    /// Making keys, which may take seconds.
+    Making,
+}
+
+/// The RSA modulus from which on private operations are slow, in bits.
+const SLOW_RSA_BITS: u16 = 4096;
+
+impl Work {
+    fn pace(&self) -> Pace {
+        match self {
+            Work::Sign(key, _) => pace_of_use(key),
+            Work::Decrypt(key, _) => pace_of_use(key),
+            Work::Derive(key, _) => pace_of_use(key),
+            Work::Generate(KeyType::Rsa(_) | KeyType::RsaPss(_)) => Pace::Making,
+            Work::Generate(_) => Pace::Fast,
+            Work::Import(_) => Pace::Slow,
+        }
+    }
+
+    fn run(self) -> Result<Product> {
+        match self {
+            Work::Sign(key, request) => sign(&key, &request).map(Product::Bytes),
+            Work::Decrypt(key, request) => decrypt(&key, &request).map(Product::Bytes),
+            Work::Derive(key, request) => derive(&key, &request).map(Product::Bytes),
+            Work::Generate(key_type) => PrivateKey::generate(key_type)
+                .map(Product::Key)
+                .map_err(|error| explain(error, &format!("cannot make a key of type {key_type}"))),
+            Work::Import(pkcs8) => PrivateKey::from_pkcs8(&pkcs8)
+                .map(Product::Key)
+                .map_err(|error| explain(error, "cannot import the key")),
+        }
+    }
+}
+
+fn pace_of_use(key: &Key) -> Pace {
+    match key.record.key_type {
+        KeyType::Rsa(bits) | KeyType::RsaPss(bits) if bits >= SLOW_RSA_BITS => Pace::Slow,
+        _ => Pace::Fast,
+    }
+}
+
+/// Runs work: what is fast at once, what is slow in a lane of its own.
+pub(crate) struct Backend {
+    slow: Lane,
+    making: Lane,
+}
+
+/// When to come again after `busy`, in milliseconds.
+pub(crate) const BUSY_RETRY_MS: u32 = 50;
+
+impl Backend {
+    /// Starts the lanes, in which so many requests may wait.
+    pub(crate) fn start(capacity: usize) -> io::Result<Backend> {
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        // Both give way to the threads of connections: niceness 5 leaves a third of a contended
+        // core, so that slow work still gets on under a flood of fast work.
+        let slow = LaneOptions { name: "slow", threads: cores, niceness: 5, capacity };
+        let making = LaneOptions { name: "making", threads: 1, niceness: 10, capacity };
+        Ok(Backend { slow: Lane::start(&slow)?, making: Lane::start(&making)? })
+    }
+
+    /// Carries out work and then calls the completion, on this thread or another. Work whose
+    /// deadline passes while it waits is not begun.
+    pub(crate) fn submit(
+        &self,
+        work: Work,
+        deadline: Instant,
+        done: impl FnOnce(Result<Product>) + Send + 'static,
+    ) {
+        let lane = match work.pace() {
+            Pace::Fast => return done(guarded(|| work.run())),
+            Pace::Slow => &self.slow,
+            Pace::Making => &self.making,
+        };
+        lane.push(Box::new(Waiting { work, deadline, done }));
+    }
+}
+
+/// Work in a lane.
+struct Waiting<D> {
+    work: Work,
+    deadline: Instant,
+    done: D,
+}
+
+impl<D: FnOnce(Result<Product>) + Send> Job for Waiting<D> {
+    fn run(self: Box<Self>) {
+        let Waiting { work, deadline, done } = *self;
+        done(if Instant::now() < deadline { guarded(|| work.run()) } else { Err(late()) });
+    }
+
+    fn refuse(self: Box<Self>) {
+        (self.done)(Err(busy()));
+    }
+}
+
+/// Runs a request's code; a panic ends that request and nothing else.
+pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| {
+        // Dropping the payload could panic again.
+        std::mem::forget(payload);
+        Err(Error::new(ErrorKind::Internal, "a fault in the service ended this request")
+            .hint("see the service's log, and report it"))
+    })
+}
+
+fn late() -> Error {
+    Error::new(ErrorKind::Timeout, "the request waited longer than its client would")
+        .hint("the service has more slow requests than it can do; see `keyward status`")
+}
+
+fn busy() -> Error {
+    Error::new(ErrorKind::Busy, "too many slow requests are waiting")
+        .hint("try again later, or use keys of another type: P-256 is a hundred times faster")
+}
+
+fn sign(key: &Key, request: &messages::Sign) -> Result<Vec<u8>> {
+    let algorithm = request.algorithm.unwrap_or_default();
+    let request = algorithm.with_input(&request.input)?;
+    let pss = match request.pss {
+        None => None,
+        Some(pss) => Some(PssParameters {
+            mgf1: pss.mgf1,
+            salt_bytes: pss
+                .salt_bytes
+                .ok_or_else(|| Error::invalid("a PSS signature needs the length of its salt"))?,
+        }),
+    };
+    key.private().sign(request.algorithm, pss, request.input).map_err(|error| {
+        let what = format!(
+            "cannot sign with key \"{}\" ({}) and {}",
+            key.record.name, key.record.key_type, request.algorithm.name
+        );
+        explain(error, &what)
+    })
+}
+
+fn decrypt(key: &Key, request: &messages::Decrypt) -> Result<Vec<u8>> {
+    let cipher = request.cipher.clone().unwrap_or_default();
+    let request = cipher.with_input(&request.input)?;
+    let oaep = request.oaep.map(|oaep| OaepParameters {
+        digest: oaep.digest,
+        mgf1: oaep.mgf1,
+        label: oaep.label,
+    });
+    let tls = request.tls.map(|tls| TlsVersions { client: tls.client, negotiated: tls.negotiated });
+    let plain = key.private().decrypt(request.scheme, oaep, tls, request.input);
+    plain.map(|mut plain| std::mem::take(&mut *plain)).map_err(|error| {
+        let what = format!(
+            "cannot decrypt with key \"{}\" ({}) and {}",
+            key.record.name,
+            key.record.key_type,
+            request.scheme.row().name
+        );
+        explain(error, &what)
+    })
+}
+
+fn derive(key: &Key, request: &messages::Derive) -> Result<Vec<u8>> {
+    let what = || format!("cannot derive with key \"{}\"", key.record.name);
+    let peer = PublicKey::from_spki(&request.peer_spki).map_err(|error| explain(error, &what()))?;
+    let secret = key.private().derive(&peer).map_err(|error| explain(error, &what()))?;
+    let mut secret = secret;
+    Ok(std::mem::take(&mut *secret))
+}
+
+/// The error for what the cryptography refused.
+pub(crate) fn explain(error: CryptoError, what: &str) -> Error {
+    let kind = match error {
+        CryptoError::Unsupported => ErrorKind::Unsupported,
+        CryptoError::InvalidKey | CryptoError::InvalidInput { .. } | CryptoError::Failed => {
+            ErrorKind::InvalidArgument
+        }
+    };
+    Error::new(kind, format!("{what}: {error}"))
+}

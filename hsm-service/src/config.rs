@@ -1,0 +1,334 @@
+//! The service's configuration: one TOML file, every setting of which `ops/keyward.toml` shows
+//! with its default.
+
+mod suggest;
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use keyward_algorithms::ErrorKind;
+use serde::Deserialize;
+
+use crate::{
+    Error, Result,
+    identity::{IdentityPattern, Role},
+};
+
+/// Where the configuration is when nothing else is said.
+pub const DEFAULT_PATH: &str = "/etc/keyward/keyward.toml";
+
+/// Everything that an operator can set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// The folder whose `data` subfolder holds the keys.
+    pub state: PathBuf,
+    /// What opens the data key.
+    pub seal: SealConfig,
+    /// Where the service listens.
+    pub listen: Vec<ListenConfig>,
+    /// Who may use the service.
+    pub user: Vec<UserConfig>,
+    /// The certificates that the service issues.
+    pub certificates: CertificatesConfig,
+    /// What one client may take of the service.
+    pub limits: LimitsConfig,
+    /// What is written to the log.
+    pub log: LogConfig,
+    /// Set by `serve --dev` alone.
+    #[serde(skip)]
+    pub development: bool,
+}
+
+/// What opens the data key: exactly one of the settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum SealConfig {
+    /// A file with the master key, readable by the service alone.
+    KeyFile(PathBuf),
+    /// The name of a systemd credential with the same content.
+    SystemdCredential(String),
+}
+
+/// One place to listen: exactly one of `unix` and `tls`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListenConfig {
+    /// The path of a UNIX socket.
+    pub unix: Option<PathBuf>,
+    /// Its permissions in octal. Who may connect to it is not yet who may use keys.
+    pub mode: Option<String>,
+    /// The group that owns it.
+    pub group: Option<String>,
+    /// An address and port for mutual TLS.
+    pub tls: Option<SocketAddr>,
+}
+
+/// A user, and the identities that are the user.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UserConfig {
+    /// The name, which owns keys and is granted rights.
+    pub name: String,
+    /// `uid:NAME-or-number`, `group:NAME-or-number`, `cert:USER`.
+    pub identities: Vec<IdentityPattern>,
+    /// What the user may do at all.
+    #[serde(default = "default_roles")]
+    pub roles: Vec<Role>,
+}
+
+fn default_roles() -> Vec<Role> {
+    vec![Role::User]
+}
+
+/// The certificates that the service issues.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CertificatesConfig {
+    /// The names and addresses under which clients reach the service.
+    pub hosts: Vec<String>,
+    /// Validity of the service's own certificate, which it renews by itself, in days.
+    pub server_days: u32,
+    /// Validity of client certificates when the request asks for none, in days.
+    pub client_days: u32,
+}
+
+/// What one client, or all of them, may take of the service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LimitsConfig {
+    /// Connections altogether.
+    pub connections: usize,
+    /// Connections of one identity.
+    pub connections_per_identity: usize,
+    /// Time for a frame to arrive once it has begun, in milliseconds.
+    pub frame_ms: u64,
+    /// Time for a client to take its answers, in milliseconds.
+    pub write_ms: u64,
+    /// Time for a TLS handshake, in milliseconds.
+    pub handshake_ms: u64,
+    /// How long a request may wait when it does not say itself, in milliseconds.
+    pub request_ms: u64,
+    /// How long the service waits for requests in flight when it ends, in milliseconds.
+    pub drain_ms: u64,
+    /// Slow requests that may wait; more are answered with `busy`.
+    pub slow_queue: usize,
+    /// Keys that are held ready in memory.
+    pub cached_keys: usize,
+}
+
+/// What is written to the log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogConfig {
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            state: "/var/lib/keyward".into(),
+            seal: SealConfig::KeyFile("/etc/keyward/master.key".into()),
+            listen: vec![ListenConfig::unix("/run/keyward/hsm.sock")],
+            user: Vec::new(),
+            certificates: CertificatesConfig::default(),
+            limits: LimitsConfig::default(),
+            log: LogConfig::default(),
+            development: false,
+        }
+    }
+}
+
+impl ListenConfig {
+    /// A UNIX socket to which every local user may connect.
+    pub fn unix(path: impl Into<PathBuf>) -> ListenConfig {
+        ListenConfig { unix: Some(path.into()), mode: None, group: None, tls: None }
+    }
+
+    /// A TLS address.
+    pub fn tls(address: SocketAddr) -> ListenConfig {
+        ListenConfig { unix: None, mode: None, group: None, tls: Some(address) }
+    }
+}
+
+impl Default for CertificatesConfig {
+    fn default() -> CertificatesConfig {
+        CertificatesConfig { hosts: vec!["localhost".into()], server_days: 30, client_days: 365 }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> LimitsConfig {
+        LimitsConfig {
+            connections: 16384,
+            connections_per_identity: 12288,
+            frame_ms: 5000,
+            write_ms: 10_000,
+            handshake_ms: 5000,
+            request_ms: 30_000,
+            drain_ms: 10_000,
+            slow_queue: 1024,
+            cached_keys: 10_000,
+        }
+    }
+}
+
+impl LimitsConfig {
+    pub(crate) fn frame(&self) -> Duration {
+        Duration::from_millis(self.frame_ms)
+    }
+
+    pub(crate) fn write(&self) -> Duration {
+        Duration::from_millis(self.write_ms.max(1))
+    }
+
+    pub(crate) fn handshake(&self) -> Duration {
+        Duration::from_millis(self.handshake_ms)
+    }
+
+    pub(crate) fn request(&self) -> Duration {
+        Duration::from_millis(self.request_ms)
+    }
+
+    pub(crate) fn drain(&self) -> Duration {
+        Duration::from_millis(self.drain_ms)
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> LogConfig {
+        LogConfig { level: "info".into() }
+    }
+}
+
+impl Config {
+    /// Reads a configuration file.
+    pub fn load(path: &Path) -> Result<Config> {
+        let text = fs::read_to_string(path).map_err(|error| {
+            let message = format!("cannot read the configuration {}: {error}", path.display());
+            Error::new(ErrorKind::InvalidArgument, message)
+                .hint("name it with --config FILE, make one with `keyward init --state DIR`, or try `keyward serve --dev`")
+        })?;
+        Config::parse(&text).map_err(|error| Error {
+            message: format!("{}: {}", path.display(), error.message),
+            ..error
+        })
+    }
+
+    /// Reads a configuration from TOML. A setting that is not known is an error that names the
+    /// nearest one that is.
+    pub fn parse(text: &str) -> Result<Config> {
+        let config: Config =
+            toml::from_str(text).map_err(|error| suggest::explain(&error, text))?;
+        config.check()?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.listen.is_empty() {
+            return Err(Error::invalid("the configuration listens nowhere")
+                .hint("add a [[listen]] section with `unix = \"/run/keyward/hsm.sock\"`"));
+        }
+        for listen in &self.listen {
+            match (&listen.unix, listen.tls) {
+                (Some(_), None) => {
+                    listen.mode()?;
+                }
+                (None, Some(_)) if listen.mode.is_none() && listen.group.is_none() => {}
+                (None, Some(_)) => {
+                    return Err(Error::invalid("`mode` and `group` are for UNIX sockets"));
+                }
+                _ => {
+                    return Err(Error::invalid(
+                        "each [[listen]] section needs either `unix` or `tls`",
+                    ));
+                }
+            }
+        }
+        if !matches!(self.log.level.as_str(), "error" | "warn" | "info" | "debug" | "trace") {
+            let message = format!("\"{}\" is no log level", self.log.level);
+            return Err(Error::invalid(message).hint("use error, warn, info, debug or trace"));
+        }
+        Ok(())
+    }
+
+    /// The folder with the keys: nobody but the service may look into it.
+    pub fn data(&self) -> PathBuf {
+        self.state.join("data")
+    }
+}
+
+impl ListenConfig {
+    /// The permissions of the socket.
+    pub(crate) fn mode(&self) -> Result<u32> {
+        let Some(mode) = &self.mode else { return Ok(0o666) };
+        u32::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(|| {
+            Error::invalid(format!("\"{mode}\" are no permissions of a socket"))
+                .hint("write them in octal: mode = \"0660\"")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_example_is_the_default_configuration() {
+        let example = include_str!("../../ops/keyward.toml");
+        let parsed = Config::parse(example).unwrap();
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", Config::default()));
+    }
+
+    #[test]
+    fn every_setting_of_the_shipped_example_exists() {
+        // Lines that begin with "#name = " or "#[section]" are settings switched off. Of the two
+        // seals there can be only one.
+        let example: String = include_str!("../../ops/keyward.toml")
+            .lines()
+            .filter(|line| !line.starts_with("key_file"))
+            .map(|line| match line.strip_prefix('#') {
+                Some(setting)
+                    if setting
+                        .starts_with(|first: char| first.is_ascii_lowercase() || first == '[') =>
+                {
+                    setting
+                }
+                _ => line,
+            })
+            .fold(String::new(), |text, line| text + line + "\n");
+        let parsed = Config::parse(&example).unwrap();
+        assert!(parsed.listen.len() > 1 && !parsed.user.is_empty());
+    }
+
+    #[test]
+    fn a_misspelt_setting_names_the_nearest_one() {
+        let error = Config::parse("[limits]\nconections = 5\n").unwrap_err();
+        assert!(error.message.contains("conections"), "{error}");
+        assert!(error.message.contains("line 2"), "{error}");
+        assert_eq!(error.hint.as_deref(), Some("did you mean `connections`?"));
+        let error = Config::parse("[limit]\n").unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("did you mean `limits`?"));
+    }
+
+    #[test]
+    fn senseless_settings_are_refused() {
+        for (text, expected) in [
+            ("listen = []", "listens nowhere"),
+            ("[[listen]]\nmode = \"0600\"", "either `unix` or `tls`"),
+            ("[[listen]]\nunix = \"/x\"\nmode = \"0999\"", "permissions"),
+            ("[log]\nlevel = \"loud\"", "log level"),
+            ("[[user]]\nname = \"web\"\nidentities = [\"www-data\"]", "identity"),
+            ("[[user]]\nname = \"web\"\nidentities = [\"uid:65534\"]", "nobody"),
+            ("[[user]]\nname = \"web\"\nidentities = []\nroles = [\"root\"]", "root"),
+        ] {
+            let error = Config::parse(text).unwrap_err();
+            assert!(error.to_string().contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Finding, listing and changing keys.
+
+use keyward_algorithms::{ErrorKind, Operation, Right, Rights};
+use keyward_protocol::{
+    KeyId, check_name,
+    constants::{MAX_CHAIN_BYTES, MAX_CHAIN_CERTIFICATES, MAX_FRAME_BYTES, MAX_PAGE_KEYS},
+    messages::{Delete, Done, Find, KeyInfo, KeyPage, List, Rename, Selector, SetChain, Share},
+};
+use prost::Message;
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
+
+use crate::{
+    Error, Result, Service,
+    execute::Reply,
+    identity::{Caller, Role},
+    policy::{self, Target},
+    store::{Page, Record},
+};
+
+pub(crate) fn find(service: &Service, caller: &Caller, request: Find) -> Result<Reply> {
+    let selector = request.key.unwrap_or_default();
+    let record = match selector.id.is_empty() {
+        false => {
+            let id = KeyId::try_from(selector.id.as_slice())?;
+            let found = service.store().get(&id)?;
+            found.ok_or_else(|| hidden(caller))?.0
+        }
+        true => by_name(service, caller, &selector)?,
+    };
+    policy::authorise(caller, Operation::Find, Target::Key(&record))?;
+    seen(caller, &record)
+}
+
+fn by_name(service: &Service, caller: &Caller, selector: &Selector) -> Result<Record> {
+    let user = policy::known(caller, Role::User)?;
+    check_name("key", &selector.name)?;
+    let owner = Some(selector.owner.as_str()).filter(|owner| !owner.is_empty());
+    let mut found = service.store().named(user, &selector.name, owner)?;
+    if let Some(own) = found.iter().position(|record| record.owner == user) {
+        return Ok(found.swap_remove(own));
+    }
+    match found.len() {
+        0 => {
+            let message = match owner {
+                Some(owner) => format!("{user} sees no key \"{}\" of {owner}", selector.name),
+                None => format!("{user} has no key \"{}\", and none is shared", selector.name),
+            };
+            Err(Error { message, ..policy::not_found() })
+        }
+        1 => Ok(found.swap_remove(0)),
+        _ => {
+            let names: Vec<String> =
+                found.iter().map(|key| format!("{}/{}", key.owner, key.name)).collect();
+            let message = format!("\"{}\" is the name of several keys", selector.name);
+            Err(Error::invalid(message).hint(format!("say which: {}", names.join(", "))))
+        }
+    }
+}
+
+pub(crate) fn list(service: &Service, caller: &Caller, request: &List) -> Result<Reply> {
+    policy::authorise(caller, Operation::List, Target::Service)?;
+    let viewer = policy::known(caller, Role::User)?;
+    let limit = match request.limit as usize {
+        0 => MAX_PAGE_KEYS,
+        limit => limit.min(MAX_PAGE_KEYS),
+    };
+    // Where a page ended is written as the name and owner of its last key.
+    let after = std::str::from_utf8(&request.after).ok().and_then(|after| after.split_once('/'));
+    if after.is_none() && !request.after.is_empty() {
+        return Err(Error::invalid("`after` is not where a page ended"));
+    }
+    let page = Page { viewer, prefix: &request.prefix, after, limit };
+    let listing = service.store().list(page)?;
+    let mut more = listing.more;
+    let mut reply = KeyPage::default();
+    let mut bytes = 0;
+    for record in &listing.records {
+        if policy::authorise(caller, Operation::Find, Target::Key(record)).is_err() {
+            continue;
+        }
+        let info = KeyInfo::from(record.seen_by(viewer));
+        bytes += info.encoded_len() + 8;
+        if bytes > MAX_FRAME_BYTES - 1024 {
+            more = true;
+            break;
+        }
+        reply.next = format!("{}/{}", record.name, record.owner).into_bytes();
+        reply.keys.push(info);
+    }
+    if !more {
+        reply.next.clear();
+    }
+    Ok(Reply::Keys(reply))
+}
+
+pub(crate) fn rename(service: &Service, caller: &Caller, request: Rename) -> Result<Reply> {
+    check_name("key", &request.name)?;
+    change(service, caller, Operation::Rename, &request.key_id, |record| {
+        record.name.clone_from(&request.name);
+        Ok(())
+    })
+}
+
+pub(crate) fn set_chain(service: &Service, caller: &Caller, request: SetChain) -> Result<Reply> {
+    change(service, caller, Operation::SetChain, &request.key_id, |record| {
+        check_chain(&request.chain, &record.spki)?;
+        record.chain.clone_from(&request.chain);
+        Ok(())
+    })
+}
+
+pub(crate) fn share(service: &Service, caller: &Caller, request: &Share) -> Result<Reply> {
+    check_name("user", &request.user)?;
+    let mut rights = Rights::from_bits(request.rights);
+    if !rights.is_empty() {
+        // Whoever may use a key may see it.
+        rights = rights.union(Rights::of(&[Right::See]));
+    }
+    change(service, caller, Operation::Share, &request.key_id, |record| {
+        if request.user == record.owner {
+            let message = format!("\"{}\" owns key \"{}\"", request.user, record.name);
+            return Err(Error::invalid(message).hint("an owner has every right already"));
+        }
+        record.grant(&request.user, rights);
+        if record.grants.len() > MAX_GRANTS {
+            let message =
+                format!("key \"{}\" is shared with {MAX_GRANTS} users already", record.name);
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        Ok(())
+    })
+}
+
+/// The most users that one key is shared with.
+const MAX_GRANTS: usize = 1000;
+
+pub(crate) fn delete(service: &Service, caller: &Caller, request: &Delete) -> Result<Reply> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let mut check =
+        |record: &Record| policy::authorise(caller, Operation::Delete, Target::Key(record));
+    if !service.store().remove(&id, &mut check)? {
+        return Err(hidden(caller));
+    }
+    tracing::info!(%id, "key deleted");
+    Ok(Reply::Done(Done {}))
+}
+
+/// Changes a key's record if the caller may.
+fn change(
+    service: &Service,
+    caller: &Caller,
+    operation: Operation,
+    key_id: &[u8],
+    mut change: impl FnMut(&mut Record) -> Result<()>,
+) -> Result<Reply> {
+    let id = KeyId::try_from(key_id)?;
+    let mut checked = |record: &mut Record| {
+        policy::authorise(caller, operation, Target::Key(record))?;
+        change(record)
+    };
+    let changed = service.store().update(&id, &mut checked)?;
+    let record = changed.ok_or_else(|| hidden(caller))?;
+    tracing::info!(%id, operation = operation.row().name, "key changed");
+    seen(caller, &record)
+}
+
+fn seen(caller: &Caller, record: &Record) -> Result<Reply> {
+    Ok(Reply::Key(record.seen_by(policy::known(caller, Role::User)?).into()))
+}
+
+/// What is said of a key that does not exist: what is said of one that may not be seen.
+fn hidden(caller: &Caller) -> Error {
+    policy::known(caller, Role::User).err().unwrap_or_else(policy::not_found)
+}
+
+/// Checks a certificate chain that is to be kept beside a key: within the limits, readable, and
+/// the first certificate the key's own.
+pub(super) fn check_chain(chain: &[Vec<u8>], spki: &[u8]) -> Result<()> {
+    let bytes: usize = chain.iter().map(Vec::len).sum();
+    if chain.len() > MAX_CHAIN_CERTIFICATES || bytes > MAX_CHAIN_BYTES {
+        let message = format!(
+            "a chain has at most {MAX_CHAIN_CERTIFICATES} certificates and {MAX_CHAIN_BYTES} bytes, \
+             this one {} and {bytes}",
+            chain.len()
+        );
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    for (index, der) in chain.iter().enumerate() {
+        let certificate = match X509Certificate::from_der(der) {
+            Ok(([], certificate)) => certificate,
+            _ => {
+                let place = index + 1;
+                return Err(Error::invalid(format!("certificate {place} of the chain is broken")));
+            }
+        };
+        if index == 0 && certificate.public_key().raw != spki {
+            return Err(Error::invalid("the first certificate of the chain is not the key's own")
+                .hint(
+                    "put the certificate with this key first; `keyward key public` prints the key",
+                ));
+        }
+    }
+    Ok(())
+}

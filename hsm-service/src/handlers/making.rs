@@ -1,0 +1,134 @@
+//! Making and importing keys.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::rand;
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Right, Rights};
+use keyward_crypto::PrivateKey;
+use keyward_protocol::{
+    KeyId, Origin, check_name,
+    messages::{Generate, Import},
+};
+use zeroize::Zeroizing;
+
+use super::keys::check_chain;
+use crate::{
+    Error, Result, Service,
+    backend::{Product, Work, explain},
+    execute::Reply,
+    identity::{Caller, Role},
+    policy::{self, Target},
+    store::{Record, Secret},
+};
+
+/// A key to be made: the work, and all that is known of the key beforehand.
+pub(crate) struct Plan {
+    pub(crate) work: Work,
+    pub(crate) draft: Draft,
+}
+
+pub(crate) struct Draft {
+    owner: String,
+    name: String,
+    /// `None` means the type's default.
+    usage: Option<Rights>,
+    exportable: bool,
+    origin: Origin,
+    chain: Vec<Vec<u8>>,
+}
+
+pub(crate) fn generate(caller: &Caller, request: Generate) -> Result<Plan> {
+    policy::authorise(caller, Operation::Generate, Target::Service)?;
+    let key_type = KeyType::from_name(&request.key_type).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("there is no key type \"{}\"", request.key_type))
+            .hint("try rsa-2048, p-256 or ed25519; `keyward key generate --help` lists them all")
+    })?;
+    let draft = Draft {
+        owner: policy::known(caller, Role::User)?.to_owned(),
+        name: checked_name(request.name)?,
+        usage: asked_usage(request.usage),
+        exportable: request.exportable,
+        origin: Origin::Generated,
+        chain: Vec::new(),
+    };
+    draft.usage_for(key_type)?;
+    Ok(Plan { work: Work::Generate(key_type), draft })
+}
+
+pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
+    let pkcs8 = Zeroizing::new(request.pkcs8);
+    policy::authorise(caller, Operation::Import, Target::Service)?;
+    let draft = Draft {
+        owner: policy::known(caller, Role::User)?.to_owned(),
+        name: checked_name(request.name)?,
+        usage: asked_usage(request.usage),
+        exportable: request.exportable,
+        origin: Origin::Imported,
+        chain: request.chain,
+    };
+    Ok(Plan { work: Work::Import(pkcs8), draft })
+}
+
+/// Keeps a key that the backend has made.
+pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<Reply> {
+    let Product::Key(key) = product else {
+        return Err(Error::new(ErrorKind::Internal, "making a key made no key"));
+    };
+    let usage = draft.usage_for(key.key_type())?;
+    let spki = key.public_key_spki();
+    check_chain(&draft.chain, &spki)?;
+    let record = Record {
+        id: new_id()?,
+        owner: draft.owner,
+        name: draft.name,
+        version: 1,
+        key_type: key.key_type(),
+        usage,
+        exportable: draft.exportable,
+        origin: draft.origin,
+        created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        spki,
+        chain: draft.chain,
+        grants: Vec::new(),
+    };
+    service.store().insert(&record, &secret_of(&key)?)?;
+    tracing::info!(id = %record.id, key_type = %record.key_type, origin = record.origin.word(), "new key");
+    Ok(Reply::Key(record.seen_by(&record.owner).into()))
+}
+
+impl Draft {
+    /// The usage of the key once its type is known.
+    fn usage_for(&self, key_type: KeyType) -> Result<Rights> {
+        let family = key_type.family().row();
+        let Some(usage) = self.usage else { return Ok(family.default_uses) };
+        if !family.uses.contains(usage) {
+            let message = format!("a key of type {key_type} cannot have the usage {usage}");
+            return Err(Error::invalid(message).hint(format!("it can have {}", family.uses)));
+        }
+        if usage.has(Right::Raw) && usage != Rights::of(&[Right::Raw]) {
+            return Err(Error::invalid("the usage raw excludes every other")
+                .hint("raw RSA undoes what paddings protect: make a key for it alone"));
+        }
+        Ok(usage)
+    }
+}
+
+fn asked_usage(bits: u32) -> Option<Rights> {
+    (bits != 0).then(|| Rights::from_bits(bits))
+}
+
+fn checked_name(name: String) -> Result<String> {
+    check_name("key", &name)?;
+    Ok(name)
+}
+
+fn new_id() -> Result<KeyId> {
+    let mut bytes = [0; KeyId::BYTES];
+    rand::fill(&mut bytes)
+        .map_err(|_| Error::new(ErrorKind::Internal, "the random generator failed"))?;
+    Ok(KeyId::new(bytes))
+}
+
+fn secret_of(key: &PrivateKey) -> Result<Secret> {
+    key.to_pkcs8().map(Secret::new).map_err(|error| explain(error, "cannot write the key"))
+}

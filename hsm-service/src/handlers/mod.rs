@@ -1,0 +1,8 @@
+//! What each operation does: plain functions of the service, the caller and the request. None of
+//! them sees a socket.
+
+pub(crate) mod enrol;
+pub(crate) mod keys;
+pub(crate) mod making;
+pub(crate) mod session;
+pub(crate) mod using;

@@ -1,0 +1,48 @@
+//! Opening a connection, and how the service is.
+
+use keyward_algorithms::{ErrorKind, Operation};
+use keyward_protocol::{
+    constants::{MAX_FRAME_BYTES, VERSION},
+    messages::{Hello, HelloReply, StatusReply},
+};
+
+use crate::{Error, Result, Service, execute::Reply, identity::Caller};
+
+/// The program and its version.
+const SERVICE: &str = concat!("keyward/", env!("CARGO_PKG_VERSION"));
+
+pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Result<Reply> {
+    let (min, max) = (request.min_version, request.max_version);
+    if !(min..=max).contains(&VERSION) {
+        let message =
+            format!("this service speaks version {VERSION} of the protocol, not {min} to {max}");
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .hint("bring client and service to versions of Keyward that are closer"));
+    }
+    Ok(Reply::Hello(HelloReply {
+        version: VERSION,
+        service: SERVICE.into(),
+        user: caller.user.as_deref().unwrap_or_default().into(),
+        identity: caller.identity.to_string(),
+        operations: Operation::ALL.iter().map(|operation| operation.code()).collect(),
+        max_frame_bytes: MAX_FRAME_BYTES as u32,
+        service_id: service.authority.fingerprint().into(),
+    }))
+}
+
+pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
+    let keys = service.store().count()?;
+    let mut warnings = service.warnings.clone();
+    warnings.extend(crate::harden::unlocked_secrets());
+    Ok(Reply::Status(StatusReply {
+        can_sign: true,
+        version: env!("CARGO_PKG_VERSION").into(),
+        fips: false,
+        seal: "unsealed".into(),
+        keys,
+        uptime_seconds: service.started.elapsed().as_secs(),
+        roles: caller.roles.iter().map(|role| role.word().into()).collect(),
+        warnings,
+        development: service.development,
+    }))
+}

@@ -1,0 +1,104 @@
+//! Using a key: signatures, encryption, agreement; and random bytes.
+
+use aws_lc_rs::rand;
+use keyward_algorithms::{Encryption, ErrorKind, Operation, Right, Scheme};
+use keyward_crypto::{OaepParameters, PssVerification};
+use keyward_protocol::{
+    KeyId,
+    constants::{MAX_MESSAGE_BYTES, MAX_RANDOM_BYTES},
+    messages::{Decrypt, Derive, Encrypt, Random, Sign, Verify},
+};
+
+use crate::{
+    Error, Result, Service,
+    backend::{Product, Work, explain},
+    execute::Reply,
+    identity::Caller,
+    policy::{self, Target},
+};
+
+pub(crate) fn sign(service: &Service, caller: &Caller, request: Sign) -> Result<Work> {
+    let scheme = Scheme::from_code(request.algorithm.unwrap_or_default().scheme);
+    // An algorithm that is not known asks for the usual right, and is refused for what it is by
+    // who reads the request.
+    let right = scheme.map_or(Right::Sign, |scheme| scheme.row().right);
+    check_message(&request.input)?;
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let key = service.keys.usable(caller, Operation::Sign, Some(right), &id)?;
+    Ok(Work::Sign(key, request))
+}
+
+pub(crate) fn decrypt(service: &Service, caller: &Caller, request: Decrypt) -> Result<Work> {
+    let scheme = request.cipher.as_ref().and_then(|cipher| Encryption::from_code(cipher.scheme));
+    let right = scheme.map_or(Right::Decrypt, |scheme| scheme.row().right);
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let key = service.keys.usable(caller, Operation::Decrypt, Some(right), &id)?;
+    Ok(Work::Decrypt(key, request))
+}
+
+pub(crate) fn derive(service: &Service, caller: &Caller, request: Derive) -> Result<Work> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let key = service.keys.usable(caller, Operation::Derive, None, &id)?;
+    Ok(Work::Derive(key, request))
+}
+
+/// The answer to work that gives bytes.
+pub(crate) fn output(product: Product) -> Result<Reply> {
+    match product {
+        Product::Bytes(bytes) => Ok(Reply::Output(bytes)),
+        Product::Key(_) => Err(Error::new(ErrorKind::Internal, "a use of a key made a key")),
+    }
+}
+
+pub(crate) fn verify(service: &Service, caller: &Caller, request: &Verify) -> Result<Reply> {
+    check_message(&request.input)?;
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let key = service.keys.usable(caller, Operation::Verify, None, &id)?;
+    let checked = request.algorithm.unwrap_or_default();
+    let checked = checked.with_input(&request.input)?;
+    let pss = checked.pss.map(|pss| PssVerification { mgf1: pss.mgf1, salt_bytes: pss.salt_bytes });
+    let valid = key.public()?.verify(checked.algorithm, pss, checked.input, &request.signature);
+    Ok(Reply::Valid(valid))
+}
+
+pub(crate) fn encrypt(service: &Service, caller: &Caller, request: &Encrypt) -> Result<Reply> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let key = service.keys.usable(caller, Operation::Encrypt, None, &id)?;
+    let cipher = request.cipher.clone().unwrap_or_default();
+    let checked = cipher.with_input(&request.input)?;
+    let oaep = checked.oaep.map(|oaep| OaepParameters {
+        digest: oaep.digest,
+        mgf1: oaep.mgf1,
+        label: oaep.label,
+    });
+    let encrypted = key.public()?.encrypt(checked.scheme, oaep, checked.input);
+    encrypted.map(Reply::Output).map_err(|error| {
+        let name = checked.scheme.row().name;
+        explain(error, &format!("cannot encrypt to key \"{}\" with {name}", key.record.name))
+    })
+}
+
+pub(crate) fn random(caller: &Caller, request: Random) -> Result<Reply> {
+    policy::authorise(caller, Operation::Random, Target::Service)?;
+    let length = request.length as usize;
+    if length > MAX_RANDOM_BYTES {
+        let message = format!("{length} random bytes are over the limit of {MAX_RANDOM_BYTES}");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    let mut bytes = vec![0; length];
+    rand::fill(&mut bytes)
+        .map_err(|_| Error::new(ErrorKind::Internal, "the random generator failed"))?;
+    Ok(Reply::Output(bytes))
+}
+
+fn check_message(input: &[u8]) -> Result<()> {
+    if input.len() <= MAX_MESSAGE_BYTES {
+        return Ok(());
+    }
+    let message = format!(
+        "a message of {} bytes is over the limit of {MAX_MESSAGE_BYTES} for signing in one piece",
+        input.len()
+    );
+    Err(Error::new(ErrorKind::LimitExceeded, message)
+        .hint("use an algorithm that signs a digest: RSA or ECDSA"))
+}

@@ -1,0 +1,191 @@
+//! The service's own certificate authority: it issues the service's certificate and those of its
+//! clients, and reads who a client is.
+
+use aws_lc_rs::digest;
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::check_name;
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+};
+use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
+use time::{Duration, OffsetDateTime};
+use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, Result,
+    identity::{Identity, Role},
+    store::{Secret, Store},
+};
+
+/// The names of the authority's secrets in the store. The certificate is sealed with the key, so
+/// that nobody can put another in its place.
+const CERTIFICATE: &str = "authority-certificate";
+const KEY: &str = "authority-key";
+
+/// What a client certificate says in its subject alternative names (RFC 5280, 4.2.1.6), as URIs.
+const USER_URI: &str = "urn:keyward:user:";
+const ROLE_URI: &str = "urn:keyward:role:";
+
+const AUTHORITY_DAYS: i64 = 20 * 365;
+
+/// The certificate authority.
+pub struct Authority {
+    certificate: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+    fingerprint: String,
+}
+
+impl Authority {
+    /// Makes the authority of a new service and keeps it in the store.
+    pub fn create(store: &dyn Store) -> Result<Authority> {
+        let key =
+            KeyPair::generate().map_err(|error| failed("make the authority's key", &error))?;
+        let mut params =
+            params(&format!("Keyward authority {}", &hex(key.public_key_raw())[2..10]));
+        (params.not_before, params.not_after) = validity(AUTHORITY_DAYS);
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        let certificate = params
+            .self_signed(&key)
+            .map_err(|error| failed("issue the authority's certificate", &error))?;
+        let secrets = [
+            (CERTIFICATE, Secret::new(Zeroizing::new(certificate.der().to_vec()))),
+            (KEY, Secret::new(Zeroizing::new(key.serialize_der()))),
+        ];
+        store.set_own_secrets(&secrets)?;
+        Authority::load(store)
+    }
+
+    /// The authority that the store keeps.
+    pub fn load(store: &dyn Store) -> Result<Authority> {
+        let missing = || {
+            Error::new(ErrorKind::Internal, "the store has no certificate authority")
+                .hint("the state was made incompletely: make it again with `keyward init`")
+        };
+        let certificate = store.own_secret(CERTIFICATE)?.ok_or_else(missing)?;
+        let key = store.own_secret(KEY)?.ok_or_else(missing)?;
+        let certificate = CertificateDer::from(certificate.expose().to_vec());
+        let key = PrivateKeyDer::try_from(key.expose()).map_err(|_| missing())?;
+        let key = KeyPair::from_der_and_sign_algo(&key, &rcgen::PKCS_ECDSA_P256_SHA256)
+            .map_err(|error| failed("read the authority's key", &error))?;
+        let issuer = Issuer::from_ca_cert_der(&certificate, key)
+            .map_err(|error| failed("read the authority's certificate", &error))?;
+        let fingerprint = hex(digest::digest(&digest::SHA256, &certificate).as_ref());
+        Ok(Authority { certificate, issuer, fingerprint })
+    }
+
+    /// The authority's DER certificate.
+    pub fn certificate(&self) -> &CertificateDer<'static> {
+        &self.certificate
+    }
+
+    /// The hexadecimal SHA-256 of the authority's certificate, by which clients know the service.
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    /// Issues a certificate with a new key for the service itself.
+    pub fn issue_server(
+        &self,
+        hosts: &[String],
+        days: u32,
+    ) -> Result<(CertificateDer<'static>, KeyPair)> {
+        let key = KeyPair::generate().map_err(|error| failed("make the service's key", &error))?;
+        let mut params = params("Keyward service");
+        params.subject_alt_names = CertificateParams::new(hosts)
+            .map_err(|_| {
+                Error::invalid("`hosts` of [certificates] has a name that is no host name")
+            })?
+            .subject_alt_names;
+        (params.not_before, params.not_after) = validity(days.into());
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params
+            .signed_by(&key, &self.issuer)
+            .map_err(|error| failed("issue the service's certificate", &error))?;
+        Ok((certificate.der().clone(), key))
+    }
+
+    /// Makes a key and a request for [`issue_client`](Authority::issue_client): DER PKCS#10 and
+    /// PKCS#8.
+    pub fn client_request() -> Result<(Vec<u8>, Zeroizing<Vec<u8>>)> {
+        let key = KeyPair::generate().map_err(|error| failed("make a client's key", &error))?;
+        let request = CertificateParams::default()
+            .serialize_request(&key)
+            .map_err(|error| failed("ask for a client's certificate", &error))?;
+        Ok((request.der().to_vec(), Zeroizing::new(key.serialize_der())))
+    }
+
+    /// Issues a client certificate for the key of a PKCS#10 request. Of the request nothing but
+    /// the key counts, whose possession its signature proves.
+    pub fn issue_client(
+        &self,
+        request: &[u8],
+        user: &str,
+        roles: &[Role],
+        days: u32,
+    ) -> Result<Vec<u8>> {
+        let request = CertificateSigningRequestDer::from(request);
+        let mut request = CertificateSigningRequestParams::from_der(&request).map_err(|error| {
+            Error::invalid(format!("the certificate request does not read: {error}"))
+                .hint("make one with `keyward client enrol` or `openssl req -new`")
+        })?;
+        let uris = roles.iter().map(|role| format!("{ROLE_URI}{}", role.word()));
+        let uris = std::iter::once(format!("{USER_URI}{user}")).chain(uris).map(|uri| {
+            uri.try_into().map(SanType::URI).map_err(|error| failed("name the user", &error))
+        });
+        let mut params = params(user);
+        params.subject_alt_names = uris.collect::<Result<_>>()?;
+        (params.not_before, params.not_after) = validity(days.into());
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.use_authority_key_identifier_extension = true;
+        request.params = params;
+        let certificate = request
+            .signed_by(&self.issuer)
+            .map_err(|error| failed("issue the client's certificate", &error))?;
+        Ok(certificate.der().to_vec())
+    }
+}
+
+/// Who the holder of a client certificate is, which the authority has been found to have issued.
+pub fn identity_of(certificate: &[u8]) -> Option<Identity> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let names = certificate.subject_alternative_name().ok()??;
+    let uris = || {
+        names.value.general_names.iter().filter_map(|name| match name {
+            GeneralName::URI(uri) => Some(*uri),
+            _ => None,
+        })
+    };
+    let mut users = uris().filter_map(|uri| uri.strip_prefix(USER_URI));
+    let (user, None) = (users.next()?, users.next()) else { return None };
+    check_name("user", user).ok()?;
+    let roles =
+        uris().filter_map(|uri| uri.strip_prefix(ROLE_URI)).filter_map(Role::from_word).collect();
+    Some(Identity::Certificate { user: user.to_owned(), roles })
+}
+
+fn params(common_name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+}
+
+/// From a little before now, for clocks that are behind, to so many days from now.
+fn validity(days: i64) -> (OffsetDateTime, OffsetDateTime) {
+    let now = OffsetDateTime::now_utc();
+    (now - Duration::minutes(5), now + Duration::days(days))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn failed(what: &str, error: &rcgen::Error) -> Error {
+    Error::new(ErrorKind::Internal, format!("cannot {what}: {error}"))
+}

@@ -1,0 +1,130 @@
+//! Keys that are ready for use: parsed, within a bound, and never older than the store.
+
+use std::sync::{Arc, OnceLock};
+
+use keyward_algorithms::{ErrorKind, Operation, Right};
+use keyward_crypto::{PrivateKey, PublicKey};
+use keyward_protocol::KeyId;
+use quick_cache::sync::{Cache, GuardResult};
+
+use crate::{
+    Error, Result,
+    identity::Caller,
+    policy::{self, Target},
+    store::{Event, Record, Secret, Store},
+};
+
+/// A parsed key with its record.
+pub(crate) struct Key {
+    /// What the store keeps of it.
+    pub(crate) record: Record,
+    private: PrivateKey,
+    /// Parsed when first needed: most keys only sign.
+    public: OnceLock<PublicKey>,
+}
+
+impl Key {
+    fn parse(record: Record, secret: &Secret) -> Result<Key> {
+        let private = PrivateKey::from_pkcs8(secret.expose()).map_err(|error| {
+            let message = format!("key \"{}\" does not read: {error}", record.name);
+            Error::new(ErrorKind::Internal, message)
+        })?;
+        Ok(Key { record, private, public: OnceLock::new() })
+    }
+
+    /// The private half.
+    pub(crate) fn private(&self) -> &PrivateKey {
+        &self.private
+    }
+
+    /// The public half.
+    pub(crate) fn public(&self) -> Result<&PublicKey> {
+        if let Some(public) = self.public.get() {
+            return Ok(public);
+        }
+        let public = PublicKey::from_spki(&self.record.spki).map_err(|error| {
+            let message = format!("public key of \"{}\" does not read: {error}", self.record.name);
+            Error::new(ErrorKind::Internal, message)
+        })?;
+        Ok(self.public.get_or_init(|| public))
+    }
+}
+
+/// The keys of a store, as callers see them.
+pub(crate) struct Keys {
+    store: Arc<dyn Store>,
+    ready: Arc<Cache<KeyId, Arc<Key>>>,
+}
+
+impl Keys {
+    /// The keys of a store, of which so many are held ready.
+    pub(crate) fn new(store: Arc<dyn Store>, capacity: usize) -> Keys {
+        let ready = Arc::new(Cache::new(capacity.max(1)));
+        let watched = Arc::clone(&ready);
+        // A key that is being parsed at this moment is thrown out too: its place is taken from it,
+        // and its insertion comes to nothing.
+        store.subscribe(Box::new(move |event| match event {
+            Event::Changed(id) | Event::Removed(id) => drop(watched.remove(&id)),
+        }));
+        Keys { store, ready }
+    }
+
+    /// The key with this identifier, if the caller may carry out the operation with it.
+    ///
+    /// A key that the caller may not see costs what one costs that does not exist: a look into the
+    /// store, whether or not it is held ready.
+    pub(crate) fn usable(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        right: Option<Right>,
+        id: &KeyId,
+    ) -> Result<Arc<Key>> {
+        let authorise = |record: &Record| {
+            let target = match right {
+                Some(right) => Target::KeyThrough(record, right),
+                None => Target::Key(record),
+            };
+            policy::authorise(caller, operation, target)
+        };
+        if let Some(key) = self.ready.get(id) {
+            match authorise(&key.record) {
+                Ok(()) => return Ok(key),
+                Err(error) if error.kind != ErrorKind::NotFound => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let Some((record, _)) = self.store.get(id)? else { return Err(absent(caller)) };
+        authorise(&record)?;
+        let key = self.parsed(id)?.ok_or_else(|| absent(caller))?;
+        authorise(&key.record)?;
+        Ok(key)
+    }
+
+    /// The parsed key, which is parsed once however many ask for it at the same time.
+    fn parsed(&self, id: &KeyId) -> Result<Option<Arc<Key>>> {
+        let place = match self.ready.get_value_or_guard(id, None) {
+            GuardResult::Value(key) => return Ok(Some(key)),
+            GuardResult::Guard(place) => Some(place),
+            GuardResult::Timeout => None,
+        };
+        // Read only now that the place is held, so that no change can slip in between.
+        let Some((record, secret)) = self.store.get(id)? else { return Ok(None) };
+        let key = Arc::new(Key::parse(record, &secret)?);
+        if let Some(place) = place {
+            // Where the key was changed meanwhile, this one is used once and not kept.
+            let _ = place.insert(Arc::clone(&key));
+        }
+        Ok(Some(key))
+    }
+
+    /// The store behind.
+    pub(crate) fn store(&self) -> &dyn Store {
+        &*self.store
+    }
+}
+
+/// The error for a key that is not there, which is no more than what an unknown caller hears.
+fn absent(caller: &Caller) -> Error {
+    policy::known(caller, crate::identity::Role::User).err().unwrap_or_else(policy::not_found)
+}

@@ -1,0 +1,172 @@
+//! One connection of a UNIX socket, served by a thread while it is active.
+
+use std::{
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::{
+    FrameReader,
+    constants::MAX_IN_FLIGHT,
+    decode_request,
+    messages::{Response, request},
+};
+use rustix::{
+    io::Errno,
+    net::{RecvFlags, Shutdown, recv, shutdown, sockopt},
+};
+
+use super::{
+    census::Place,
+    crew::Crew,
+    outbox::{Outbox, Sent},
+};
+use crate::{Error, Result, Service, execute::respond, identity::Caller};
+
+/// How long a thread waits for the next request before the connection is parked.
+const PARK_AFTER: Duration = Duration::from_secs(1);
+
+/// A connection. Its socket closes when nobody is serving it and no answer is outstanding.
+pub(super) struct Connection {
+    /// A number that no other connection of this front end has.
+    pub(super) number: u64,
+    socket: OwnedFd,
+    caller: Arc<Caller>,
+    outbox: Outbox,
+    /// Requests in lanes.
+    in_flight: AtomicUsize,
+    /// The parking knows the socket already.
+    pub(super) known_to_parking: AtomicBool,
+    frame_time: Duration,
+    crew: Crew,
+    _place: Place,
+}
+
+/// What to do with a connection that a thread leaves.
+pub(super) enum Left {
+    /// Wait for its next request without a thread.
+    Park,
+    /// Nothing more comes from it.
+    Close,
+}
+
+impl Connection {
+    pub(super) fn new(
+        number: u64,
+        socket: OwnedFd,
+        caller: Arc<Caller>,
+        limits: &crate::config::LimitsConfig,
+        crew: &Crew,
+        place: Place,
+    ) -> rustix::io::Result<Connection> {
+        sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(PARK_AFTER))?;
+        sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(limits.write()))?;
+        Ok(Connection {
+            number,
+            socket,
+            caller,
+            outbox: Outbox::default(),
+            in_flight: AtomicUsize::new(0),
+            known_to_parking: AtomicBool::new(false),
+            frame_time: limits.frame(),
+            crew: crew.clone(),
+            _place: place,
+        })
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// Takes no more requests. Those that have arrived are still answered.
+    pub(super) fn stop_reading(&self) {
+        let _ = shutdown(&self.socket, Shutdown::Read);
+    }
+
+    /// Serves requests until none has come for a while.
+    pub(super) fn serve(self: &Arc<Connection>, service: &Arc<Service>) -> Left {
+        let mut frames = FrameReader::new();
+        let mut partial_since = None;
+        loop {
+            let read = frames
+                .fill(|room| recv(&self.socket, room, RecvFlags::empty()).map(|(_, count)| count));
+            let received = Instant::now();
+            match read {
+                Ok(0) => return Left::Close,
+                Ok(_) => {}
+                Err(Errno::INTR) => continue,
+                Err(Errno::AGAIN) if !frames.has_partial_frame() => return Left::Park,
+                Err(Errno::AGAIN) => {}
+                Err(_) => return Left::Close,
+            }
+            if let Err(error) = self.take_frames(service, &mut frames, received) {
+                self.refuse(error);
+                return Left::Close;
+            }
+            // Whoever begins a frame has to finish it in time.
+            match frames.has_partial_frame() {
+                false => partial_since = None,
+                true => {
+                    let since = *partial_since.get_or_insert(received);
+                    if received.duration_since(since) >= self.frame_time {
+                        self.refuse(Error::new(
+                            ErrorKind::Timeout,
+                            "the frame did not arrive in time",
+                        ));
+                        return Left::Close;
+                    }
+                }
+            }
+        }
+    }
+
+    fn take_frames(
+        self: &Arc<Connection>,
+        service: &Arc<Service>,
+        frames: &mut FrameReader,
+        received: Instant,
+    ) -> Result<()> {
+        while let Some(frame) = frames.next_frame()? {
+            let request = decode_request(frame)?;
+            if matches!(request.operation, Some(request::Operation::Import(_))) {
+                frames.wipe();
+            }
+            if self.in_flight.fetch_add(1, Ordering::Relaxed) >= MAX_IN_FLIGHT {
+                let message = format!("more than {MAX_IN_FLIGHT} requests are in flight");
+                return Err(Error::new(ErrorKind::LimitExceeded, message));
+            }
+            let connection = Arc::clone(self);
+            let thread = std::thread::current().id();
+            service.execute(&self.caller, request, received, move |response| {
+                connection.answer(response, std::thread::current().id() == thread);
+            });
+        }
+        Ok(())
+    }
+
+    /// Sends an answer, from the thread that serves the connection or from another, which must
+    /// not be held up by a peer that is slow to read.
+    fn answer(self: &Arc<Connection>, mut response: Response, may_wait: bool) {
+        self.outbox.put(&mut response);
+        if may_wait {
+            self.outbox.flush(&self.socket);
+        } else if self.outbox.try_flush(&self.socket) == Sent::FlushNeeded {
+            let connection = Arc::clone(self);
+            self.crew.run(Box::new(move || connection.outbox.flush(&connection.socket)));
+        }
+        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Answers what was no request, before the connection is closed.
+    fn refuse(&self, error: Error) {
+        tracing::debug!(caller = %self.caller.identity, "closing a connection: {error}");
+        self.outbox.put(&mut respond(0, Err(error)));
+        self.outbox.try_flush(&self.socket);
+        let _ = shutdown(&self.socket, Shutdown::Both);
+    }
+}

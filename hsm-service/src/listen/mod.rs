@@ -1,0 +1,75 @@
+//! Front ends: they take connections, tell who is on the other side, and pass requests on.
+
+mod census;
+mod connection;
+mod crew;
+mod outbox;
+mod parking;
+mod socket;
+mod tls;
+mod unix;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{Config, Result, Service};
+use census::Census;
+
+/// The running front ends of a service.
+pub(crate) struct Listeners {
+    unix: unix::UnixFront,
+    tls: Option<tls::TlsFront>,
+    census: Arc<Census>,
+    addresses: Vec<String>,
+}
+
+impl Listeners {
+    /// Opens every socket of a configuration and begins to serve.
+    pub(crate) fn start(service: &Arc<Service>, config: &Config) -> Result<Listeners> {
+        let limits = Arc::new(config.limits.clone());
+        let census = Arc::new(Census::new(&limits));
+        // All sockets are bound before the first connection is taken: a service that cannot
+        // listen everywhere does not start.
+        let mut sockets = Vec::new();
+        let mut tls_sockets = Vec::new();
+        let mut addresses = Vec::new();
+        for listen in &config.listen {
+            if let Some(path) = &listen.unix {
+                sockets.push(socket::UnixSocket::bind(path, listen)?);
+                addresses.push(format!("unix:{}", path.display()));
+            } else if let Some(address) = listen.tls {
+                let socket = socket::bind_tcp(address)?;
+                addresses.push(format!("tls://{}", socket.local_addr().unwrap_or(address)));
+                tls_sockets.push(socket);
+            }
+        }
+        let tls = match tls_sockets.is_empty() {
+            true => None,
+            false => {
+                let certificates = &config.certificates;
+                let census = Arc::clone(&census);
+                Some(tls::TlsFront::start(service, certificates, &limits, census, tls_sockets)?)
+            }
+        };
+        let unix = unix::UnixFront::start(service, &limits, Arc::clone(&census), sockets)?;
+        Ok(Listeners { unix, tls, census, addresses })
+    }
+
+    /// Where clients find the service, in the form of the client's `address` setting.
+    pub(crate) fn addresses(&self) -> &[String] {
+        &self.addresses
+    }
+
+    /// Takes no more connections and requests, answers those in flight, and closes. Whether all
+    /// were answered in time.
+    pub(crate) fn drain(self, time: Duration) -> bool {
+        let end = Instant::now() + time;
+        self.unix.stop();
+        if let Some(tls) = &self.tls {
+            tls.stop();
+        }
+        self.census.wait_until_empty(end)
+    }
+}

@@ -1,0 +1,86 @@
+//! Listening sockets.
+
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::{
+            fs::{DirBuilderExt, FileTypeExt, PermissionsExt},
+            net::{UnixListener, UnixStream},
+        },
+    },
+    path::{Path, PathBuf},
+};
+
+use keyward_algorithms::ErrorKind;
+
+use crate::{Error, Result, config::ListenConfig, identity::local_group};
+
+/// A listening UNIX socket, whose file goes when it is dropped.
+pub(super) struct UnixSocket {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl UnixSocket {
+    /// Binds a socket with the permissions of its configuration. The file of a service that is
+    /// gone is replaced, that of a service that answers is not.
+    pub(super) fn bind(path: &Path, config: &ListenConfig) -> Result<UnixSocket> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            let message = format!("cannot {what} {}: {error}", path.display());
+            Error::new(ErrorKind::Unavailable, message)
+        };
+        if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+            // Callers of every user have to pass through it.
+            let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
+            let made =
+                made.and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)));
+            made.map_err(|error| failed("make the folder of", &error))?;
+        }
+        if fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+            if UnixStream::connect(path).is_ok() {
+                return Err(failed("listen at", &"another service answers there")
+                    .hint("stop that one first, or choose another path in [[listen]]"));
+            }
+            fs::remove_file(path).map_err(|error| failed("replace", &error))?;
+        }
+        let listener = UnixListener::bind(path).map_err(|error| failed("listen at", &error))?;
+        // The standard library's backlog of 128 is too short for a web server's start.
+        rustix::net::listen(&listener, 4096).map_err(|error| failed("listen at", &error))?;
+        listener.set_nonblocking(true).map_err(|error| failed("listen at", &error))?;
+        let socket = UnixSocket { listener, path: path.to_owned() };
+        if let Some(group) = &config.group {
+            let gid = local_group(group).map_err(Error::invalid)?;
+            std::os::unix::fs::chown(path, None, Some(gid))
+                .map_err(|error| failed("set the group of", &error))?;
+        }
+        fs::set_permissions(path, fs::Permissions::from_mode(config.mode()?))
+            .map_err(|error| failed("set the permissions of", &error))?;
+        Ok(socket)
+    }
+}
+
+impl AsFd for UnixSocket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.listener.as_fd()
+    }
+}
+
+impl Drop for UnixSocket {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Binds a TCP socket.
+pub(super) fn bind_tcp(address: SocketAddr) -> Result<TcpListener> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|error| {
+        let message = format!("cannot listen at tls://{address}: {error}");
+        Error::new(ErrorKind::Unavailable, message)
+    })
+}

@@ -1,0 +1,166 @@
+//! The front end for mutual TLS 1.3. Callers are who their client certificates say.
+//!
+//! The reactor's threads do the TLS; requests run on threads of their own, so that no key
+//! operation holds up the reactor.
+
+mod acceptor;
+mod session;
+
+use std::{io, net::TcpListener, num::NonZero, sync::Arc, thread, time::Duration};
+
+use keyward_algorithms::ErrorKind;
+use tokio::{
+    net::{TcpListener as AsyncListener, TcpStream},
+    runtime::Runtime,
+    sync::watch,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::census::Census;
+use crate::{
+    Error, Result, Service,
+    config::{CertificatesConfig, LimitsConfig},
+    identity::Identity,
+    issue::identity_of,
+    lanes::{Lane, LaneOptions},
+};
+use acceptor::ServerCertificate;
+
+/// The front end, running.
+pub(super) struct TlsFront {
+    // Tasks end when this is dropped.
+    _runtime: Runtime,
+    stop: watch::Sender<bool>,
+}
+
+/// What each connection needs.
+struct Shared {
+    service: Arc<Service>,
+    limits: Arc<LimitsConfig>,
+    census: Arc<Census>,
+    acceptor: TlsAcceptor,
+    /// Where requests run.
+    lane: Lane,
+    stop: watch::Receiver<bool>,
+}
+
+/// How many threads the reactor has at most.
+const MAX_REACTOR_THREADS: usize = 4;
+
+/// How many requests of all TLS connections may wait for a thread.
+const LANE_CAPACITY: usize = 8192;
+
+/// How often it is looked whether the certificate is to be renewed.
+const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
+
+impl TlsFront {
+    pub(super) fn start(
+        service: &Arc<Service>,
+        certificates: &CertificatesConfig,
+        limits: &Arc<LimitsConfig>,
+        census: Arc<Census>,
+        sockets: Vec<TcpListener>,
+    ) -> Result<TlsFront> {
+        let failed = |error: io::Error| {
+            Error::new(ErrorKind::Internal, format!("cannot start the TLS front end: {error}"))
+        };
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(cores.min(MAX_REACTOR_THREADS))
+            .thread_name("tls")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let lane =
+            LaneOptions { name: "tls-work", threads: cores, niceness: 0, capacity: LANE_CAPACITY };
+        let certificate = Arc::new(ServerCertificate::issue(&service.authority, certificates)?);
+        let config = acceptor::server_config(&service.authority, Arc::clone(&certificate))?;
+        let (stop, stopped) = watch::channel(false);
+        let shared = Arc::new(Shared {
+            service: Arc::clone(service),
+            limits: Arc::clone(limits),
+            census,
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            lane: Lane::start(&lane).map_err(failed)?,
+            stop: stopped,
+        });
+        let _inside = runtime.enter();
+        for socket in sockets {
+            let listener = AsyncListener::from_std(socket).map_err(failed)?;
+            tokio::spawn(listen(Arc::clone(&shared), listener));
+        }
+        tokio::spawn(renew(Arc::clone(service), certificate, certificates.clone()));
+        drop(_inside);
+        Ok(TlsFront { _runtime: runtime, stop })
+    }
+
+    /// Takes no more connections and requests.
+    pub(super) fn stop(&self) {
+        let _ = self.stop.send(true);
+    }
+}
+
+async fn renew(
+    service: Arc<Service>,
+    certificate: Arc<ServerCertificate>,
+    config: CertificatesConfig,
+) {
+    loop {
+        tokio::time::sleep(RENEWAL_CHECK).await;
+        match certificate.renew_if_due(&service.authority, &config) {
+            Ok(true) => tracing::info!("the service's certificate was renewed"),
+            Ok(false) => {}
+            Err(error) => tracing::error!("cannot renew the service's certificate: {error}"),
+        }
+    }
+}
+
+async fn listen(shared: Arc<Shared>, listener: AsyncListener) {
+    let mut stop = shared.stop.clone();
+    loop {
+        let accepted = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                let shared = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    if let Err(error) = greet(&shared, stream).await {
+                        tracing::info!(%peer, "TLS connection refused: {error}");
+                    }
+                });
+            }
+            Err(error) => {
+                // No file descriptors, mostly.
+                tracing::warn!("cannot accept a TLS connection: {error}");
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+}
+
+/// Completes the handshake, tells who it is, and serves.
+async fn greet(shared: &Arc<Shared>, stream: TcpStream) -> Result<()> {
+    let refused = |error: io::Error| Error::new(ErrorKind::Unauthenticated, error.to_string());
+    // Strangers count together until their certificate is verified.
+    let stranger = shared.census.admit("tls handshake".into())?;
+    stream.set_nodelay(true).map_err(refused)?;
+    rustix::net::sockopt::set_socket_keepalive(&stream, true)
+        .map_err(|error| refused(error.into()))?;
+    let handshake = tokio::time::timeout(shared.limits.handshake(), shared.acceptor.accept(stream));
+    let stream = handshake
+        .await
+        .map_err(|_| Error::new(ErrorKind::Timeout, "the handshake took too long"))?
+        .map_err(refused)?;
+    let certificates = stream.get_ref().1.peer_certificates();
+    let identity: Option<Identity> =
+        certificates.and_then(|chain| chain.first()).and_then(|own| identity_of(own));
+    let Some(identity) = identity else {
+        return Err(Error::new(ErrorKind::Unauthenticated, "the certificate names no user"));
+    };
+    drop(stranger);
+    let place = shared.census.admit(identity.to_string());
+    session::serve(shared, stream, identity, place).await;
+    Ok(())
+}

@@ -1,0 +1,64 @@
+//! The life of the service process: start, serve, drain, end.
+
+use std::{io::IsTerminal, sync::Arc};
+
+use keyward_algorithms::ErrorKind;
+use sd_notify::NotifyState;
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::{Config, Error, Result, Service, harden, listen::Listeners};
+
+/// Runs the service until SIGTERM or SIGINT, then answers what is in flight and ends. When it
+/// listens, it tells systemd and calls `ready` with the addresses.
+///
+/// It hardens the whole process (core dumps, umask, limits) and takes its signals.
+pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
+    log_to_stderr(config);
+    let warnings = harden::harden();
+    for warning in &warnings {
+        tracing::warn!("{warning}");
+    }
+    // From here on a signal is not lost, however early it comes.
+    let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| {
+        Error::new(ErrorKind::Internal, format!("cannot wait for signals: {error}"))
+    })?;
+    let service = Arc::new(Service::open(config, warnings)?);
+    let listeners = Listeners::start(&service, config)?;
+    let addresses = listeners.addresses().join(",");
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), addresses, "serving");
+    notify(&[NotifyState::Ready]);
+    ready(listeners.addresses());
+
+    for signal in signals.forever() {
+        match signal {
+            SIGHUP => tracing::warn!("the configuration is read at the start: restart instead"),
+            _ => break,
+        }
+    }
+    notify(&[NotifyState::Stopping]);
+    tracing::info!("ending: answering what is in flight");
+    if !listeners.drain(config.limits.drain()) {
+        tracing::warn!("some requests were not answered in time");
+    }
+    Ok(())
+}
+
+/// Without systemd there is nobody to tell.
+fn notify(states: &[NotifyState<'_>]) {
+    let _ = sd_notify::notify(states);
+}
+
+fn log_to_stderr(config: &Config) {
+    let level: LevelFilter = config.log.level.parse().unwrap_or(LevelFilter::INFO);
+    // A second service in one process, as in tests, goes on with the first one's log.
+    let _ = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .try_init();
+}

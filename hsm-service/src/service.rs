@@ -1,0 +1,64 @@
+//! The service as a whole: what every request can reach.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::ErrorKind;
+
+use crate::{
+    Config, Error, Result,
+    backend::Backend,
+    identity::{Caller, Identity, Users},
+    issue::Authority,
+    keys::Keys,
+    store::{SqliteStore, Store, open_seal},
+};
+
+/// A running service, without its listeners.
+pub struct Service {
+    pub(crate) users: Users,
+    pub(crate) keys: Keys,
+    pub(crate) backend: Backend,
+    pub(crate) authority: Authority,
+    pub(crate) started: Instant,
+    pub(crate) development: bool,
+    pub(crate) request_time: Duration,
+    pub(crate) client_days: u32,
+    /// What an operator should mend, found at the start.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Service {
+    /// Opens the store that a configuration names and makes it ready for requests.
+    pub fn open(config: &Config, warnings: Vec<String>) -> Result<Service> {
+        let users = Users::new(&config.user)?;
+        let seal = open_seal(&config.seal)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &*seal)?);
+        let authority = Authority::load(&*store)?;
+        let backend = Backend::start(config.limits.slow_queue).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"))
+        })?;
+        Ok(Service {
+            users,
+            keys: Keys::new(store, config.limits.cached_keys),
+            backend,
+            authority,
+            started: Instant::now(),
+            development: config.development,
+            request_time: config.limits.request(),
+            client_days: config.certificates.client_days,
+            warnings,
+        })
+    }
+
+    /// Who an identity's requests come from.
+    pub fn caller(&self, identity: Identity) -> Arc<Caller> {
+        Arc::new(self.users.caller(identity))
+    }
+
+    pub(crate) fn store(&self) -> &dyn Store {
+        self.keys.store()
+    }
+}

@@ -1,0 +1,67 @@
+//! The folder with the keys: private to the service, and one service's alone.
+
+use std::{
+    fs::{self, File},
+    os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
+    path::Path,
+};
+
+use keyward_algorithms::ErrorKind;
+use rustix::fs::FlockOperation;
+
+use crate::{Error, Result};
+
+/// Holds the lock on a data folder until it is dropped.
+pub(super) struct DataFolder {
+    _lock: File,
+}
+
+/// Makes a new data folder, which must not hold anything yet.
+pub(super) fn create(path: &Path) -> Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| {
+        let message = format!("cannot make the data folder {}: {error}", path.display());
+        Error::new(ErrorKind::Internal, message)
+    })
+}
+
+impl DataFolder {
+    /// Locks a data folder. One that others can look into is refused: somebody may already have.
+    pub(super) fn open(path: &Path) -> Result<DataFolder> {
+        let shown = path.display();
+        let metadata = fs::metadata(path).map_err(|error| {
+            let message = format!("cannot open the data folder {shown}: {error}");
+            Error::new(ErrorKind::Unavailable, message)
+                .hint("make one with `keyward init --state DIR`")
+        })?;
+        let me = rustix::process::geteuid().as_raw();
+        if metadata.uid() != me {
+            let owner = metadata.uid();
+            let message =
+                format!("the data folder {shown} belongs to uid {owner}, this is uid {me}");
+            return Err(Error::new(ErrorKind::PermissionDenied, message)
+                .hint("run the service as the folder's owner"));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            let mode = metadata.mode() & 0o777;
+            let message = format!("the data folder {shown} is open to others (mode {mode:o})");
+            return Err(Error::new(ErrorKind::PermissionDenied, message).hint(format!(
+                "`chmod 700 {shown}`; consider whether somebody has read it meanwhile"
+            )));
+        }
+        let lock = path.join("lock");
+        let file = fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .mode(0o600)
+            .open(&lock)
+            .map_err(|error| {
+                Error::new(ErrorKind::Internal, format!("cannot open {}: {error}", lock.display()))
+            })?;
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
+            let message = format!("another service is using the data folder {shown}");
+            Error::new(ErrorKind::Busy, message).hint("stop that one first, or use another --state")
+        })?;
+        Ok(DataFolder { _lock: file })
+    }
+}

@@ -1,0 +1,105 @@
+//! Where keys are kept: a trait that a shared store for clusters can implement too, and the
+//! embedded store.
+
+mod data_folder;
+mod record;
+mod seal;
+mod sealer;
+mod sqlite;
+
+use keyward_protocol::KeyId;
+use zeroize::Zeroizing;
+
+use crate::Result;
+
+pub use record::{Grant, Record};
+pub use seal::{KeyFile, Seal, SystemdCredential, create_master_key, open as open_seal};
+pub use sqlite::SqliteStore;
+
+/// The secret of a key: DER PKCS#8. It is wiped when dropped and cannot be printed.
+pub struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    /// Takes in a secret.
+    pub fn new(pkcs8: Zeroizing<Vec<u8>>) -> Secret {
+        Secret(pkcs8)
+    }
+
+    /// The secret itself.
+    pub fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A change of a key, told to those who watch the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The key's record is another now.
+    Changed(KeyId),
+    /// The key is gone.
+    Removed(KeyId),
+}
+
+/// Takes events. It is called before the call that made the change returns, and by a store that
+/// others write to as soon as it learns of their change.
+pub type Watcher = Box<dyn Fn(Event) + Send + Sync>;
+
+/// What changes a record, or refuses to.
+pub type Change<'a> = &'a mut dyn FnMut(&mut Record) -> Result<()>;
+
+/// Which keys a listing is about.
+#[derive(Clone, Copy, Debug)]
+pub struct Page<'a> {
+    /// The user who looks: owner of the keys, or granted the right to see them.
+    pub viewer: &'a str,
+    /// Only names that begin with this.
+    pub prefix: &'a str,
+    /// Only keys after this name and owner.
+    pub after: Option<(&'a str, &'a str)>,
+    /// The most keys to return.
+    pub limit: usize,
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct Listing {
+    /// The keys.
+    pub records: Vec<Record>,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// Keeps records and their secrets. A change is durable when its call returns. Every record that
+/// comes out is as it went in: one that was edited or swapped on disk is an error.
+pub trait Store: Send + Sync {
+    /// A key with its secret. Takes the same work whether or not there is such a key.
+    fn get(&self, id: &KeyId) -> Result<Option<(Record, Secret)>>;
+
+    /// The keys of this name that the viewer owns or is granted, of one owner or of any.
+    fn named(&self, viewer: &str, name: &str, owner: Option<&str>) -> Result<Vec<Record>>;
+
+    /// A page of the keys that the viewer owns or is granted, by name and owner. Records that do
+    /// not open are left out, with a line in the log.
+    fn list(&self, page: Page<'_>) -> Result<Listing>;
+
+    /// Adds a key.
+    fn insert(&self, record: &Record, secret: &Secret) -> Result<()>;
+
+    /// Changes a key's record, unless the change refuses; the new record.
+    fn update(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>>;
+
+    /// Removes a key, unless the check refuses; whether there was one.
+    fn remove(&self, id: &KeyId, check: &mut dyn FnMut(&Record) -> Result<()>) -> Result<bool>;
+
+    /// How many keys there are.
+    fn count(&self) -> Result<u64>;
+
+    /// Tells a watcher of every change from now on.
+    fn subscribe(&self, watcher: Watcher);
+
+    /// A secret of the service itself, such as its authority's key.
+    fn own_secret(&self, name: &str) -> Result<Option<Secret>>;
+
+    /// Keeps secrets of the service itself under their names, in one step.
+    fn set_own_secrets(&self, secrets: &[(&str, Secret)]) -> Result<()>;
+}

@@ -1,0 +1,268 @@
+//! The embedded store: one SQLite file in WAL mode, every commit synced.
+
+mod rows;
+mod schema;
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+};
+
+use aws_lc_rs::rand;
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::KeyId;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use zeroize::Zeroizing;
+
+use super::{
+    Change, Event, Listing, Page, Record, Seal, Secret, Store, Watcher, data_folder,
+    data_folder::DataFolder,
+    sealer::{KEY_BYTES, Sealer},
+};
+use crate::{Error, Result};
+
+/// The embedded store.
+pub struct SqliteStore {
+    writer: Mutex<Connection>,
+    /// Connections for reading that nobody uses at the moment.
+    readers: Mutex<Vec<Connection>>,
+    path: std::path::PathBuf,
+    sealer: Sealer,
+    watchers: RwLock<Vec<Watcher>>,
+    _folder: DataFolder,
+}
+
+/// How many idle reading connections are kept.
+const MAX_IDLE_READERS: usize = 4;
+
+impl SqliteStore {
+    /// Makes a new, empty store in a folder.
+    pub fn create(folder: &Path, seal: &dyn Seal) -> Result<SqliteStore> {
+        data_folder::create(folder)?;
+        let lock = DataFolder::open(folder)?;
+        let path = folder.join("keys.db");
+        if path.exists() {
+            let message = format!("{} holds a service's keys already", folder.display());
+            return Err(Error::new(ErrorKind::AlreadyExists, message)
+                .hint("choose another folder; keys are never overwritten"));
+        }
+        let mut data_key = Zeroizing::new([0; KEY_BYTES]);
+        rand::fill(data_key.as_mut_slice())
+            .map_err(|_| Error::new(ErrorKind::Internal, "cannot draw a data key"))?;
+        let wrapped = seal.wrap(&data_key)?;
+        // The file gets its name when it is complete, so that no half-made store is ever found.
+        let draft = folder.join("keys.db.new");
+        let _ = std::fs::remove_file(&draft);
+        let connection = schema::open(&draft, true)?;
+        schema::lay(&connection, &wrapped)?;
+        connection.close().map_err(|(_, error)| failed("close the new store", &error))?;
+        std::fs::rename(&draft, &path).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("cannot name {}: {error}", path.display()))
+        })?;
+        SqliteStore::with_lock(&path, seal, lock)
+    }
+
+    /// Opens the store in a folder.
+    pub fn open(folder: &Path, seal: &dyn Seal) -> Result<SqliteStore> {
+        let lock = DataFolder::open(folder)?;
+        let path = folder.join("keys.db");
+        if !path.exists() {
+            let message = format!("there are no keys in {}", folder.display());
+            return Err(Error::new(ErrorKind::Unavailable, message)
+                .hint("make a service's state with `keyward init --state DIR`"));
+        }
+        SqliteStore::with_lock(&path, seal, lock)
+    }
+
+    fn with_lock(path: &Path, seal: &dyn Seal, folder: DataFolder) -> Result<SqliteStore> {
+        let writer = schema::open(path, true)?;
+        schema::check(&writer, path)?;
+        let wrapped = schema::wrapped_data_key(&writer)?;
+        let sealer = Sealer::new(&*seal.unwrap(&wrapped)?)?;
+        Ok(SqliteStore {
+            writer: Mutex::new(writer),
+            readers: Mutex::default(),
+            path: path.to_owned(),
+            sealer,
+            watchers: RwLock::default(),
+            _folder: folder,
+        })
+    }
+
+    /// Runs a query on a connection that no one else uses meanwhile.
+    fn read<T>(
+        &self,
+        what: &str,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T> {
+        let idle = lock(&self.readers).pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => schema::open(&self.path, false)?,
+        };
+        let result = query(&connection).map_err(|error| failed(what, &error));
+        let mut readers = lock(&self.readers);
+        if readers.len() < MAX_IDLE_READERS {
+            readers.push(connection);
+        }
+        result
+    }
+
+    /// Runs a change in one transaction; nothing of it remains when it fails.
+    fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| failed("begin a change", &error))?;
+        let result = change(&transaction)?;
+        transaction.commit().map_err(|error| failed("write to the store", &error))?;
+        Ok(result)
+    }
+
+    fn tell(&self, event: Event) {
+        for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            watcher(event);
+        }
+    }
+
+    fn row(&self, transaction: &Transaction<'_>, id: &KeyId) -> Result<Option<(Record, Secret)>> {
+        let row = rows::by_id(transaction, id).map_err(|error| failed("read a key", &error))?;
+        row.map(|row| row.open(&self.sealer)).transpose()
+    }
+
+    fn open_all(&self, rows: Vec<rows::Row>) -> Vec<Record> {
+        let open = |row: rows::Row| match row.open(&self.sealer) {
+            Ok((record, _)) => Some(record),
+            Err(error) => {
+                tracing::error!("{error}");
+                None
+            }
+        };
+        rows.into_iter().filter_map(open).collect()
+    }
+}
+
+impl Store for SqliteStore {
+    fn get(&self, id: &KeyId) -> Result<Option<(Record, Secret)>> {
+        match self.read("read a key", |connection| rows::by_id(connection, id))? {
+            Some(row) => row.open(&self.sealer).map(Some),
+            None => {
+                self.sealer.open_decoy();
+                Ok(None)
+            }
+        }
+    }
+
+    fn named(&self, viewer: &str, name: &str, owner: Option<&str>) -> Result<Vec<Record>> {
+        let rows = self
+            .read("look up a key", |connection| rows::by_name(connection, viewer, name, owner))?;
+        let found = rows.len();
+        let records = self.open_all(rows);
+        match records.is_empty() && found > 0 {
+            true => Err(damaged(name)),
+            false => Ok(records),
+        }
+    }
+
+    fn list(&self, page: Page<'_>) -> Result<Listing> {
+        let rows = self.read("list keys", |connection| rows::page(connection, page))?;
+        let more = rows.len() == page.limit;
+        Ok(Listing { records: self.open_all(rows), more })
+    }
+
+    fn insert(&self, record: &Record, secret: &Secret) -> Result<()> {
+        let sealed = self.sealer.seal(secret.expose(), &record.binding())?;
+        self.write(|transaction| rows::insert(transaction, record, &sealed))?;
+        self.tell(Event::Changed(record.id));
+        Ok(())
+    }
+
+    fn update(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>> {
+        let changed = self.write(|transaction| {
+            let Some((mut record, secret)) = self.row(transaction, id)? else { return Ok(None) };
+            change(&mut record)?;
+            record.version += 1;
+            let sealed = self.sealer.seal(secret.expose(), &record.binding())?;
+            rows::replace(transaction, &record, &sealed)?;
+            Ok(Some(record))
+        })?;
+        if changed.is_some() {
+            self.tell(Event::Changed(*id));
+        }
+        Ok(changed)
+    }
+
+    fn remove(&self, id: &KeyId, check: &mut dyn FnMut(&Record) -> Result<()>) -> Result<bool> {
+        let removed = self.write(|transaction| {
+            let Some((record, _)) = self.row(transaction, id)? else { return Ok(false) };
+            check(&record)?;
+            rows::remove(transaction, id).map_err(|error| failed("delete a key", &error))?;
+            Ok(true)
+        })?;
+        if removed {
+            self.tell(Event::Removed(*id));
+        }
+        Ok(removed)
+    }
+
+    fn count(&self) -> Result<u64> {
+        self.read("count the keys", |connection| {
+            connection
+                .prepare_cached("SELECT value FROM counts WHERE name = 'keys'")?
+                .query_row([], |row| row.get(0))
+        })
+    }
+
+    fn subscribe(&self, watcher: Watcher) {
+        self.watchers.write().unwrap_or_else(PoisonError::into_inner).push(watcher);
+    }
+
+    fn own_secret(&self, name: &str) -> Result<Option<Secret>> {
+        let sealed: Option<Vec<u8>> = self.read("read a secret of the service", |connection| {
+            connection
+                .query_row("SELECT value FROM own WHERE name = ?", [name], |row| row.get(0))
+                .optional()
+        })?;
+        let Some(sealed) = sealed else { return Ok(None) };
+        let secret = self.sealer.open(&sealed, own_binding(name).as_bytes());
+        secret.map(Some).ok_or_else(|| damaged(name))
+    }
+
+    fn set_own_secrets(&self, secrets: &[(&str, Secret)]) -> Result<()> {
+        self.write(|transaction| {
+            for (name, secret) in secrets {
+                let sealed = self.sealer.seal(secret.expose(), own_binding(name).as_bytes())?;
+                transaction
+                    .execute("INSERT OR REPLACE INTO own VALUES (?, ?)", params![name, sealed])
+                    .map_err(|error| failed("keep a secret of the service", &error))?;
+            }
+            Ok(())
+        })
+    }
+}
+
+fn own_binding(name: &str) -> String {
+    format!("keyward own secret 1: {name}")
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A transaction that a panic left open is rolled back as it is dropped.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn failed(what: &str, error: &rusqlite::Error) -> Error {
+    let error_text = Error::new(ErrorKind::Internal, format!("cannot {what}: {error}"));
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::DiskFull) => {
+            error_text.hint("make room on the disk with the service's state; signing goes on")
+        }
+        _ => error_text.hint("see the service's log and the disk with its state"),
+    }
+}
+
+fn damaged(what: &str) -> Error {
+    let message = format!("the record of \"{what}\" was changed outside the service");
+    Error::new(ErrorKind::Internal, message).hint(
+        "it cannot be used; restore the service's state from a backup and find out who wrote to it",
+    )
+}

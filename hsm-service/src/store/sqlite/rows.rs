@@ -1,0 +1,197 @@
+//! Rows of the tables, to and from records.
+
+use keyward_algorithms::{ErrorKind, KeyType, Rights};
+use keyward_protocol::{KeyId, Origin};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::{damaged, failed};
+use crate::{
+    Error, Result,
+    store::{
+        Page, Record, Secret,
+        record::{decode_chain, decode_grants, encode_chain, encode_grants},
+        sealer::Sealer,
+    },
+};
+
+const COLUMNS: &str = "keys.id, keys.owner, keys.name, version, key_type, usage, exportable, \
+                       origin, created, spki, chain, grants, sealed";
+
+/// A row of `keys` as it was found, not yet to be believed.
+pub(super) struct Row {
+    id: Vec<u8>,
+    owner: String,
+    name: String,
+    version: u64,
+    key_type: String,
+    usage: u32,
+    exportable: bool,
+    origin: String,
+    created: u64,
+    spki: Vec<u8>,
+    chain: Vec<u8>,
+    grants: Vec<u8>,
+    sealed: Vec<u8>,
+}
+
+impl Row {
+    fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
+        Ok(Row {
+            id: row.get(0)?,
+            owner: row.get(1)?,
+            name: row.get(2)?,
+            version: row.get(3)?,
+            key_type: row.get(4)?,
+            usage: row.get(5)?,
+            exportable: row.get(6)?,
+            origin: row.get(7)?,
+            created: row.get(8)?,
+            spki: row.get(9)?,
+            chain: row.get(10)?,
+            grants: row.get(11)?,
+            sealed: row.get(12)?,
+        })
+    }
+
+    /// The record and its secret, if both are as they were sealed.
+    pub(super) fn open(self, sealer: &Sealer) -> Result<(Record, Secret)> {
+        let name = format!("{}/{}", self.owner, self.name);
+        let sealed = self.sealed.clone();
+        let opened = self.record().and_then(|record| {
+            let secret = sealer.open(&sealed, &record.binding())?;
+            Some((record, secret))
+        });
+        opened.ok_or_else(|| damaged(&name))
+    }
+
+    fn record(self) -> Option<Record> {
+        Some(Record {
+            id: KeyId::try_from(self.id.as_slice()).ok()?,
+            owner: self.owner,
+            name: self.name,
+            version: self.version,
+            key_type: KeyType::from_name(&self.key_type)?,
+            usage: Rights::from_bits(self.usage),
+            exportable: self.exportable,
+            origin: match self.origin.as_str() {
+                word if word == Origin::Generated.word() => Origin::Generated,
+                word if word == Origin::Imported.word() => Origin::Imported,
+                _ => return None,
+            },
+            created: self.created,
+            spki: self.spki,
+            chain: decode_chain(&self.chain)?,
+            grants: decode_grants(&self.grants)?,
+        })
+    }
+}
+
+pub(super) fn by_id(connection: &Connection, id: &KeyId) -> rusqlite::Result<Option<Row>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM keys WHERE id = ?"))?
+        .query_row([id.as_bytes().as_slice()], Row::read)
+        .optional()
+}
+
+pub(super) fn by_name(
+    connection: &Connection,
+    viewer: &str,
+    name: &str,
+    owner: Option<&str>,
+) -> rusqlite::Result<Vec<Row>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM seen JOIN keys ON keys.id = seen.id
+             WHERE seen.user = ?1 AND seen.name = ?2 AND (?3 IS NULL OR seen.owner = ?3)
+             ORDER BY seen.owner"
+        ))?
+        .query_map(params![viewer, name, owner], Row::read)?
+        .collect()
+}
+
+pub(super) fn page(connection: &Connection, page: Page<'_>) -> rusqlite::Result<Vec<Row>> {
+    let (name, owner) = page.after.unwrap_or(("", ""));
+    // Names are ASCII, so those with a prefix end before the prefix followed by U+007F.
+    let end = format!("{}\u{7f}", page.prefix);
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM seen JOIN keys ON keys.id = seen.id
+             WHERE seen.user = ?1 AND (seen.name, seen.owner) > (?2, ?3)
+               AND seen.name >= ?4 AND seen.name < ?5
+             ORDER BY seen.name, seen.owner LIMIT ?6"
+        ))?
+        .query_map(
+            params![page.viewer, name, owner, page.prefix, end, page.limit as i64],
+            Row::read,
+        )?
+        .collect()
+}
+
+pub(super) fn insert(transaction: &Transaction<'_>, record: &Record, sealed: &[u8]) -> Result<()> {
+    insert_row(transaction, record, sealed)
+        .and_then(|()| index(transaction, record))
+        .map_err(|error| taken_or_failed(record, &error))
+}
+
+/// Puts a changed record in its row's place.
+pub(super) fn replace(transaction: &Transaction<'_>, record: &Record, sealed: &[u8]) -> Result<()> {
+    remove(transaction, &record.id)
+        .and_then(|()| insert_row(transaction, record, sealed))
+        .and_then(|()| index(transaction, record))
+        .map_err(|error| taken_or_failed(record, &error))
+}
+
+pub(super) fn remove(transaction: &Transaction<'_>, id: &KeyId) -> rusqlite::Result<()> {
+    for table in ["keys", "seen"] {
+        transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?
+            .execute([id.as_bytes().as_slice()])?;
+    }
+    Ok(())
+}
+
+fn insert_row(
+    transaction: &Transaction<'_>,
+    record: &Record,
+    sealed: &[u8],
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .execute(params![
+            record.id.as_bytes().as_slice(),
+            record.owner,
+            record.name,
+            record.version,
+            record.key_type.to_string(),
+            record.usage.bits(),
+            record.exportable,
+            record.origin.word(),
+            record.created,
+            record.spki,
+            encode_chain(&record.chain),
+            encode_grants(&record.grants),
+            sealed,
+        ])
+        .map(drop)
+}
+
+fn index(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached("INSERT INTO seen VALUES (?, ?, ?, ?)")?;
+    let id = record.id.as_bytes().as_slice();
+    let granted = record.grants.iter().map(|grant| grant.user.as_str());
+    for user in granted.chain([record.owner.as_str()]) {
+        insert.execute(params![user, record.name, record.owner, id])?;
+    }
+    Ok(())
+}
+
+fn taken_or_failed(record: &Record, error: &rusqlite::Error) -> Error {
+    match error.sqlite_error_code() {
+        Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            let message = format!("\"{}\" has a key \"{}\" already", record.owner, record.name);
+            Error::new(ErrorKind::AlreadyExists, message)
+                .hint("choose another name, or rename or delete that key first")
+        }
+        _ => failed("write a key", error),
+    }
+}

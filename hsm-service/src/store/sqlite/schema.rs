@@ -1,0 +1,138 @@
+//! The tables, and how connections to them are opened.
+
+use std::path::Path;
+
+use keyward_algorithms::ErrorKind;
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::failed;
+use crate::{Error, Result};
+
+/// Counts changes of the tables; kept as SQLite's `user_version`.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Tells our files from other SQLite files: "KeyW".
+const APPLICATION_ID: u32 = 0x4b65_7957;
+
+const TABLES: &str = "
+    CREATE TABLE own (
+        name TEXT PRIMARY KEY,
+        value BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE keys (
+        id BLOB NOT NULL UNIQUE,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        key_type TEXT NOT NULL,
+        usage INTEGER NOT NULL,
+        exportable INTEGER NOT NULL,
+        origin TEXT NOT NULL,
+        created INTEGER NOT NULL,
+        spki BLOB NOT NULL,
+        chain BLOB NOT NULL,
+        grants BLOB NOT NULL,
+        sealed BLOB NOT NULL
+    ) STRICT;
+
+    -- Who sees which key: its owner, and those in its grants. An index, nothing more: what counts
+    -- is in the key's record, which its seal binds.
+    CREATE TABLE seen (
+        user TEXT NOT NULL,
+        name TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        id BLOB NOT NULL,
+        PRIMARY KEY (user, name, owner)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX seen_by_id ON seen (id);
+
+    CREATE TABLE counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO counts VALUES ('keys', 0);
+    CREATE TRIGGER key_added AFTER INSERT ON keys BEGIN
+        UPDATE counts SET value = value + 1 WHERE name = 'keys';
+    END;
+    CREATE TRIGGER key_removed AFTER DELETE ON keys BEGIN
+        UPDATE counts SET value = value - 1 WHERE name = 'keys';
+    END;
+";
+
+const DATA_KEY: &str = "data-key";
+
+/// Opens the file. Files that SQLite makes beside it get its permissions.
+pub(super) fn open(path: &Path, writable: bool) -> Result<Connection> {
+    let explain = |error: rusqlite::Error| failed(&format!("open {}", path.display()), &error);
+    let access = match writable {
+        true => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        false => OpenFlags::SQLITE_OPEN_READ_ONLY,
+    };
+    if writable && !path.exists() {
+        create_private(path)?;
+    }
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(explain)?;
+    // FULL syncs the log at every commit: what was acknowledged survives a power cut.
+    // Deleted content is overwritten, so that a removed key's sealed secret goes too.
+    let settings = "
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = FULL;
+        PRAGMA secure_delete = ON;
+        PRAGMA trusted_schema = OFF;
+        PRAGMA cell_size_check = ON;
+        PRAGMA busy_timeout = 5000;
+        PRAGMA temp_store = MEMORY;
+    ";
+    connection.execute_batch(settings).map_err(explain)?;
+    Ok(connection)
+}
+
+fn create_private(path: &Path) -> Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let created = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    created.map(drop).map_err(|error| {
+        Error::new(ErrorKind::Internal, format!("cannot make {}: {error}", path.display()))
+    })
+}
+
+/// Lays the tables of a new store.
+pub(super) fn lay(connection: &Connection, wrapped_data_key: &[u8]) -> Result<()> {
+    connection
+        .execute_batch(TABLES)
+        .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
+        .and_then(|()| connection.pragma_update(None, "user_version", SCHEMA_VERSION))
+        .and_then(|()| {
+            let row = params![DATA_KEY, wrapped_data_key];
+            connection.execute("INSERT INTO own VALUES (?, ?)", row)
+        })
+        .map(drop)
+        .map_err(|error| failed("lay the tables of the new store", &error))
+}
+
+/// Checks that the file is a store of this version.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
+    let number = |pragma: &str| -> Result<u32> {
+        connection
+            .pragma_query_value(None, pragma, |row| row.get(0))
+            .map_err(|error| failed(&format!("read {}", path.display()), &error))
+    };
+    if number("application_id")? != APPLICATION_ID {
+        return Err(Error::invalid(format!("{} is no store of Keyward", path.display())));
+    }
+    let version = number("user_version")?;
+    if version != SCHEMA_VERSION {
+        let message = format!(
+            "{} has layout {version}, this program knows layout {SCHEMA_VERSION}",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .hint("run the version of Keyward that wrote it, or a newer one"));
+    }
+    Ok(())
+}
+
+/// The data key as the seal wrapped it.
+pub(super) fn wrapped_data_key(connection: &Connection) -> Result<Vec<u8>> {
+    connection
+        .query_row("SELECT value FROM own WHERE name = ?", [DATA_KEY], |row| row.get(0))
+        .map_err(|error| failed("read the sealed data key", &error))
+}
