@@ -1,0 +1,50 @@
+//! The finished module as a file.
+
+mod support;
+
+use std::process::Command;
+
+fn symbols(which: &str) -> Vec<String> {
+    let (success, output) =
+        support::run(Command::new("nm").args(["-D", which]).arg(support::module()));
+    assert!(success, "{output}");
+    output.lines().filter_map(|line| line.split_whitespace().last()).map(String::from).collect()
+}
+
+#[test]
+fn it_exports_its_entry_point_and_nothing_else() {
+    assert_eq!(symbols("--defined-only"), ["OSSL_provider_init"]);
+}
+
+#[test]
+fn it_imports_nothing_but_the_c_library_and_the_unwinder() {
+    // Hooks that are called where the process has them: the dynamic linker's, and jemalloc's.
+    let hooks = ["_ITM_", "__gmon_start__", "sdallocx", "OPENSSL_memory_"];
+    for symbol in symbols("--undefined-only") {
+        let version = symbol.split_once('@').map(|(_, version)| version);
+        assert!(
+            version
+                .is_some_and(|version| version.starts_with("GLIBC_") || version.starts_with("GCC_"))
+                || hooks.iter().any(|hook| symbol.starts_with(hook)),
+            "{symbol} would have to come from the host"
+        );
+    }
+}
+
+#[test]
+fn it_needs_no_library_of_openssl() {
+    let (success, output) =
+        support::run(Command::new("readelf").args(["-d"]).arg(support::module()));
+    assert!(success, "{output}");
+    assert!(!output.contains("libcrypto") && !output.contains("libssl"), "{output}");
+}
+
+#[test]
+fn it_says_what_it_is() {
+    let host = support::Host::without_service();
+    let providers = host.openssl("list -providers -verbose");
+    for line in ["name: Keyward", concat!("version: ", env!("CARGO_PKG_VERSION")), "status: active"]
+    {
+        assert!(providers.contains(line), "{providers}");
+    }
+}

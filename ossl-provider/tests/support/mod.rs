@@ -1,0 +1,220 @@
+//! What the tests of the built module share: a service of their own, an OpenSSL configuration that
+//! loads the module, and the programs that use it.
+#![allow(dead_code, unreachable_pub)] // Each test file uses its part.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
+
+/// The folder that cargo builds into.
+fn target() -> PathBuf {
+    let executable = std::env::current_exe().expect("a test has a path");
+    executable.parent().and_then(Path::parent).expect("deps has a parent").to_owned()
+}
+
+/// Builds a package as it is now; returns where the result is.
+fn build(package: &str) -> PathBuf {
+    let target = target();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--quiet", "-p", package]);
+    if target.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().expect("cargo runs").success(), "{package} builds");
+    target
+}
+
+/// The module as cargo builds it.
+pub fn module() -> &'static Path {
+    static MODULE: OnceLock<PathBuf> = OnceLock::new();
+    MODULE.get_or_init(|| build("keyward-ossl-provider").join("libkeyward_ossl_provider.so"))
+}
+
+/// The service and command line.
+fn keyward() -> &'static Path {
+    static KEYWARD: OnceLock<PathBuf> = OnceLock::new();
+    KEYWARD.get_or_init(|| build("keyward").join("keyward"))
+}
+
+/// A folder with an OpenSSL configuration, and the means to run programs under it.
+pub struct Host {
+    folder: tempfile::TempDir,
+    address: String,
+}
+
+impl Host {
+    /// A host whose service is nowhere.
+    pub fn without_service() -> Host {
+        Host::at("unix:/nonexistent/hsm.sock")
+    }
+
+    /// A host whose service listens at this address.
+    pub fn at(address: &str) -> Host {
+        let host = Host { folder: tempfile::tempdir().unwrap(), address: address.into() };
+        host.configure("", "");
+        host
+    }
+
+    /// Writes the configuration, with more lines for the provider's section and for the
+    /// algorithms' (default properties).
+    pub fn configure(&self, section: &str, algorithms: &str) {
+        self.configure_providers(
+            "default = default_sect\nkeyward = keyward_sect",
+            section,
+            algorithms,
+        );
+    }
+
+    /// The same with the list of providers, whose order may matter.
+    pub fn configure_providers(&self, providers: &str, section: &str, algorithms: &str) {
+        let text = format!(
+            "openssl_conf = init\n[init]\nproviders = providers\nalg_section = algorithms\n\
+             [algorithms]\n{algorithms}\n[providers]\n{providers}\n[default_sect]\nactivate = 1\n\
+             [keyward_sect]\nmodule = {}\nactivate = 1\naddress = {}\nretry_for = 1s\n{section}\n\
+             [req]\ndistinguished_name = dn\n[dn]\n",
+            module().display(),
+            self.address
+        );
+        fs::write(self.path("openssl.cnf"), text).unwrap();
+    }
+
+    /// A file in the host's folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A program that runs in the folder with the configuration.
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(self.folder.path()).env("OPENSSL_CONF", self.path("openssl.cnf"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KEYWARD_")) {
+            command.env_remove(name);
+        }
+        command
+    }
+
+    /// Runs `openssl` with the module, arguments split at spaces; both outputs, and whether it
+    /// succeeded.
+    pub fn try_openssl(&self, arguments: &str) -> (bool, String) {
+        run(self.command("openssl").args(arguments.split(' ')))
+    }
+
+    /// Runs `openssl` with the module; it has to succeed.
+    pub fn openssl(&self, arguments: &str) -> String {
+        let (success, output) = self.try_openssl(arguments);
+        assert!(success, "openssl {arguments}\n{output}");
+        output
+    }
+
+    /// Runs `openssl` with the module; it has to fail.
+    pub fn openssl_fails(&self, arguments: &str) -> String {
+        let (success, output) = self.try_openssl(arguments);
+        assert!(!success, "openssl {arguments} should fail\n{output}");
+        output
+    }
+
+    /// Runs `openssl` without the module: the stranger that checks what we made.
+    pub fn stranger(&self, arguments: &str) -> String {
+        let (success, output) = run(self
+            .command("openssl")
+            .env("OPENSSL_CONF", "/dev/null")
+            .args(arguments.split(' ')));
+        assert!(success, "openssl {arguments}\n{output}");
+        output
+    }
+
+    /// Compiles one of the C programs beside the tests.
+    pub fn compile(&self, name: &str) -> PathBuf {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/c/{name}.c"));
+        let program = self.path(name);
+        let (success, output) = run(Command::new("cc")
+            .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-o"])
+            .args([&program, &source])
+            .args(["-lcrypto", "-lpthread"]));
+        assert!(success, "{output}");
+        program
+    }
+}
+
+/// Runs a program to its end; whether it succeeded, and both its outputs.
+pub fn run(command: &mut Command) -> (bool, String) {
+    let output = command.stdin(Stdio::null()).output().expect("the program runs");
+    let text = [output.stdout, output.stderr].concat();
+    (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+}
+
+/// A service of this test's own, with a host that knows it; both go with the value.
+pub struct Service {
+    process: Child,
+    state: tempfile::TempDir,
+    pub host: Host,
+}
+
+impl Service {
+    /// Starts a service and waits until it answers.
+    pub fn start() -> Service {
+        let state = tempfile::tempdir().unwrap();
+        let log = fs::File::create(state.path().join("log")).unwrap();
+        let process = Command::new(keyward())
+            .args(["serve", "--dev", "--state"])
+            .arg(state.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .expect("the service starts");
+        let address = format!("unix:{}", state.path().join("hsm.sock").display());
+        let mut service = Service { process, state, host: Host::at(&address) };
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !service.try_keyward("status").0 {
+            let ended = service.process.try_wait().unwrap();
+            assert!(ended.is_none() && Instant::now() < deadline, "{}", service.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        service
+    }
+
+    fn log(&self) -> String {
+        fs::read_to_string(self.state.path().join("log")).unwrap_or_default()
+    }
+
+    /// Runs the command line against the service, arguments split at spaces.
+    pub fn try_keyward(&self, arguments: &str) -> (bool, String) {
+        run(self
+            .host
+            .command(keyward())
+            .env("KEYWARD_ADDRESS", &self.host.address)
+            .args(arguments.split(' ')))
+    }
+
+    /// The same; it has to succeed.
+    pub fn keyward(&self, arguments: &str) -> String {
+        let (success, output) = self.try_keyward(arguments);
+        assert!(success, "keyward {arguments}\n{output}");
+        output
+    }
+
+    /// Makes one key of each type, named after it, with every use that the type allows, and writes
+    /// the public key and the reference PEM of each beside the configuration.
+    pub fn with_keys(self, keys: &[(&str, &str)]) -> Service {
+        for (kind, usage) in keys {
+            self.keyward(&format!("key generate {kind} --type {kind} --usage {usage}"));
+            let public = self.keyward(&format!("key public {kind}"));
+            fs::write(self.host.path(&format!("{kind}.pub")), public).unwrap();
+            let pem = self.keyward(&format!("key pem {kind}"));
+            fs::write(self.host.path(&format!("{kind}.pem")), pem).unwrap();
+        }
+        self
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        _ = self.process.kill();
+        _ = self.process.wait();
+    }
+}
