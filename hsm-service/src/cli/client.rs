@@ -34,7 +34,7 @@ pub(crate) enum ClientCommand {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example: two commands join a second machine
-  keyward client enrol web2 --service tls://hsm.example:7443 --out web2
+  keyward client enrol web2 --service tls://hsm.example:7433 --out web2
   scp web2/* root@web2:/etc/keyward/")]
 pub(crate) struct EnrolArgs {
     /// The user that the certificate names

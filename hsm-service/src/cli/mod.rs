@@ -90,7 +90,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
     let context = Context::new(cli.connection, output);
     match cli.command {
         Command::Init(args) => serve::init(&args, &output),
-        Command::Serve(args) => serve::serve(&args),
+        Command::Serve(args) => serve::serve(&args, &output),
         Command::Status(args) => status::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Key(command) => key::run(&command, &context),
@@ -107,10 +107,8 @@ fn execute(cli: Cli, output: Output) -> Outcome {
 /// Help and version go to standard output; a wrong usage goes to standard error with status 2, as
 /// an object where the arguments ask for JSON.
 fn report_usage(error: &clap::Error) -> ExitCode {
-    let is_help = matches!(
-        error.kind(),
-        UsageErrorKind::DisplayHelp | UsageErrorKind::DisplayVersion
-    );
+    let is_help =
+        matches!(error.kind(), UsageErrorKind::DisplayHelp | UsageErrorKind::DisplayVersion);
     if !is_help && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.render().to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -141,7 +139,9 @@ mod tests {
             assert!(command.get_about().is_some(), "{name} says nothing of itself");
             assert!(nouns_only || help.contains("Example"), "{name} has no example:\n{help}");
             let children = command.get_subcommands().filter(|child| child.get_name() != "help");
-            waiting.extend(children.map(|child| (format!("{name} {}", child.get_name()), child.clone())));
+            waiting.extend(
+                children.map(|child| (format!("{name} {}", child.get_name()), child.clone())),
+            );
         }
     }
 }

@@ -14,24 +14,24 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// The program under test.
-pub const KEYWARD: &str = env!("CARGO_BIN_EXE_keyward");
+pub(crate) const KEYWARD: &str = env!("CARGO_BIN_EXE_keyward");
 
 /// A folder with `keyward serve --dev` running in it; stopped and removed at the end.
-pub struct Service {
+pub(crate) struct Service {
     process: Child,
     folder: TempDir,
 }
 
 /// What a program did.
-pub struct Ran {
-    pub status: i32,
-    pub stdout: Vec<u8>,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: i32,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
 }
 
 impl Service {
     /// Starts a service and waits until it can sign.
-    pub fn start() -> Service {
+    pub(crate) fn start() -> Service {
         let folder = TempDir::new().unwrap();
         let process = Command::new(KEYWARD)
             .args(["serve", "--dev", "--state"])
@@ -47,58 +47,58 @@ impl Service {
     }
 
     /// Where the service listens.
-    pub fn address(&self) -> String {
+    pub(crate) fn address(&self) -> String {
         format!("unix:{}", self.folder.path().join("hsm.sock").display())
     }
 
     /// A path in the test's folder.
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         let folder = self.folder.path().join("files");
         fs::create_dir_all(&folder).unwrap();
         folder.join(name)
     }
 
     /// The same as text.
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.path(name).display().to_string()
     }
 
     /// Writes a file and gives its path as text.
-    pub fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
+    pub(crate) fn write(&self, name: &str, bytes: impl AsRef<[u8]>) -> String {
         fs::write(self.path(name), bytes).unwrap();
         self.file(name)
     }
 
     /// A `keyward` that is told where the service is and nothing else.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = keyward(arguments);
         command.env("KEYWARD_ADDRESS", self.address());
         command
     }
 
     /// Runs `keyward`, whatever comes of it.
-    pub fn run(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
         Ran::from(self.command(arguments).stdin(Stdio::null()).output().unwrap())
     }
 
     /// Runs `keyward` with something on its standard input.
-    pub fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &[u8]) -> Ran {
         with_input(self.command(arguments), input)
     }
 
     /// Runs `keyward`, which must succeed, and gives what it prints.
-    pub fn ok(&self, arguments: &[&str]) -> String {
+    pub(crate) fn ok(&self, arguments: &[&str]) -> String {
         self.run(arguments).succeeded(arguments)
     }
 
     /// Runs `keyward --json`, which must succeed, and gives the value that it prints.
-    pub fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
         serde_json::from_str(&self.ok(&arguments)).unwrap()
     }
 
     /// Runs `keyward --json`, which must fail with this status, and gives the error object.
-    pub fn error(&self, arguments: &[&str], status: i32) -> Value {
+    pub(crate) fn error(&self, arguments: &[&str], status: i32) -> Value {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
         let ran = self.run(&arguments);
         assert_eq!(ran.status, status, "{arguments:?}: {}", ran.stderr);
@@ -117,12 +117,12 @@ impl Drop for Service {
 
 impl Ran {
     /// What it printed, as text.
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 
     /// What it printed, if it succeeded.
-    pub fn succeeded(&self, arguments: &[&str]) -> String {
+    pub(crate) fn succeeded(&self, arguments: &[&str]) -> String {
         assert_eq!(self.status, 0, "{arguments:?}: {}{}", self.text(), self.stderr);
         self.text()
     }
@@ -139,7 +139,7 @@ impl From<Output> for Ran {
 }
 
 /// A `keyward` in an environment without settings of Keyward or OpenSSL.
-pub fn keyward(arguments: &[&str]) -> Command {
+pub(crate) fn keyward(arguments: &[&str]) -> Command {
     let mut command = Command::new(KEYWARD);
     command.args(arguments);
     for (name, _) in std::env::vars_os() {
@@ -152,7 +152,7 @@ pub fn keyward(arguments: &[&str]) -> Command {
 }
 
 /// Runs a program with something on its standard input.
-pub fn with_input(mut command: Command, input: &[u8]) -> Ran {
+pub(crate) fn with_input(mut command: Command, input: &[u8]) -> Ran {
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -165,12 +165,12 @@ pub fn with_input(mut command: Command, input: &[u8]) -> Ran {
 }
 
 /// Runs the distribution's `openssl`, which must succeed, and gives what it prints.
-pub fn openssl(arguments: &[&str]) -> Vec<u8> {
+pub(crate) fn openssl(arguments: &[&str]) -> Vec<u8> {
     openssl_with(arguments, &[])
 }
 
 /// The same with something on its standard input.
-pub fn openssl_with(arguments: &[&str], input: &[u8]) -> Vec<u8> {
+pub(crate) fn openssl_with(arguments: &[&str], input: &[u8]) -> Vec<u8> {
     let mut command = Command::new("openssl");
     command.args(arguments).env_remove("OPENSSL_CONF");
     let ran = with_input(command, input);
@@ -179,11 +179,11 @@ pub fn openssl_with(arguments: &[&str], input: &[u8]) -> Vec<u8> {
 }
 
 /// The same as text.
-pub fn openssl_text(arguments: &[&str]) -> String {
+pub(crate) fn openssl_text(arguments: &[&str]) -> String {
     String::from_utf8(openssl(arguments)).unwrap()
 }
 
 /// Reads a file of a test.
-pub fn read(path: impl AsRef<Path>) -> Vec<u8> {
+pub(crate) fn read(path: impl AsRef<Path>) -> Vec<u8> {
     fs::read(path).unwrap()
 }
