@@ -37,5 +37,12 @@ pub fn harden() -> Vec<String> {
 
 /// A warning when secrets have had to go into memory that is not locked.
 pub(crate) fn unlocked_secrets() -> Option<String> {
-    None
+    let locked = keyward_crypto::locked_memory::status();
+    locked.limit_reached.then(|| {
+        format!(
+            "the limit of lockable memory is reached at {} KiB, so further secrets may reach the \
+             swap: raise LimitMEMLOCK for the service",
+            locked.locked_bytes / 1024
+        )
+    })
 }

@@ -74,7 +74,8 @@ pub fn known(caller: &Caller, role: Role) -> Result<&str> {
             format!("add it to `roles` of [[user]] \"{user}\" in the service's configuration")
         }
         Identity::Certificate { .. } => {
-            format!("enrol again: keyward client enrol {user} --role {}", role.word())
+            let admin = if role == Role::Admin { " --admin" } else { "" };
+            format!("an administrator can enrol it again: keyward client enrol {user}{admin}")
         }
     }))
 }
@@ -105,7 +106,7 @@ fn lacking(record: &Record, user: &str, right: Right) -> Error {
     );
     let rights = record.rights_of(user).union(keyward_algorithms::Rights::of(&[right]));
     Error::new(ErrorKind::PermissionDenied, message).hint(format!(
-        "its owner can grant it: keyward key share {} --with {user} --rights {rights}",
+        "its owner can grant it: keyward key share {} {user} --rights {rights}",
         record.name
     ))
 }

@@ -15,7 +15,7 @@ use super::sealer::{KEY_BYTES, Sealer};
 use crate::{Error, Result, config::SealConfig};
 
 /// The data key: every secret of the store is sealed under it.
-pub type DataKey = Zeroizing<[u8; KEY_BYTES]>;
+pub(crate) type DataKey = Zeroizing<[u8; KEY_BYTES]>;
 
 /// Wraps the data key, so that it can lie beside the data.
 pub trait Seal: Send + Sync {
