@@ -119,7 +119,7 @@ impl TargetBuilder {
 
     /// Makes the target; an error says what is wrong with the settings.
     pub fn build(self) -> Result<Target, String> {
-        let crypto = Arc::new(lean(aws_lc_rs::default_provider(), self.family));
+        let crypto = Arc::new(lean(self.version, self.family));
         let builder = ClientConfig::builder_with_provider(crypto.clone())
             .with_protocol_versions(&[self.version.rustls()])
             .map_err(|error| error.to_string())?;
@@ -198,8 +198,12 @@ fn fetch(tls: &mut ClientConnection, tcp: &mut TcpStream, request: &str) -> io::
 }
 
 /// One cheap suite for each version of TLS and key type, one cheap group.
-fn lean(mut crypto: CryptoProvider, family: Option<CertificateFamily>) -> CryptoProvider {
-    crypto.kx_groups.retain(|group| group.name() == NamedGroup::X25519);
+fn lean(version: TlsVersion, family: Option<CertificateFamily>) -> CryptoProvider {
+    let mut crypto = aws_lc_rs::default_provider();
+    // In TLS 1.2 the groups also say which certificates the client reads (RFC 8422, 5.1).
+    if version == TlsVersion::V1_3 {
+        crypto.kx_groups.retain(|group| group.name() == NamedGroup::X25519);
+    }
     crypto.cipher_suites.retain(|suite| match suite.suite() {
         CipherSuite::TLS13_AES_128_GCM_SHA256 => true,
         CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => {

@@ -1,0 +1,90 @@
+//! Apache httpd with mod_ssl and the shipped `apache.conf`.
+
+use std::{net::SocketAddr, process::Command};
+
+use super::{shipped, text, wait_until_up};
+use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port};
+
+/// What stands around a site on Debian: modules, users, places.
+const SURROUNDINGS: &str = "\
+ServerRoot @FOLDER@
+PidFile @FOLDER@/apache2.pid
+ErrorLog @FOLDER@/error.log
+LogLevel warn
+DefaultRuntimeDir @FOLDER@
+ServerName localhost
+Listen @ADDRESS@
+StartServers 2
+";
+
+/// Modules that a site over TLS needs, by Debian's names.
+const MODULES: [(&str, &str); 4] = [
+    ("mpm_event_module", "mod_mpm_event.so"),
+    ("authz_core_module", "mod_authz_core.so"),
+    ("dir_module", "mod_dir.so"),
+    ("ssl_module", "mod_ssl.so"),
+];
+
+/// A running Apache.
+pub struct Apache {
+    running: Running,
+    address: SocketAddr,
+    error_log: std::path::PathBuf,
+}
+
+impl Apache {
+    /// Starts Apache with the shipped site and waits until it listens.
+    pub fn start(scratch: &Scratch, openssl: &OpenSsl, identity: &Identity) -> Apache {
+        let program = require("apache2", "apache2");
+        let address = free_port();
+        let folder = scratch.folder("apache");
+        scratch.write("apache/html/index.html", "Hello from Apache.\n");
+
+        let mut conf = SURROUNDINGS
+            .replace("@FOLDER@", text(&folder))
+            .replace("@ADDRESS@", &address.to_string());
+        for (name, file) in MODULES {
+            conf += &format!("LoadModule {name} /usr/lib/apache2/modules/{file}\n");
+        }
+        if rustix::process::geteuid().is_root() {
+            conf += "User www-data\nGroup www-data\n";
+        }
+        conf += &shipped(
+            "apache.conf",
+            &[
+                ("/etc/keyward/tls/web.crt", text(&identity.certificate)),
+                ("/etc/keyward/tls/web.pem", text(&identity.reference)),
+                ("*:443", &address.to_string()),
+                ("/var/www/html", text(&folder.join("html"))),
+            ],
+        );
+        let conf = scratch.write("apache/httpd.conf", conf);
+
+        let mut command = Command::new(program);
+        command.arg("-f").arg(&conf).arg("-DFOREGROUND").envs(openssl.environment());
+        let mut running = Running::start("apache2", &mut command, &folder.join("start.log"));
+        wait_until_up(&mut running, address);
+        Apache { running, address, error_log: folder.join("error.log") }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its living processes.
+    pub fn processes(&self) -> Vec<u32> {
+        self.running.members()
+    }
+
+    /// Loads the configuration anew, letting old children finish.
+    pub fn reload(&mut self) {
+        self.running.signal(rustix::process::Signal::USR1);
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        let log = std::fs::read_to_string(&self.error_log).unwrap_or_default();
+        format!("{}{log}", self.running.log())
+    }
+}

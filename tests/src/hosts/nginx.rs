@@ -1,0 +1,160 @@
+//! nginx with the shipped `nginx.conf`.
+
+use std::{
+    fs,
+    net::SocketAddr,
+    path::PathBuf,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::{PATIENCE, shipped, text, wait_until_up};
+use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port};
+
+/// A running nginx. The first identity is served as the shipped file has it; with a second one
+/// there is another server that holds both, as sites with RSA and ECDSA certificates do.
+pub struct Nginx {
+    running: Running,
+    folder: PathBuf,
+    address: SocketAddr,
+    address_of_both: SocketAddr,
+}
+
+impl Nginx {
+    /// Starts nginx and waits until it listens.
+    pub fn start(scratch: &Scratch, openssl: &OpenSsl, identities: &[&Identity]) -> Nginx {
+        let program = require("nginx", "nginx");
+        let (address, address_of_both) = (free_port(), free_port());
+        let folder = write_configuration(scratch, address, address_of_both, identities);
+
+        let mut command = Command::new(program);
+        command
+            .args(["-p", text(&folder), "-c", text(&folder.join("nginx.conf"))])
+            .args(["-e", "stderr"])
+            .arg("-g")
+            .arg(format!(
+                "daemon off; pid {}; error_log stderr notice;",
+                folder.join("nginx.pid").display()
+            ))
+            .envs(openssl.environment());
+        let mut running = Running::start("nginx", &mut command, &scratch.join("nginx.log"));
+        wait_until_up(&mut running, address);
+        Nginx { running, folder, address, address_of_both }
+    }
+
+    /// The server with the first identity.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The server with two identities.
+    pub fn address_of_both(&self) -> SocketAddr {
+        self.address_of_both
+    }
+
+    /// The process that the pid file names.
+    pub fn master(&self) -> u32 {
+        let path = self.folder.join("nginx.pid");
+        let pid = fs::read_to_string(&path).expect("nginx has written its pid file");
+        pid.trim().parse().expect("a pid file holds a number")
+    }
+
+    /// The living processes of nginx besides its masters.
+    pub fn workers(&self) -> Vec<u32> {
+        let mut members = self.running.members();
+        members.retain(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/cmdline"))
+                .is_ok_and(|title| title.contains("worker process"))
+        });
+        members
+    }
+
+    /// Sends a signal to the master that the pid file names.
+    pub fn signal(&self, signal: Signal) {
+        send(self.master(), signal);
+    }
+
+    /// Loads the configuration anew and waits until every old worker has gone.
+    pub fn reload(&self) {
+        let old = self.workers();
+        self.signal(Signal::HUP);
+        self.wait(|nginx| nginx.workers().iter().all(|pid| !old.contains(pid)));
+    }
+
+    /// Puts a new process in the place of the running one (`USR2`, then `QUIT` to the old).
+    pub fn upgrade(&self) {
+        let old = self.master();
+        send(old, Signal::USR2);
+        self.wait(|nginx| {
+            fs::read_to_string(nginx.folder.join("nginx.pid"))
+                .is_ok_and(|pid| pid.trim().parse().is_ok_and(|pid: u32| pid != old))
+        });
+        send(old, Signal::QUIT);
+        self.wait(|nginx| !nginx.running.members().contains(&old));
+    }
+
+    /// Panics with the log when a worker has crashed.
+    pub fn assert_no_crash(&self) {
+        self.running.assert_no_crash();
+    }
+
+    /// What nginx has logged.
+    pub fn log(&self) -> String {
+        self.running.log()
+    }
+
+    fn wait(&self, condition: impl Fn(&Nginx) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !condition(self) {
+            assert!(Instant::now() < deadline, "nginx does not follow:\n{}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+fn send(pid: u32, signal: Signal) {
+    let pid = Pid::from_raw(pid as i32).expect("a process has a number");
+    kill_process(pid, signal).expect("our own nginx takes signals");
+}
+
+fn write_configuration(
+    scratch: &Scratch,
+    address: SocketAddr,
+    address_of_both: SocketAddr,
+    identities: &[&Identity],
+) -> PathBuf {
+    let folder = scratch.folder("nginx");
+    let [first, rest @ ..] = identities else { panic!("nginx needs a key") };
+    let web = |ending: &str| format!("/etc/keyward/tls/web.{ending}");
+    let conf = shipped(
+        "nginx.conf",
+        &[
+            (&web("crt"), text(&first.certificate)),
+            (&web("pem"), text(&first.reference)),
+            ("/etc/nginx/conf.d", text(&folder)),
+            ("listen 443", &format!("listen {address} backlog=1024")),
+            ("/var/www/html", text(&scratch.folder("nginx/html"))),
+        ],
+    );
+    scratch.write("nginx/nginx.conf", conf);
+    scratch.write("nginx/html/index.html", "Hello from nginx.\n");
+
+    let mut own = String::from("access_log off;\n");
+    for purpose in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        own += &format!("{purpose}_temp_path {};\n", scratch.join("nginx/temp").display());
+    }
+    if !rest.is_empty() {
+        own += &format!("server {{\n    listen {address_of_both} ssl backlog=1024;\n");
+        own += "    ssl_protocols TLSv1.2 TLSv1.3;\n";
+        for identity in identities {
+            own += &format!("    ssl_certificate {};\n", identity.certificate.display());
+            own += &format!("    ssl_certificate_key {};\n", identity.reference.display());
+        }
+        own += &format!("    root {};\n}}\n", scratch.join("nginx/html").display());
+    }
+    scratch.write("nginx/own.conf", own);
+    folder
+}

@@ -1,0 +1,27 @@
+//! The harness of the end-to-end tests: a real service, real host applications, and an
+//! independent certificate authority, each started for one test and ended with it.
+//!
+//! Nothing here stands in for a part of the product, and nothing skips: what a test needs and
+//! the machine lacks fails the test and names the package to install.
+
+#![forbid(unsafe_code)]
+
+mod artifacts;
+mod authority;
+mod commands;
+mod hosts;
+mod openssl;
+mod ports;
+mod process;
+mod scratch;
+mod service;
+
+pub use artifacts::{Artifacts, artifacts, repository};
+pub use authority::Authority;
+pub use commands::{CommandExt, Outcome, require};
+pub use hosts::{apache::Apache, haproxy::HaProxy, nginx::Nginx, s_server::SServer};
+pub use openssl::OpenSsl;
+pub use ports::{free_port, wait_for_port};
+pub use process::{Running, Signal, group_members, owner_of};
+pub use scratch::Scratch;
+pub use service::{Identity, Service, ServiceBuilder};

@@ -1,0 +1,88 @@
+//! The machine's own `openssl`, with our provider beside its default one and without.
+
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use crate::{Scratch, artifacts, commands::require, repository};
+
+/// What `openssl req` wants to find besides the providers.
+const REQUEST_SECTION: &str = "\n[req]\ndistinguished_name = req_dn\n[req_dn]\n";
+
+/// An OpenSSL that finds the provider through a configuration file, as on an installed system.
+pub struct OpenSsl {
+    program: PathBuf,
+    conf: PathBuf,
+    modules: PathBuf,
+    address: String,
+}
+
+impl OpenSsl {
+    /// Sets up the shipped `openssl.cnf` for a service at an address.
+    pub fn new(scratch: &Scratch, address: &str) -> OpenSsl {
+        OpenSsl::with_settings(scratch, address, "")
+    }
+
+    /// The same with more lines in the provider's section.
+    pub fn with_settings(scratch: &Scratch, address: &str, settings: &str) -> OpenSsl {
+        let modules = scratch.folder("ossl-modules");
+        let module = modules.join("keyward.so");
+        if !module.exists() {
+            symlink(&artifacts().provider, &module).expect("a link can be made");
+        }
+        let shipped = repository().join("nginx-conf/openssl.cnf");
+        let shipped = fs::read_to_string(&shipped).expect("the shipped openssl.cnf can be read");
+        // The provider's section is the last one.
+        let conf = format!("{shipped}\n{settings}\n{REQUEST_SECTION}");
+        let name = format!("openssl-{}.cnf", settings.len());
+        OpenSsl {
+            program: require("openssl", "openssl"),
+            conf: scratch.write(&name, conf),
+            modules,
+            address: address.into(),
+        }
+    }
+
+    /// The environment that a host application needs.
+    pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
+        vec![
+            ("OPENSSL_CONF", self.conf.clone()),
+            ("OPENSSL_MODULES", self.modules.clone()),
+            ("KEYWARD_ADDRESS", PathBuf::from(&self.address)),
+        ]
+    }
+
+    /// `openssl` with the provider.
+    pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(arguments).envs(self.environment());
+        command
+    }
+
+    /// `openssl` as it comes, which knows nothing of us: the judge of what we made.
+    pub fn plain(arguments: &[impl AsRef<OsStr>]) -> Command {
+        let mut command = Command::new(require("openssl", "openssl"));
+        command.args(arguments).env("OPENSSL_CONF", "/dev/null").env_remove("OPENSSL_MODULES");
+        command
+    }
+
+    /// Says `?provider=keyward` in the default properties, which asks OpenSSL to take our
+    /// algorithms wherever there are some.
+    pub fn prefer_ours(&self) {
+        let text = fs::read_to_string(&self.conf).expect("our own file can be read");
+        let start = "[openssl_init]\n";
+        assert!(text.contains(start), "openssl.cnf has no section openssl_init");
+        let section = "[properties]\ndefault_properties = ?provider=keyward\n\n";
+        let text = text.replace(start, &format!("{section}{start}alg_section = properties\n"));
+        fs::write(&self.conf, text).expect("our own file can be written");
+    }
+
+    /// The folder with the module.
+    pub fn modules(&self) -> &Path {
+        &self.modules
+    }
+}

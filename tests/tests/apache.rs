@@ -1,0 +1,69 @@
+//! Apache httpd with mod_ssl and a key in the service.
+
+use std::{thread, time::Duration};
+
+use keyward_load::{Load, TargetBuilder, TlsVersion};
+use keyward_tests::{Apache, Authority, OpenSsl, Scratch, ServiceBuilder, Signal, owner_of};
+
+#[test]
+fn apache_serves_with_every_kind_of_key_through_restarts_of_the_service() {
+    let scratch = Scratch::new();
+    let mut service = ServiceBuilder::new(&scratch).allow("www-data").start();
+    let authority = Authority::new(&scratch);
+    let openssl = OpenSsl::new(&scratch, &service.address());
+    for key_type in ["rsa-2048", "p-256", "p-384"] {
+        let identity = service.certified_key(key_type, key_type, &authority);
+        let apache = Apache::start(&scratch, &openssl, &identity);
+        let target = |version| {
+            TargetBuilder {
+                version,
+                trusted_pem: Some(authority.certificate_pem()),
+                request: Some("/".into()),
+                ..TargetBuilder::new(apache.address(), "localhost")
+            }
+            .build()
+            .unwrap()
+        };
+        for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+            let visit = target(version).visit().unwrap_or_else(|error| {
+                panic!("{key_type} {version:?}: {error}\n{}", apache.log())
+            });
+            assert!(visit.response.ends_with(b"Hello from Apache.\n"));
+        }
+        let load = Load::start(&target(TlsVersion::V1_3), 3);
+        assert!(load.wait_for(20, Duration::from_secs(20)));
+        service.end(Signal::KILL);
+        service.start();
+        assert!(load.wait_for(20, Duration::from_secs(20)));
+        let report = load.stop();
+        assert_eq!(report.failures, 0, "{report:#?}\n{}", apache.log());
+    }
+}
+
+#[test]
+fn apache_starts_and_reloads_while_the_service_is_away() {
+    let scratch = Scratch::new();
+    let mut service = ServiceBuilder::new(&scratch).allow("www-data").start();
+    let authority = Authority::new(&scratch);
+    let openssl = OpenSsl::new(&scratch, &service.address());
+    let identity = service.certified_key("web", "p-256", &authority);
+    service.stop();
+    let mut apache = Apache::start(&scratch, &openssl, &identity);
+    apache.reload();
+    thread::sleep(Duration::from_millis(500));
+    service.start();
+    let target = TargetBuilder {
+        trusted_pem: Some(authority.certificate_pem()),
+        request: Some("/".into()),
+        ..TargetBuilder::new(apache.address(), "localhost")
+    }
+    .build()
+    .unwrap();
+    if let Err(error) = target.visit() {
+        panic!("{error}\n{}", apache.log());
+    }
+    if rustix::process::geteuid().is_root() {
+        let owners: Vec<_> = apache.processes().into_iter().filter_map(owner_of).collect();
+        assert!(owners.iter().any(|uid| *uid != 0), "no child dropped its rights: {owners:?}");
+    }
+}

@@ -1,0 +1,239 @@
+//! nginx with keys in the service, through everything that an operator does to it.
+
+use std::{
+    net::SocketAddr,
+    thread,
+    time::{Duration, Instant},
+};
+
+use keyward_load::{CertificateFamily, Load, Report, Target, TargetBuilder, TlsVersion};
+use keyward_tests::{
+    Authority, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal, owner_of,
+};
+
+const THREADS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+struct World {
+    nginx: Nginx,
+    identities: Vec<Identity>,
+    authority: Authority,
+    service: Service,
+    _scratch: Scratch,
+}
+
+impl World {
+    /// nginx with an ECDSA and an RSA key.
+    fn new() -> World {
+        World::with(|_| {})
+    }
+
+    /// The same after something was done to the service.
+    fn with(before_nginx: impl FnOnce(&mut Service)) -> World {
+        let scratch = Scratch::new();
+        // As root, nginx signs as this user.
+        let mut service = ServiceBuilder::new(&scratch).allow("www-data").start();
+        let authority = Authority::new(&scratch);
+        let identities = vec![
+            service.certified_key("web", "p-256", &authority),
+            service.certified_key("web-rsa", "rsa-2048", &authority),
+        ];
+        let openssl = OpenSsl::new(&scratch, &service.address());
+        before_nginx(&mut service);
+        let nginx = Nginx::start(&scratch, &openssl, &identities.iter().collect::<Vec<_>>());
+        World { nginx, identities, authority, service, _scratch: scratch }
+    }
+
+    fn target(&self, address: SocketAddr, version: TlsVersion) -> TargetBuilder {
+        TargetBuilder {
+            version,
+            trusted_pem: Some(self.authority.certificate_pem()),
+            request: Some("/".into()),
+            ..TargetBuilder::new(address, "localhost")
+        }
+    }
+
+    fn plain_target(&self) -> Target {
+        self.target(self.nginx.address(), TlsVersion::V1_3).build().unwrap()
+    }
+
+    /// Does something under load and demands that no handshake failed.
+    fn under_load(&self, act: impl FnOnce(&Load)) -> Report {
+        let load = Load::start(&self.plain_target(), THREADS);
+        assert!(load.wait_for(100, PATIENCE), "no load comes about: {:?}", load.stop());
+        act(&load);
+        assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+        let report = load.stop();
+        self.assert_all_well(&report);
+        report
+    }
+
+    fn assert_all_well(&self, report: &Report) {
+        assert_eq!(report.failures, 0, "{report:#?}\n{}", self.nginx.log());
+        self.nginx.assert_no_crash();
+    }
+}
+
+#[test]
+fn rsa_and_ecdsa_keys_serve_tls_1_2_and_1_3_from_one_server() {
+    let world = World::new();
+    for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+        for (family, identity) in [
+            (CertificateFamily::Ec, &world.identities[0]),
+            (CertificateFamily::Rsa, &world.identities[1]),
+        ] {
+            let builder = world.target(world.nginx.address_of_both(), version);
+            let target = TargetBuilder { family: Some(family), ..builder }.build().unwrap();
+            let visit = target.visit().unwrap_or_else(|error| {
+                panic!("{version:?} {family:?}: {error}\n{}", world.nginx.log())
+            });
+            assert!(visit.response.ends_with(b"Hello from nginx.\n"));
+            let pem = std::fs::read_to_string(&identity.certificate).unwrap();
+            assert_eq!(visit.chain[0], der_of(&pem));
+        }
+    }
+}
+
+/// The first certificate of a PEM file, by plain openssl.
+fn der_of(pem: &str) -> Vec<u8> {
+    use keyward_tests::CommandExt;
+    OpenSsl::plain(&["x509", "-outform", "DER"]).run_with(pem.as_bytes()).bytes()
+}
+
+#[test]
+fn workers_that_dropped_their_rights_sign() {
+    let world = World::new();
+    let report = world.under_load(|_| {});
+    assert!(report.handshakes >= 200);
+    let root = rustix::process::geteuid().is_root();
+    let workers = world.nginx.workers();
+    assert!(!workers.is_empty());
+    for worker in workers {
+        let owner = owner_of(worker).expect("a worker lives");
+        assert_eq!(owner != 0, root, "worker {worker} runs as user {owner}");
+    }
+}
+
+#[test]
+fn nginx_starts_while_the_service_is_away_and_serves_once_it_is_there() {
+    let mut world = World::with(Service::stop);
+    world.service.start();
+    world.under_load(|_| {});
+}
+
+#[test]
+fn a_reload_under_load_fails_no_handshake() {
+    let world = World::new();
+    world.under_load(|load| {
+        for _ in 0..5 {
+            world.nginx.reload();
+            assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.nginx.log());
+        }
+    });
+}
+
+#[test]
+fn a_reload_while_the_service_is_away_keeps_the_site() {
+    let mut world = World::new();
+    world.service.stop();
+    world.nginx.reload();
+    world.service.start();
+    world.under_load(|_| {});
+}
+
+#[test]
+fn a_binary_upgrade_under_load_fails_no_handshake() {
+    let world = World::new();
+    world.under_load(|load| {
+        for _ in 0..2 {
+            world.nginx.upgrade();
+            assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.nginx.log());
+        }
+    });
+}
+
+#[test]
+fn a_restart_of_the_service_under_load_fails_no_handshake() {
+    restart_under_load(Signal::TERM);
+}
+
+#[test]
+fn a_kill_of_the_service_with_immediate_restart_fails_no_handshake() {
+    restart_under_load(Signal::KILL);
+}
+
+fn restart_under_load(signal: Signal) {
+    let mut world = World::new();
+    let load = Load::start(&world.plain_target(), THREADS);
+    for _ in 0..5 {
+        assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+        world.service.end(signal);
+        world.service.start();
+    }
+    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    world.assert_all_well(&load.stop());
+}
+
+#[test]
+fn a_pause_of_two_seconds_fails_no_handshake() {
+    let mut world = World::new();
+    let load = Load::start(&world.plain_target(), THREADS);
+    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    world.service.stop();
+    thread::sleep(Duration::from_secs(2));
+    world.service.start();
+    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    world.assert_all_well(&load.stop());
+}
+
+#[test]
+fn in_a_long_outage_requests_fail_at_once_and_the_end_of_it_is_noticed() {
+    let mut world = World::new();
+    let target = world.plain_target();
+    target.visit().unwrap();
+    world.service.stop();
+    // The clock of the outage is the process's, so let every worker meet it: 5 s by default.
+    let load = Load::start(&target, THREADS);
+    thread::sleep(Duration::from_secs(12));
+    assert!(load.stop().failures > 0);
+
+    let start = Instant::now();
+    let visits = 10;
+    for _ in 0..visits {
+        target.visit().unwrap_err();
+    }
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(3), "{visits} visits took {took:?}");
+    assert!(world.nginx.log().contains("keyward"), "{}", world.nginx.log());
+
+    world.service.start();
+    let start = Instant::now();
+    // Each of the workers notices by itself.
+    let mut in_a_row = 0;
+    while in_a_row < 20 {
+        in_a_row = if target.visit().is_ok() { in_a_row + 1 } else { 0 };
+        assert!(start.elapsed() < Duration::from_secs(10), "{}", world.nginx.log());
+    }
+    world.nginx.assert_no_crash();
+}
+
+#[test]
+fn many_reloads_leave_no_connection_behind() {
+    let world = World::new();
+    let target = world.plain_target();
+    let open = || {
+        let folder = format!("/proc/{}/fd", world.service.pid());
+        std::fs::read_dir(folder).expect("the service lives").count()
+    };
+    target.visit().unwrap();
+    let before = open();
+    for _ in 0..10 {
+        world.nginx.reload();
+        target.visit().unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while open() > before + 4 {
+        assert!(Instant::now() < deadline, "{before} descriptors became {}", open());
+        thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,203 @@
+//! `openssl s_server` with keys in the service, visited by `openssl s_client` and by rustls.
+
+use keyward_load::{TargetBuilder, TlsVersion};
+use keyward_tests::{Authority, CommandExt, Identity, OpenSsl, SServer, Scratch, Service};
+
+/// A key type and who can speak with a server that has it.
+struct Row {
+    key_type: &'static str,
+    /// What s_client calls the signature in TLS 1.3.
+    signature: &'static str,
+    /// Whether rustls reads such certificates, in TLS 1.2 and in 1.3.
+    rustls: [bool; 2],
+}
+
+const BOTH: [bool; 2] = [true, true];
+
+/// Every type of key that TLS 1.2 and 1.3 have signatures for.
+const ROWS: [Row; 8] = [
+    Row { key_type: "rsa-2048", signature: "RSA-PSS", rustls: BOTH },
+    Row { key_type: "rsa-3072", signature: "RSA-PSS", rustls: BOTH },
+    Row { key_type: "rsa-4096", signature: "RSA-PSS", rustls: BOTH },
+    // webpki has no id-RSASSA-PSS public keys.
+    Row { key_type: "rsa-pss-2048", signature: "RSA-PSS", rustls: [false, false] },
+    Row { key_type: "p-256", signature: "ECDSA", rustls: BOTH },
+    Row { key_type: "p-384", signature: "ECDSA", rustls: BOTH },
+    // rustls has no P-521 key exchange, which TLS 1.2 makes a condition for the certificate.
+    Row { key_type: "p-521", signature: "ECDSA", rustls: [false, true] },
+    Row { key_type: "ed25519", signature: "Ed25519", rustls: BOTH },
+];
+
+struct World {
+    service: Service,
+    authority: Authority,
+    openssl: OpenSsl,
+    scratch: Scratch,
+}
+
+impl World {
+    fn new() -> World {
+        let scratch = Scratch::new();
+        let service = Service::dev(&scratch);
+        let authority = Authority::new(&scratch);
+        let openssl = OpenSsl::new(&scratch, &service.address());
+        World { service, authority, openssl, scratch }
+    }
+
+    fn serve(&self, identity: &Identity, key: &str, more: &[&str]) -> SServer {
+        SServer::start(&self.scratch, &self.openssl, identity, key, more)
+    }
+
+    /// One verified visit of plain s_client; gives what it said of the connection.
+    fn visit(&self, server: &SServer, more: &[&str]) -> String {
+        let address = server.address().to_string();
+        OpenSsl::plain(&["s_client", "-connect", &address, "-verify_return_error", "-brief"])
+            .args(["-verify_hostname", "localhost", "-servername", "localhost"])
+            .arg("-CAfile")
+            .arg(self.authority.certificate())
+            .args(more)
+            .run_with(b"GET / HTTP/1.0\r\n\r\n")
+            .into_success(&server.log())
+    }
+}
+
+trait IntoSuccess {
+    fn into_success(self, log: &str) -> String;
+}
+
+impl IntoSuccess for keyward_tests::Outcome {
+    fn into_success(self, log: &str) -> String {
+        let all = self.all();
+        assert!(self.status.success(), "{}\n{all}\nThe server said:\n{log}", self.command);
+        assert!(all.contains("Verification: OK"), "{all}");
+        all
+    }
+}
+
+fn visit_with_rustls(world: &World, server: &SServer, version: TlsVersion) {
+    let target = TargetBuilder {
+        version,
+        trusted_pem: Some(world.authority.certificate_pem()),
+        request: Some("/".into()),
+        ..TargetBuilder::new(server.address(), "localhost")
+    }
+    .build()
+    .unwrap();
+    if let Err(error) = target.visit() {
+        panic!("rustls, {version:?}: {error}\nThe server said:\n{}", server.log());
+    }
+}
+
+#[test]
+fn every_key_type_serves_tls_1_2_and_1_3_by_uri_and_by_reference() {
+    let world = World::new();
+    for row in &ROWS {
+        let identity = world.service.certified_key(row.key_type, row.key_type, &world.authority);
+        for key in [identity.uri(), identity.reference.display().to_string()] {
+            let server = world.serve(&identity, &key, &[]);
+            for (version, flag, rustls) in [
+                (TlsVersion::V1_2, "-tls1_2", row.rustls[0]),
+                (TlsVersion::V1_3, "-tls1_3", row.rustls[1]),
+            ] {
+                let said = world.visit(&server, &[flag]);
+                let expected = format!("Signature type: {}", row.signature);
+                let rsa_1_2 = version == TlsVersion::V1_2 && row.key_type.starts_with("rsa");
+                assert!(rsa_1_2 || said.contains(&expected), "{}: {said}", row.key_type);
+                if rustls {
+                    visit_with_rustls(&world, &server, version);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_certificate_comes_from_the_service_too() {
+    let world = World::new();
+    let identity = world.service.certified_key("web", "p-256", &world.authority);
+    let uri = identity.uri();
+    let by_uri = Identity { certificate: format!("{uri}?type=cert").into(), ..identity };
+    let server = world.serve(&by_uri, &uri, &[]);
+    world.visit(&server, &["-tls1_3"]);
+}
+
+#[test]
+fn every_rsa_signature_scheme_of_tls_is_made() {
+    let world = World::new();
+    let identity = world.service.certified_key("web", "rsa-2048", &world.authority);
+    let server = world.serve(&identity, &identity.uri(), &[]);
+    for scheme in ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"] {
+        for version in ["-tls1_2", "-tls1_3"] {
+            world.visit(&server, &[version, "-sigalgs", scheme]);
+        }
+    }
+    for scheme in ["RSA+SHA256", "RSA+SHA384", "RSA+SHA512", "RSA+SHA224"] {
+        world.visit(&server, &["-tls1_2", "-sigalgs", scheme]);
+    }
+}
+
+#[test]
+fn tls_1_2_with_rsa_key_exchange_decrypts_in_the_service() {
+    let world = World::new();
+    let identity = world.service.certified_key("web", "rsa-2048", &world.authority);
+    for key in [identity.uri(), identity.reference.display().to_string()] {
+        let server = world.serve(&identity, &key, &[]);
+        for cipher in ["AES128-GCM-SHA256", "AES256-SHA"] {
+            let said = world.visit(&server, &["-tls1_2", "-cipher", cipher]);
+            assert!(said.contains(cipher), "{said}");
+        }
+    }
+}
+
+#[test]
+fn secp256k1_serves_tls_1_2_where_both_sides_allow_the_curve() {
+    let world = World::new();
+    let identity = world.service.certified_key("web", "secp256k1", &world.authority);
+    let groups = ["-groups", "X25519:secp256k1"];
+    let server = world.serve(&identity, &identity.uri(), &groups);
+    world.visit(&server, &["-tls1_2", "-groups", "X25519:secp256k1"]);
+}
+
+#[test]
+fn a_client_proves_itself_with_a_key_in_the_service() {
+    let world = World::new();
+    let identity = world.service.certified_key("web", "p-256", &world.authority);
+    let ca = world.authority.certificate().display().to_string();
+    let demand = ["-Verify", "2", "-verify_return_error", "-CAfile", &ca];
+    for key_type in ["rsa-2048", "p-384", "ed25519"] {
+        let caller = world.service.certified_key(key_type, key_type, &world.authority);
+        let server = world.serve(&identity, &identity.uri(), &demand);
+        for version in ["-tls1_2", "-tls1_3"] {
+            let address = server.address().to_string();
+            let outcome = world
+                .openssl
+                .command(&["s_client", "-connect", &address, "-brief", version])
+                .args(["-CAfile", &ca, "-verify_return_error", "-key", &caller.uri()])
+                .arg("-cert")
+                .arg(&caller.certificate)
+                .run_with(b"GET / HTTP/1.0\r\n\r\n");
+            let page = outcome.into_success(&server.log());
+            // The page shows the client's certificate only after its signature was checked.
+            assert!(page.contains("HTTP/1.0 200"), "{key_type} {version}: {page}");
+        }
+    }
+}
+
+#[test]
+fn a_preference_for_our_provider_leaves_ephemeral_keys_and_other_certificates_alone() {
+    let world = World::new();
+    world.openssl.prefer_ours();
+    for key_type in ["rsa-2048", "p-256", "p-384", "ed25519"] {
+        let identity = world.service.certified_key(key_type, key_type, &world.authority);
+        let server = world.serve(&identity, &identity.uri(), &[]);
+        for version in ["-tls1_2", "-tls1_3"] {
+            for group in ["X25519", "P-256", "P-384"] {
+                // In TLS 1.2 the list must have the certificate's own curve, too.
+                let own = key_type.to_uppercase();
+                let needs_own = version == "-tls1_2" && own.starts_with("P-") && own != group;
+                let groups = if needs_own { &format!("{group}:{own}") } else { group };
+                world.visit(&server, &[version, "-groups", groups]);
+            }
+        }
+    }
+}
