@@ -174,9 +174,10 @@ impl Key {
         Ok(Some(list))
     }
 
-    /// Takes a public key from another provider.
-    pub(crate) fn import_from(&self, selection: Selection, params: Params<'_>) -> Result<()> {
-        if selection.private() {
+    /// Takes a public key from another provider. The core selects everything here, private half
+    /// included, also where there is none: what counts is whether one comes.
+    pub(crate) fn import_from(&self, params: Params<'_>) -> Result<()> {
+        if [names::RSA_D, names::PRIV].iter().any(|name| params.get(name).is_some()) {
             return Err(unsupported("a private key from outside the service"));
         }
         let missing = || Error::invalid("the public key has no value");

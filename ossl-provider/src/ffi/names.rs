@@ -40,8 +40,10 @@ names! {
     MANDATORY_DIGEST = c"mandatory-digest";
     RSA_N = c"n";
     RSA_E = c"e";
+    RSA_D = c"d";
     GROUP = c"group";
     PUB = c"pub";
+    PRIV = c"priv";
     ENCODED_PUBLIC_KEY = c"encoded-pub-key";
     EC_PUB_X = c"qx";
     EC_PUB_Y = c"qy";

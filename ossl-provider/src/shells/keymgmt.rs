@@ -136,14 +136,14 @@ unsafe extern "C" fn export(
 /// Quiet about what we cannot have: the core then stays with the provider that has it.
 unsafe extern "C" fn import(
     key: *mut c_void,
-    selection: c_int,
+    _selection: c_int,
     params: *const OSSL_PARAM,
 ) -> c_int {
     // SAFETY: the core passes a key of ours.
     let key = unsafe { handle::shared::<Key>(key) };
     // SAFETY: the core passes a list that lives until we return, or null.
     let params = unsafe { Params::new(params) };
-    guard(key, 0, |key| match key.import_from(Selection(selection), params) {
+    guard(key, 0, |key| match key.import_from(params) {
         Ok(()) => Ok(1),
         Err(error) if error.kind == ErrorKind::Unsupported => Ok(0),
         Err(error) => Err(error),
