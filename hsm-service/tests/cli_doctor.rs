@@ -11,7 +11,8 @@ use serde_json::Value;
 fn doctor(service: &Service, arguments: &[&str], variables: &[(&str, &str)]) -> (i32, Vec<Value>) {
     let mut command = service.command(&[&["doctor", "--json"], arguments].concat());
     let ran = Ran::from(command.envs(variables.iter().copied()).output().unwrap());
-    let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+    let report: Value =
+        serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
     (ran.status, report["checks"].as_array().unwrap().clone())
 }
 
@@ -82,7 +83,7 @@ fn each_thing_that_is_wrong_is_named_with_what_to_do() {
         ("provider", "default provider is not", "[default_sect]"),
         ("server certificate", "another key", "key csr"),
         ("nginx", "does not pass KEYWARD_ADDRESS", "env KEYWARD_ADDRESS;"),
-        ("nginx key", "not found", ""),
+        ("nginx key", "no such key", ""),
     ] {
         let found = check(&checks, name);
         assert_eq!(found["state"], "problem", "{found}");

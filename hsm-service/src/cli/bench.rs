@@ -39,9 +39,9 @@ Examples:
 pub(crate) struct BenchArgs {
     /// Measure with this key and make none
     #[arg(value_name = "NAME", value_parser = arguments::key)]
-    key: Option<KeySelector>,
+    name: Option<KeySelector>,
     /// Types of the keys to make
-    #[arg(long = "type", value_name = "LIST", value_delimiter = ',', conflicts_with = "key")]
+    #[arg(long = "type", value_name = "LIST", value_delimiter = ',', conflicts_with = "name")]
     #[arg(value_parser = arguments::key_type)]
     #[arg(default_value = "rsa-2048,rsa-3072,p-256,p-384,ed25519")]
     types: Vec<KeyType>,
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &BenchArgs, context: &Context) -> Outcome {
         })?;
     }
     let bench = Bench { args, context, client: &client, stop: &stop };
-    let figures = match &args.key {
+    let figures = match &args.name {
         Some(selector) => bench.key(&client.find(selector)?)?,
         None => bench.made_keys()?,
     };

@@ -131,9 +131,16 @@ mod tests {
     fn the_definitions_are_consistent_and_every_command_has_an_example() {
         let mut command = Cli::command();
         command.clone().debug_assert();
+        // clap tells arguments apart by their ids and lets one hide a global one in silence.
+        let global: Vec<String> =
+            command.get_arguments().map(|argument| argument.get_id().to_string()).collect();
+        let hides = |argument: &clap::Arg| global.contains(&argument.get_id().to_string());
         command.build();
         let mut waiting: Vec<(String, clap::Command)> = vec![("keyward".into(), command)];
         while let Some((name, command)) = waiting.pop() {
+            let own = command.get_arguments().filter(|argument| !argument.is_global_set());
+            let hidden: Vec<_> = own.filter(|argument| hides(argument)).collect();
+            assert!(name == "keyward" || hidden.is_empty(), "{name} hides {hidden:?}");
             let nouns_only = command.get_subcommands().next().is_some();
             let help = command.clone().render_help().to_string();
             assert!(command.get_about().is_some(), "{name} says nothing of itself");

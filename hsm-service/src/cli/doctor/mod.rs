@@ -32,9 +32,9 @@ Examples:
 pub(crate) struct DoctorArgs {
     /// The key that ought to be usable
     #[arg(value_name = "NAME", value_parser = arguments::key)]
-    key: Option<KeySelector>,
+    name: Option<KeySelector>,
     /// The certificate file that a server is configured with for this key
-    #[arg(long, value_name = "FILE", requires = "key")]
+    #[arg(long, value_name = "FILE", requires = "name")]
     server_cert: Option<PathBuf>,
     /// The openssl program to look at
     #[arg(long, value_name = "FILE", default_value = "openssl")]

@@ -36,7 +36,7 @@ pub(super) fn checks(args: &DoctorArgs, context: &Context) -> (Vec<Check>, Optio
             return (checks, None);
         }
     }
-    if let Some(selector) = &args.key {
+    if let Some(selector) = &args.name {
         checks.extend(key_checks(&client, selector, args.server_cert.as_deref()));
     }
     (checks, Some(client))
