@@ -2,7 +2,9 @@
 
 mod cli_support;
 
-use cli_support::{Service, openssl, openssl_text, read};
+use std::process::Command;
+
+use cli_support::{KEYWARD, Service, openssl, openssl_text, read};
 
 const PASSPHRASE: &str = "correct horse";
 
@@ -153,4 +155,32 @@ fn files_without_one_usable_key_say_what_is_wrong_with_them() {
         let error = service.error(&["key", "import", "web", "--in", file], 1);
         assert!(error["message"].as_str().unwrap().contains(expected), "{file}: {error}");
     }
+}
+
+#[test]
+fn a_key_comes_from_a_pipe_too() {
+    let service = Service::start();
+    let original = make_key(&service, "ec.pem", EC);
+    let ran = service.run_with(&["key", "import", "web", "--in", "-"], &read(&original));
+    assert_eq!(ran.status, 0, "{}", ran.stderr);
+    let public = openssl_text(&["pkey", "-in", &original, "-pubout"]);
+    assert_eq!(service.ok(&["key", "public", "web"]), public);
+}
+
+#[test]
+fn on_a_terminal_the_passphrase_is_asked_for() {
+    let service = Service::start();
+    let original = make_key(&service, "ec.pem", EC);
+    let path = service.file("encrypted.pem");
+    let pass = format!("pass:{PASSPHRASE}");
+    openssl(&["pkcs8", "-topk8", "-in", &original, "-out", &path, "-passout", &pass]);
+    // `script` gives the program a terminal and types the passphrase.
+    let mut command = Command::new("script");
+    let import = format!("{KEYWARD} --address {} key import web --in {path}", service.address());
+    command.args(["--quiet", "--return", "--command", &import, "/dev/null"]);
+    let ran = cli_support::with_input(command, format!("{PASSPHRASE}\n").as_bytes());
+    assert_eq!(ran.status, 0, "{}", ran.text());
+    assert!(ran.text().contains("Passphrase of"), "{}", ran.text());
+    let public = openssl_text(&["pkey", "-in", &original, "-pubout"]);
+    assert_eq!(service.ok(&["key", "public", "web"]), public);
 }

@@ -95,7 +95,10 @@ impl Context {
         io::stdin().read_line(&mut answer).map_err(failed)?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
-            _ => Err(Failure::usage("nothing was done", "answer y to go on")),
+            _ => {
+                self.output.note("nothing was done");
+                Err(Failure::Reported)
+            }
         }
     }
 }

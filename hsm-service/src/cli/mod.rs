@@ -43,7 +43,7 @@ Examples:
 /// A network HSM: keys live in the service, web servers and Java sign through it.
 #[derive(Debug, Parser)]
 #[command(name = "keyward", version, about, after_help = EXAMPLES, max_term_width = 100)]
-#[command(arg_required_else_help = true, infer_subcommands = false)]
+#[command(arg_required_else_help = true)]
 pub(crate) struct Cli {
     /// Print results, and errors, as JSON
     #[arg(long, global = true)]

@@ -34,13 +34,15 @@ pub(crate) struct InitArgs {
     #[arg(long, value_name = "FILE")]
     master_key: Option<PathBuf>,
     /// Name of the first administrator
-    #[arg(long, value_name = "NAME", default_value = "admin", value_parser = arguments::user_name)]
+    #[arg(long, value_name = "NAME", value_parser = arguments::user_name)]
+    #[arg(default_value_t = defaults().administrator)]
     administrator: String,
     /// Host names and addresses under which clients reach the service
-    #[arg(long = "host", value_name = "LIST", value_delimiter = ',', default_value = "localhost")]
+    #[arg(long = "host", value_name = "LIST", value_delimiter = ',')]
+    #[arg(default_values_t = defaults().hosts)]
     hosts: Vec<String>,
     /// Where to listen for clients on other machines
-    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:7433")]
+    #[arg(long, value_name = "IP:PORT", default_value_t = defaults().tls)]
     tls: SocketAddr,
 }
 
@@ -66,6 +68,11 @@ pub(crate) struct ServeArgs {
     /// Another local user who may use the development service's keys; may be repeated
     #[arg(long, value_name = "NAME", requires = "dev")]
     allow_user: Vec<String>,
+}
+
+/// What the service's own code proposes.
+fn defaults() -> InitOptions {
+    InitOptions::new(PathBuf::new())
 }
 
 /// Does what `keyward init` says.

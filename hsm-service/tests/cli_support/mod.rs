@@ -33,17 +33,21 @@ impl Service {
     /// Starts a service and waits until it can sign.
     pub(crate) fn start() -> Service {
         let folder = TempDir::new().unwrap();
-        let process = Command::new(KEYWARD)
-            .args(["serve", "--dev", "--state"])
-            .arg(folder.path())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let service = Service { process, folder };
+        let service = Service { process: serve(folder.path()), folder };
         service.ok(&["status", "--wait", "30"]);
         service
+    }
+
+    /// Kills the service; its folder stays.
+    pub(crate) fn kill(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Starts a service on the same folder that was killed.
+    pub(crate) fn start_again(&mut self) {
+        self.process = serve(self.folder.path());
+        self.ok(&["status", "--wait", "30"]);
     }
 
     /// Where the service listens.
@@ -105,6 +109,17 @@ impl Service {
         assert!(ran.stdout.is_empty(), "results beside an error: {}", ran.text());
         serde_json::from_str(&ran.stderr).unwrap_or_else(|_| panic!("{}", ran.stderr))
     }
+}
+
+fn serve(folder: &Path) -> Child {
+    Command::new(KEYWARD)
+        .args(["serve", "--dev", "--state"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
 }
 
 impl Drop for Service {

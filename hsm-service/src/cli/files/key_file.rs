@@ -11,7 +11,7 @@ use p12_keystore::{Pkcs12Archive, error::Error as Pkcs12Error};
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use zeroize::Zeroizing;
 
-use super::{passphrase::Source, pem};
+use super::{chain, passphrase::Source, pem};
 use crate::cli::failure::crypto_error;
 
 /// What a key file held.
@@ -43,9 +43,7 @@ pub(crate) fn read(path: &Path, passphrase: &Source) -> Result<KeyFile, Error> {
     let mut certificates = Vec::new();
     for block in pem::blocks(&bytes).map_err(|error| in_file(&name, error))? {
         match block.label.as_str() {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" => {
-                certificates.push(block.der.to_vec());
-            }
+            label if chain::is_certificate(label) => certificates.push(block.der.to_vec()),
             reference::PEM_LABEL => {
                 return Err(Error::invalid(format!(
                     "{name} is a reference to a key that is in Keyward already"
