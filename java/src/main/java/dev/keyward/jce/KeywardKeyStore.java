@@ -175,6 +175,19 @@ final class KeywardKeyStore extends KeyStoreSpi {
             ? null : new KeyStore.PrivateKeyEntry((PrivateKey) key, chain);
     }
 
+    /** As the default does, but no entry wants a password. */
+    @Override
+    public void engineSetEntry(String alias, KeyStore.Entry entry,
+            KeyStore.ProtectionParameter protection) throws KeyStoreException {
+        if (entry instanceof KeyStore.PrivateKeyEntry key) {
+            engineSetKeyEntry(alias, key.getPrivateKey(), null, key.getCertificateChain());
+        } else if (entry instanceof KeyStore.TrustedCertificateEntry trusted) {
+            engineSetCertificateEntry(alias, trusted.getTrustedCertificate());
+        } else {
+            throw new KeyStoreException("Keyward keeps no entries of the kind of " + entry);
+        }
+    }
+
     /**
      * Gives a key of the service this alias as its name, and keeps the chain beside it. The key may
      * come from a generator of this provider or from another entry.

@@ -9,16 +9,16 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
+import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
 /** A server of a test in its own process, from the line with its port to the end of the test. */
 final class ServerProcess implements AutoCloseable {
-    private static final Pattern PORT = Pattern.compile("(?:port |localhost:)(\\d+)");
+    private static final Pattern PORT = Pattern.compile("(?<=ports |localhost:|\\d )\\d+");
 
     private final Process process;
     private final Path log;
-    private final int port;
+    private final List<Integer> ports;
 
     ServerProcess(Map<String, String> environment, List<String> command) throws IOException {
         log = Files.createTempFile("server", null);
@@ -29,16 +29,16 @@ final class ServerProcess implements AutoCloseable {
         BufferedReader lines = new BufferedReader(
             new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
         String line = lines.readLine();
-        Matcher matcher = PORT.matcher(line == null ? "" : line);
-        if (!matcher.find()) {
+        ports = PORT.matcher(line == null ? "" : line).results().map(MatchResult::group)
+            .map(Integer::valueOf).toList();
+        if (ports.isEmpty()) {
             close();
             throw new AssertionError("the server did not start: " + line + "\n" + log());
         }
-        port = Integer.parseInt(matcher.group(1));
     }
 
-    int port() {
-        return port;
+    List<Integer> ports() {
+        return ports;
     }
 
     String log() throws IOException {

@@ -1,6 +1,7 @@
 package dev.keyward.jce;
 
 import java.io.ByteArrayInputStream;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.security.KeyStore;
 import java.security.Security;
@@ -10,42 +11,48 @@ import javax.net.ssl.SSLServerSocket;
 import javax.net.ssl.SSLSocket;
 
 /**
- * A program for tests: an SSLServerSocket with the keys of some aliases. It prints its port, greets
- * whoever connects, and ends when its standard input does.
+ * A program for tests: SSLServerSockets, each with the key of one alias. It prints their ports,
+ * greets whoever connects, and ends when its standard input does.
  */
 public final class TlsServer {
-    /** Arguments: an alias filter, and the name of the KeyManagerFactory. */
+    /** Arguments: the name of the KeyManagerFactory, and the aliases. */
     public static void main(String[] arguments) throws Exception {
         Security.addProvider(new KeywardProvider());
+        StringBuilder ports = new StringBuilder("ports");
+        for (int i = 1; i < arguments.length; i++) {
+            SSLServerSocket server = socket(arguments[0], arguments[i]);
+            ports.append(' ').append(server.getLocalPort());
+            Thread thread = new Thread(() -> greet(server));
+            thread.setDaemon(true);
+            thread.start();
+        }
+        System.out.println(ports);
+        System.in.readAllBytes();
+    }
+
+    private static SSLServerSocket socket(String factory, String alias) throws Exception {
         KeyStore keys = KeyStore.getInstance("Keyward");
-        String file = "aliases = \"" + arguments[0] + "\"";
+        String file = "aliases = \"" + alias + "\"";
         keys.load(new ByteArrayInputStream(file.getBytes(StandardCharsets.UTF_8)), null);
-        KeyManagerFactory managers = KeyManagerFactory.getInstance(arguments[1]);
+        KeyManagerFactory managers = KeyManagerFactory.getInstance(factory);
         managers.init(keys, null);
         SSLContext context = SSLContext.getInstance("TLS");
         context.init(managers.getKeyManagers(), null, null);
         SSLServerSocket server =
             (SSLServerSocket) context.getServerSocketFactory().createServerSocket(0);
         server.setEnabledCipherSuites(server.getSupportedCipherSuites());
-        Thread endsWithItsParent = new Thread(() -> {
-            try {
-                System.in.readAllBytes();
-            } catch (java.io.IOException closed) {
-                // Ends all the same.
-            }
-            System.exit(0);
-        });
-        endsWithItsParent.setDaemon(true);
-        endsWithItsParent.start();
-        System.out.println("port " + server.getLocalPort());
+        return server;
+    }
+
+    private static void greet(SSLServerSocket server) {
         while (true) {
             try (SSLSocket socket = (SSLSocket) server.accept()) {
                 socket.setSoTimeout(5000);
                 socket.startHandshake();
                 String greeting = "greeted over " + socket.getSession().getProtocol() + "\n";
                 socket.getOutputStream().write(greeting.getBytes(StandardCharsets.UTF_8));
-            } catch (java.io.IOException clientGaveUp) {
-                System.out.println(clientGaveUp);
+            } catch (IOException clientGaveUp) {
+                clientGaveUp.printStackTrace();
             }
         }
     }

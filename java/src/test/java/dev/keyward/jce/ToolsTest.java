@@ -28,8 +28,8 @@ class ToolsTest {
     private record Tools(Path home, Path folder, RunningService service) {
         Processes.Result keytool(String... arguments) {
             List<String> command = Processes.java(home, "keytool", arguments);
-            command.addAll(List.of("-storetype", "Keyward", "-keystore", "NONE", "-protected",
-                "-providerpath", Processes.JAR.toString(),
+            command.addAll(List.of("-storetype", "Keyward", "-keystore", "NONE",
+                "-storepass", "unused", "-providerpath", Processes.JAR.toString(),
                 "-providerclass", KeywardProvider.class.getName()));
             return Processes.run(folder, service.environment(), command);
         }
@@ -63,7 +63,7 @@ class ToolsTest {
                 {"ed25519", "-keyalg", "Ed25519"}}) {
             String alias = tools.alias(kind[0]);
             List<String> generate = new ArrayList<>(List.of("-genkeypair", "-alias", alias,
-                "-dname", "CN=localhost", "-providerName", "Keyward"));
+                "-keypass", "unused", "-dname", "CN=localhost", "-providerName", "Keyward"));
             generate.addAll(Arrays.asList(kind).subList(1, kind.length));
             tools.keytool(generate.toArray(new String[0])).succeeded();
             String shown = service.keyward("key", "show", alias).succeeded();
@@ -119,7 +119,7 @@ class ToolsTest {
             @TempDir Path folder, RunningService service) throws Exception {
         Tools tools = new Tools(home, folder, service);
         String refusal = tools.keytool("-genkeypair", "-alias", tools.alias("soft"), "-keyalg",
-            "RSA", "-dname", "CN=localhost").failed();
+            "RSA", "-keypass", "unused", "-dname", "CN=localhost").failed();
         assertTrue(refusal.contains("-providerName Keyward"), refusal);
         service.keyward("key", "show", tools.alias("soft")).failed();
     }
@@ -134,8 +134,8 @@ class ToolsTest {
             Files.writeString(folder.resolve("content.txt"), "content");
             Processes.run(folder, Map.of(), Processes.java(home, "jar", "--create", "--file",
                 "app.jar", "content.txt")).succeeded();
-            tools.jarsigner("-storetype", "Keyward", "-keystore", "NONE", "-protected",
-                "app.jar", alias).succeeded();
+            tools.jarsigner("-storetype", "Keyward", "-keystore", "NONE", "-storepass",
+                "unused", "app.jar", alias).succeeded();
             String verified = Processes.run(folder, Map.of(),
                 Processes.java(home, "jarsigner", "-verify", "-verbose", "-certs", "app.jar"))
                 .succeeded();
