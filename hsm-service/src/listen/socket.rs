@@ -1,7 +1,7 @@
 //! Listening sockets.
 
 use std::{
-    fs,
+    fs, io,
     net::{SocketAddr, TcpListener},
     os::{
         fd::{AsFd, BorrowedFd},
@@ -11,11 +11,16 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use keyward_algorithms::ErrorKind;
 
 use crate::{Error, Result, config::ListenConfig, identity::local_group};
+
+/// How long a service that answers at our path is given to end.
+const HANDOVER_TIME: Duration = Duration::from_secs(1);
 
 /// A listening UNIX socket, whose file goes when it is dropped.
 pub(super) struct UnixSocket {
@@ -39,11 +44,21 @@ impl UnixSocket {
             made.map_err(|error| failed("make the folder of", &error))?;
         }
         if fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
+            // The service that was here may be ending at this moment.
+            let deadline = Instant::now() + HANDOVER_TIME;
+            while Instant::now() < deadline && UnixStream::connect(path).is_ok() {
+                thread::sleep(Duration::from_millis(10));
+            }
             if UnixStream::connect(path).is_ok() {
                 return Err(failed("listen at", &"another service answers there")
                     .hint("stop that one first, or choose another path in [[listen]]"));
             }
-            fs::remove_file(path).map_err(|error| failed("replace", &error))?;
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed("replace", &error));
+                }
+                _ => {}
+            }
         }
         let listener = UnixListener::bind(path).map_err(|error| failed("listen at", &error))?;
         // The standard library's backlog of 128 is too short for a web server's start.

@@ -4,6 +4,8 @@ use std::{
     fs::{self, File},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt},
     path::Path,
+    thread,
+    time::{Duration, Instant},
 };
 
 use keyward_algorithms::ErrorKind;
@@ -15,6 +17,9 @@ use crate::{Error, Result};
 pub(super) struct DataFolder {
     _lock: File,
 }
+
+/// How long to wait for the lock: a service that was killed a moment ago may still hold it.
+const LOCK_TIME: Duration = Duration::from_secs(2);
 
 /// Makes a new data folder, which must not hold anything yet.
 pub(super) fn create(path: &Path) -> Result<()> {
@@ -58,10 +63,15 @@ impl DataFolder {
             .map_err(|error| {
                 Error::new(ErrorKind::Internal, format!("cannot open {}: {error}", lock.display()))
             })?;
-        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-            let message = format!("another service is using the data folder {shown}");
-            Error::new(ErrorKind::Busy, message).hint("stop that one first, or use another --state")
-        })?;
+        let deadline = Instant::now() + LOCK_TIME;
+        while rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+            if Instant::now() >= deadline {
+                let message = format!("another service is using the data folder {shown}");
+                return Err(Error::new(ErrorKind::Busy, message)
+                    .hint("stop that one first, or use another --state"));
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
         Ok(DataFolder { _lock: file })
     }
 }

@@ -127,7 +127,18 @@ impl SqliteStore {
 
     fn row(&self, transaction: &Transaction<'_>, id: &KeyId) -> Result<Option<(Record, Secret)>> {
         let row = rows::by_id(transaction, id).map_err(|error| failed("read a key", &error))?;
-        row.map(|row| row.open(&self.sealer)).transpose()
+        self.open_row(row)
+    }
+
+    /// Opens a row, or does the same work where there is none.
+    fn open_row(&self, row: Option<rows::Row>) -> Result<Option<(Record, Secret)>> {
+        match row {
+            Some(row) => row.open(&self.sealer).map(Some),
+            None => {
+                self.sealer.open_decoy();
+                Ok(None)
+            }
+        }
     }
 
     fn open_all(&self, rows: Vec<rows::Row>) -> Vec<Record> {
@@ -144,13 +155,7 @@ impl SqliteStore {
 
 impl Store for SqliteStore {
     fn get(&self, id: &KeyId) -> Result<Option<(Record, Secret)>> {
-        match self.read("read a key", |connection| rows::by_id(connection, id))? {
-            Some(row) => row.open(&self.sealer).map(Some),
-            None => {
-                self.sealer.open_decoy();
-                Ok(None)
-            }
-        }
+        self.open_row(self.read("read a key", |connection| rows::by_id(connection, id))?)
     }
 
     fn named(&self, viewer: &str, name: &str, owner: Option<&str>) -> Result<Vec<Record>> {

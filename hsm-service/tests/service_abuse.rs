@@ -1,0 +1,283 @@
+//! What a hostile or broken client can do to others: nothing.
+
+mod service_support;
+
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    thread,
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::{ErrorKind, Operation, Scheme};
+use keyward_protocol::{
+    KeyId,
+    constants::{MAX_FRAME_BYTES, VERSION},
+    messages::{Request, Sign, request, response},
+};
+use service_support::{
+    ME, State, generate,
+    raw::{self, Raw},
+    sign,
+};
+
+#[test]
+fn hello_agrees_on_a_version_and_tells_what_there_is() {
+    let state = State::with(ME);
+    let service = state.start();
+    let mut peer = Raw::connect(service.socket());
+    peer.send(1, raw::hello(1, 7));
+    let Some(response::Result::Hello(reply)) = peer.receive().unwrap().result else { panic!() };
+    assert_eq!((reply.version, reply.user.as_str()), (VERSION, "me"));
+    assert_eq!(reply.service_id, state.issued.service_id);
+    assert_eq!(reply.operations.len(), Operation::ALL.len());
+    assert_eq!(reply.identity, format!("uid:{}", rustix::process::geteuid().as_raw()));
+
+    peer.send(2, raw::hello(VERSION + 1, VERSION + 3));
+    assert_eq!(peer.receive_failure().1, ErrorKind::Unsupported);
+    // An operation that only a newer client knows is refused alone.
+    peer.send_with(Request { id: 3, timeout_ms: 0, operation: None });
+    assert_eq!((3, ErrorKind::Unsupported), (|(id, kind, _)| (id, kind))(peer.receive_failure()));
+    peer.send(4, raw::status());
+    assert_eq!(peer.receive().unwrap().id, 4);
+}
+
+#[test]
+fn garbage_is_answered_and_cut_off_and_costs_others_nothing() {
+    let state = State::with(ME);
+    let service = state.start();
+    let key = generate(&service.client(), "k", "p-256");
+    let garbage: [&[u8]; 4] = [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        &[0, 0, 0, 4, 0xff, 0xff, 0xff, 0xff],
+        &[0xff; 64],
+        &[0, 0, 0, 3, 0x0a, 0x7f, 0x00],
+    ];
+    for bytes in garbage {
+        let mut peer = Raw::connect(service.socket());
+        peer.stream.write_all(bytes).unwrap();
+        let (id, kind, _) = peer.receive_failure();
+        assert_eq!(id, 0);
+        assert!(matches!(kind, ErrorKind::InvalidArgument | ErrorKind::LimitExceeded), "{kind}");
+        assert!(peer.is_closed());
+    }
+    sign(&service.client(), &key).unwrap();
+}
+
+#[test]
+fn a_frame_over_the_limit_is_refused_before_it_is_sent() {
+    let state = State::with(ME);
+    let service = state.start();
+    let mut peer = Raw::connect(service.socket());
+    peer.stream.write_all(&(MAX_FRAME_BYTES as u32 + 1).to_be_bytes()).unwrap();
+    assert_eq!(peer.receive_failure().1, ErrorKind::LimitExceeded);
+    assert!(peer.is_closed());
+
+    // The largest frame is taken.
+    let mut peer = Raw::connect(service.socket());
+    let sign = |input| {
+        let operation =
+            request::Operation::Sign(Sign { key_id: vec![1; 16], algorithm: None, input });
+        Request { id: 9, timeout_ms: 0, operation: Some(operation) }
+    };
+    let around = raw::frame(sign(vec![0; 1 << 19])).len() - (1 << 19);
+    peer.send_with(sign(vec![0; MAX_FRAME_BYTES + 4 - around]));
+    let (id, kind, _) = peer.receive_failure();
+    assert_eq!((id, kind), (9, ErrorKind::LimitExceeded));
+}
+
+#[test]
+fn a_slow_sender_is_cut_off_and_an_idle_connection_is_not() {
+    let state = State::with(&format!("{ME}[limits]\nframe_ms = 1500\n"));
+    let service = state.start();
+    let mut idle = Raw::connect(service.socket());
+    let mut slow = Raw::connect(service.socket());
+    let begun = Instant::now();
+    // A frame of 4096 bytes, one of them now and then: that keeps nobody alive.
+    slow.stream.write_all(&[0, 0, 16, 0]).unwrap();
+    slow.stream.set_nonblocking(true).unwrap();
+    while rustix::net::recv(&slow.stream, &mut [0; 1], rustix::net::RecvFlags::PEEK).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(10), "a slow sender was never cut off");
+        let _ = slow.stream.write(&[0]);
+        thread::sleep(Duration::from_millis(200));
+    }
+    slow.stream.set_nonblocking(false).unwrap();
+    let (_, kind, _) = slow.receive_failure();
+    assert_eq!(kind, ErrorKind::Timeout);
+    assert!(begun.elapsed() >= Duration::from_millis(1500));
+    assert!(slow.is_closed());
+    // Parked by now, and served when it speaks.
+    idle.send(5, raw::status());
+    assert_eq!(idle.receive().unwrap().id, 5);
+}
+
+#[test]
+fn clients_that_vanish_in_the_middle_leave_nothing_behind() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let slow = generate(&client, "slow", "rsa-4096");
+    let fast = generate(&client, "fast", "p-256");
+    for round in 0..50 {
+        let mut peer = Raw::connect(service.socket());
+        for id in 0..20 {
+            peer.send(id, raw::sign(slow.id, Scheme::RsaPkcs1));
+            peer.send(id + 100, raw::sign(fast.id, Scheme::Ecdsa));
+        }
+        // Half a frame, then gone.
+        if round % 2 == 0 {
+            peer.stream.write_all(&[0, 0, 1, 0, 8]).unwrap();
+        }
+    }
+    sign(&client, &fast).unwrap();
+    sign(&client, &slow).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while open_sockets(&service) > 8 {
+        assert!(Instant::now() < deadline, "connections are left open");
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(!service.log().contains("fault"), "{}", service.log());
+}
+
+fn open_sockets(service: &service_support::Service) -> usize {
+    let folder = format!("/proc/{}/fd", service.pid().as_raw_nonzero());
+    let links = std::fs::read_dir(folder).unwrap();
+    links
+        .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter(|link| link.to_string_lossy().starts_with("socket:"))
+        .count()
+}
+
+#[test]
+fn answers_overtake_and_all_arrive_when_read_late() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let slow = generate(&client, "slow", "rsa-4096");
+    let fast = generate(&client, "fast", "p-256");
+    let mut peer = Raw::connect(service.socket());
+    let together =
+        [(1, raw::sign(slow.id, Scheme::RsaPkcs1)), (2, raw::sign(fast.id, Scheme::Ecdsa))].map(
+            |(id, operation)| raw::frame(Request { id, timeout_ms: 0, operation: Some(operation) }),
+        );
+    peer.stream.write_all(&together.concat()).unwrap();
+    assert_eq!([peer.receive_output().0, peer.receive_output().0], [2, 1]);
+
+    // More answers than the socket's buffer holds, from the lanes, before the first is read.
+    let count = 900;
+    for id in 0..count {
+        peer.send(id, raw::sign(slow.id, Scheme::RsaPkcs1));
+    }
+    thread::sleep(Duration::from_millis(2500));
+    let mut answered: Vec<u64> = (0..count).map(|_| peer.receive_output().0).collect();
+    answered.sort_unstable();
+    assert_eq!(answered, (0..count).collect::<Vec<_>>());
+}
+
+#[test]
+fn more_requests_in_flight_than_allowed_end_the_connection() {
+    let state = State::with(&format!("{ME}[limits]\nslow_queue = 5000\n"));
+    let service = state.start();
+    let slow = generate(&service.client(), "slow", "rsa-8192");
+    let mut peer = Raw::connect(service.socket());
+    let frame = |id| {
+        let operation = Some(raw::sign(slow.id, Scheme::RsaPkcs1));
+        raw::frame(Request { id, timeout_ms: 1, operation })
+    };
+    let flood: Vec<u8> = (0..3000).flat_map(frame).collect();
+    // The service may close while this is being sent.
+    let _ = peer.stream.write_all(&flood);
+    let mut refused = false;
+    while let Some(response) = peer.receive() {
+        refused |= response.id == 0;
+    }
+    assert!(refused);
+    sign(&service.client(), &generate(&service.client(), "fast", "p-256")).unwrap();
+}
+
+#[test]
+fn connections_over_the_limit_are_answered_busy() {
+    let state = State::with(&format!("{ME}[limits]\nconnections_per_identity = 3\n"));
+    let service = state.start();
+    let mut peers: Vec<Raw> = (0..3).map(|_| Raw::connect(service.socket())).collect();
+    for peer in &mut peers {
+        peer.send(1, raw::status());
+        peer.receive().unwrap();
+    }
+    let mut fourth = Raw::connect(service.socket());
+    let (_, kind, failure) = fourth.receive_failure();
+    assert_eq!(kind, ErrorKind::Busy);
+    assert!(failure.message.contains("3 connections") && failure.retry_after_ms > 0);
+    assert!(fourth.is_closed());
+    drop(peers.pop());
+    let deadline = Instant::now() + Duration::from_secs(5);
+    loop {
+        let mut peer = Raw::connect(service.socket());
+        peer.stream
+            .write_all(&raw::frame(Request {
+                id: 1,
+                timeout_ms: 0,
+                operation: Some(raw::status()),
+            }))
+            .unwrap();
+        if peer.receive().is_some_and(|response| response.id == 1) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the freed place was not given away");
+    }
+}
+
+#[test]
+fn thousands_of_idle_connections_are_cheap() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let key = generate(&client, "k", "p-256");
+    let before = service.status("VmRSS");
+    // Each connection is a file here and one there; the test may have fewer than it wants.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    rustix::process::setrlimit(
+        rustix::process::Resource::Nofile,
+        rustix::process::Rlimit { current: limit.maximum, ..limit },
+    )
+    .unwrap();
+    let count = limit.maximum.map_or(10_000, |files| files.saturating_sub(500).min(10_000));
+    let mut idle: Vec<UnixStream> = Vec::new();
+    for _ in 0..count {
+        idle.push(UnixStream::connect(service.socket()).unwrap());
+    }
+    // Some of them have been active.
+    let mut peers: Vec<Raw> =
+        idle.split_off(idle.len() - 100).into_iter().map(|stream| Raw { stream }).collect();
+    for peer in &mut peers {
+        peer.send(1, raw::status());
+        peer.receive().unwrap();
+    }
+    let begun = Instant::now();
+    for _ in 0..500 {
+        sign(&client, &key).unwrap();
+    }
+    let each = begun.elapsed() / 500;
+    assert!(each < Duration::from_millis(2), "{each:?} a signature beside {count} connections");
+    thread::sleep(Duration::from_millis(1500));
+    let grown = service.status("VmRSS").saturating_sub(before);
+    println!(
+        "{count} idle connections: {grown} KiB, {} threads, {each:?}",
+        service.status("Threads")
+    );
+    assert!(grown < count * 4, "{grown} KiB for {count} connections");
+}
+
+#[test]
+fn a_key_identifier_of_the_wrong_size_is_refused() {
+    let state = State::with(ME);
+    let service = state.start();
+    let mut peer = Raw::connect(service.socket());
+    for size in [0, 15, 17, 1000] {
+        let sign = Sign { key_id: vec![1; size], algorithm: None, input: vec![0; 32] };
+        peer.send(1, request::Operation::Sign(sign));
+        assert_eq!(peer.receive_failure().1, ErrorKind::InvalidArgument);
+    }
+    peer.send(2, raw::sign(KeyId::new([1; 16]), Scheme::Ecdsa));
+    assert_eq!(peer.receive_failure().1, ErrorKind::NotFound);
+}

@@ -1,0 +1,235 @@
+//! A service of its own for each test, with as many users as the test wants.
+
+// Each test file uses its own part of this.
+#![allow(dead_code, unreachable_pub)]
+
+pub mod raw;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, mpsc},
+    thread,
+    time::Duration,
+};
+
+use keyward_client::{Client, KeyTemplate, Settings};
+use keyward_protocol::{Error, Key, SignRequest, messages::Enrol};
+use keyward_service::{
+    init::{self, InitOptions, Issued},
+    issue::Authority,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// The program under test.
+pub const KEYWARD: &str = env!("CARGO_BIN_EXE_keyward");
+
+/// The state of a service, which a test starts, kills and starts again.
+pub struct State {
+    folder: TempDir,
+    pub issued: Issued,
+    /// Sections to add to the configuration.
+    pub more: String,
+}
+
+impl State {
+    /// Makes the state of a new service.
+    pub fn new() -> State {
+        let folder = TempDir::new().unwrap();
+        let mut options = InitOptions::new(folder.path().join("hsm"));
+        options.hosts = vec!["localhost".into(), "127.0.0.1".into()];
+        let issued = init::init(&options).unwrap();
+        State { folder, issued, more: String::new() }
+    }
+
+    /// The same with more configuration. `ME` stands for the user who runs the test.
+    pub fn with(more: &str) -> State {
+        let me = rustix::process::geteuid().as_raw().to_string();
+        State { more: more.replace("ME", &me), ..State::new() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn data(&self) -> PathBuf {
+        self.path("hsm/data")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.path("hsm/hsm.sock")
+    }
+
+    /// Writes the configuration and gives the command that serves it.
+    pub fn serve_command(&self) -> Command {
+        let config = format!(
+            "state = {state:?}\n[seal]\nkey_file = {key:?}\n[[listen]]\nunix = {socket:?}\n\
+             [[listen]]\ntls = \"127.0.0.1:0\"\n[certificates]\nhosts = [\"localhost\"]\n{more}",
+            state = self.path("hsm"),
+            key = self.issued.master_key,
+            socket = self.socket(),
+            more = self.more,
+        );
+        fs::write(self.path("keyward.toml"), config).unwrap();
+        let mut command = Command::new(KEYWARD);
+        command.arg("serve").arg("--config").arg(self.path("keyward.toml"));
+        command
+    }
+
+    /// Starts the service and waits until it serves.
+    pub fn start(&self) -> Service {
+        self.start_command(self.serve_command())
+    }
+
+    /// Starts the service with another command.
+    pub fn start_command(&self, command: Command) -> Service {
+        Service::spawn(command, self)
+    }
+}
+
+/// The configuration that makes the one who runs the test the user `me`.
+pub const ME: &str = "[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\n";
+
+/// A running service. It is killed when dropped.
+pub struct Service {
+    process: Child,
+    log: Arc<Mutex<String>>,
+    pub tls_address: String,
+    socket: PathBuf,
+    issued: Issued,
+}
+
+impl Service {
+    fn spawn(mut command: Command, state: &State) -> Service {
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = BufReader::new(process.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let (serving, served) = mpsc::channel();
+        let kept = Arc::clone(&log);
+        thread::spawn(move || {
+            for line in errors.lines().map_while(Result::ok) {
+                if let Some((_, rest)) = line.split_once("tls://") {
+                    let address = rest.split(['"', ',']).next().unwrap_or_default();
+                    let _ = serving.send(format!("tls://{address}"));
+                }
+                let mut log = kept.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let tls_address = served
+            .recv_timeout(Duration::from_secs(30))
+            .unwrap_or_else(|_| panic!("the service did not start:\n{}", log.lock().unwrap()));
+        Service { process, log, tls_address, socket: state.socket(), issued: state.issued.clone() }
+    }
+
+    /// A client on the UNIX socket.
+    pub fn client(&self) -> Client {
+        let address = format!("unix:{}", self.socket.display());
+        Client::new(Settings::load(&[("address", &address)]).unwrap())
+    }
+
+    /// A client on the UNIX socket that does not wait for a service that is away.
+    pub fn impatient_client(&self) -> Client {
+        let address = format!("unix:{}", self.socket.display());
+        Client::new(Settings::load(&[("address", &address), ("retry_for", "0")]).unwrap())
+    }
+
+    /// A client with the first administrator's certificate.
+    pub fn administrator(&self) -> Client {
+        let certificate = &self.issued.administrator_certificate;
+        self.tls_client(&self.issued.ca, certificate, &self.issued.administrator_key)
+    }
+
+    /// Enrols a user and gives a client with the certificate.
+    pub fn enrol(&self, user: &str, roles: &[&str]) -> Client {
+        let (csr, key) = Authority::client_request().unwrap();
+        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+        let enrol = Enrol { user: user.into(), csr, days: 0, roles };
+        let issued = self.administrator().enrol(enrol).unwrap();
+        let folder = TempDir::new().unwrap();
+        let [ca, cert, key_file] = ["ca", "cert", "key"].map(|name| folder.path().join(name));
+        write_pem(&ca, "CERTIFICATE", &issued.ca);
+        write_pem(&cert, "CERTIFICATE", &issued.chain[0]);
+        write_pem(&key_file, "PRIVATE KEY", &key);
+        // The client reads its files at once.
+        self.tls_client(&ca, &cert, &key_file)
+    }
+
+    /// A client on the TLS address with these files.
+    pub fn tls_client(&self, ca: &Path, cert: &Path, key: &Path) -> Client {
+        let [ca, cert, key] = [ca, cert, key].map(|path| path.to_str().unwrap());
+        let address = self.tls_address.replace("127.0.0.1", "localhost");
+        let settings = [("address", address.as_str()), ("ca", ca), ("cert", cert), ("key", key)];
+        Client::new(Settings::load(&settings).unwrap())
+    }
+
+    pub fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
+    }
+
+    /// What the service has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// Kills it without a warning.
+    pub fn kill(mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+
+    /// Ends it as systemd does.
+    pub fn terminate(mut self) -> ExitStatus {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        self.process.wait().unwrap()
+    }
+
+    /// A number from its `/proc/PID/status`: `VmRSS`, in KiB, or `Threads`.
+    pub fn status(&self, field: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(&format!("{field}:"))).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub fn write_pem(path: &Path, label: &str, der: &[u8]) {
+    let pem = pem_rfc7468::encode_string(label, pem_rfc7468::LineEnding::LF, der).unwrap();
+    fs::write(path, pem).unwrap();
+}
+
+/// A key with default attributes.
+pub fn named(name: &str) -> KeyTemplate<'_> {
+    KeyTemplate { name, usage: None, exportable: false }
+}
+
+pub fn generate(client: &Client, name: &str, key_type: &str) -> Key {
+    let key_type = keyward_algorithms::KeyType::from_name(key_type).unwrap();
+    client.generate(key_type, &named(name)).unwrap()
+}
+
+/// Signs a fixed digest with the key's usual algorithm.
+pub fn sign(client: &Client, key: &Key) -> Result<Vec<u8>, Error> {
+    let algorithm = key.key_type.default_signature().unwrap();
+    let input = [7; 32];
+    client.sign(&key.id, &SignRequest { algorithm, pss: None, input: &input })
+}
