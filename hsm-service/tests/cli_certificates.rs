@@ -45,6 +45,24 @@ fn the_digest_and_padding_of_a_request_can_be_chosen() {
 }
 
 #[test]
+fn a_key_that_is_bound_to_pss_parameters_signs_with_those() {
+    let service = Service::start();
+    let key = service.file("pss.pem");
+    let make = ["genpkey", "-algorithm", "RSA-PSS", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let bound = ["md:sha384", "mgf1_md:sha512", "saltlen:50"]
+        .map(|option| format!("rsa_pss_keygen_{option}"));
+    let bound: Vec<&str> = bound.iter().flat_map(|option| ["-pkeyopt", option]).collect();
+    openssl(&[&make[..], &bound, &["-out", &key]].concat());
+    service.ok(&["key", "import", "web", "--in", &key]);
+    let request = service.write("web.csr", service.ok(&["key", "csr", "web", "--subject", "CN=a"]));
+    let text = openssl_text(&["req", "-in", &request, "-verify", "-noout", "-text"]);
+    let signature = text.split("Signature Algorithm: rsassaPss").nth(1).unwrap();
+    for expected in ["Hash Algorithm: sha384", "mgf1 with sha512", "Salt Length: 0x32"] {
+        assert!(signature.contains(expected), "{text}");
+    }
+}
+
+#[test]
 fn self_signed_certificates_of_every_signing_key_type_verify_and_are_kept() {
     let service = Service::start();
     for key_type in SIGNING_TYPES {

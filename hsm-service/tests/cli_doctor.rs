@@ -125,3 +125,15 @@ fn a_service_that_is_away_is_reported_at_once_and_in_words() {
     assert!(!text.contains('\u{1b}'), "colours in a pipe: {text}");
     assert!(begun.elapsed() < std::time::Duration::from_secs(4));
 }
+
+#[test]
+fn a_module_that_openssl_cannot_load_is_reported_with_openssls_reason() {
+    let service = Service::start();
+    let module = service.write("keyward.so", "no module");
+    let folder = service.path("").display().to_string();
+    let (status, checks) = doctor(&service, &[], &[("OPENSSL_MODULES", &folder)]);
+    assert_eq!(status, 1);
+    let found = check(&checks, "provider")["finding"].as_str().unwrap();
+    assert!(found.contains("could not load the shared library"), "{found}");
+    assert!(found.contains(&module), "{found}");
+}

@@ -46,10 +46,12 @@ pub(crate) struct BenchArgs {
     #[arg(default_value = "rsa-2048,rsa-3072,p-256,p-384,ed25519")]
     types: Vec<KeyType>,
     /// Threads that ask at once
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: u16,
     /// How long each operation is measured
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=3600))]
     seconds: u64,
     #[command(flatten)]
     algorithm: AlgorithmArgs,

@@ -16,6 +16,10 @@ use super::{
 
 /// Import, show and export the certificate chain kept beside a key
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  keyward cert import web --in fullchain.pem
+  keyward cert export web > fullchain.pem")]
 pub(crate) enum CertCommand {
     Import(ImportArgs),
     Show(ShowArgs),

@@ -22,6 +22,9 @@ use super::{
 
 /// Enrol machines that reach the service over TLS
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Example:
+  keyward client enrol web2 --service tls://hsm.example:7433 --out web2")]
 pub(crate) enum ClientCommand {
     Enrol(EnrolArgs),
 }

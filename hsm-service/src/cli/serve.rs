@@ -130,9 +130,10 @@ pub(crate) fn serve(args: &ServeArgs, output: &Output) -> Outcome {
     let options = DevOptions { state: args.state.clone(), allow_users: args.allow_user.clone() };
     let service = dev::prepare(&options)?;
     let loud = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let gone = if args.state.is_none() { ", and all of them are gone when it ends" } else { "" };
     output.note(&format!(
-        "{loud}DEVELOPMENT SERVICE, NOT FOR PRODUCTION:{loud:#} its master key lies beside its keys{}.",
-        if args.state.is_none() { ", and all of them are gone when it ends" } else { "" }
+        "{loud}DEVELOPMENT SERVICE, NOT FOR PRODUCTION:{loud:#} its master key lies beside its \
+         keys{gone}."
     ));
     let line = format!("export KEYWARD_ADDRESS={}\n", service.address);
     keyward_service::serve(&service.config, |_| {

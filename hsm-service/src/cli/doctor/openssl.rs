@@ -169,7 +169,7 @@ fn providers(program: &Path, arguments: &[&str]) -> Providers {
     match Command::new(program).args(["list", "-providers"]).args(arguments).output() {
         Ok(output) => Providers {
             active: active_providers(&String::from_utf8_lossy(&output.stdout)),
-            complaint: last_line(&output),
+            complaint: complaint(&output),
         },
         Err(error) => Providers { active: Vec::new(), complaint: error.to_string() },
     }
@@ -196,6 +196,7 @@ fn loaded_check(
     configuration: &Path,
 ) -> Check {
     const NAME: &str = "provider";
+    const ABOVE: &str = "see the checks above, then look again";
     if loaded.has("keyward") && loaded.has("default") {
         return Check::ok(NAME, format!("active: {}", loaded.active.join(", ")));
     }
@@ -208,11 +209,16 @@ fn loaded_check(
     }
     let finding = "OpenSSL does not load keyward";
     if !module.as_ref().is_some_and(|path| path.is_file()) {
-        return Check::problem(NAME, finding, "see the checks above, then look again");
+        return Check::problem(NAME, finding, ABOVE);
     }
     let tried = providers(program, &["-provider", "default", "-provider", "keyward"]);
     if tried.has("keyward") {
-        let advice = format!("activate it in {}:\n{CONFIGURATION}", configuration.display());
+        let advice = match mentions_keyward(configuration) {
+            true => {
+                format!("it takes all of this in {}:\n{CONFIGURATION}", configuration.display())
+            }
+            false => ABOVE.into(),
+        };
         return Check::problem(NAME, format!("{finding}, though the module is good"), advice);
     }
     Check::problem(
@@ -220,6 +226,22 @@ fn loaded_check(
         format!("{finding}: {}", tried.complaint),
         "check that the module is for this machine and readable by this user",
     )
+}
+
+fn mentions_keyward(configuration: &Path) -> bool {
+    fs::read_to_string(configuration).is_ok_and(|text| text.contains("keyward"))
+}
+
+/// Why a provider was not loaded: the first error that OpenSSL reports is nearest to the cause.
+/// Its lines read `thread:error:code:library:function:reason:file:line:data`.
+fn complaint(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stderr);
+    let first = text.lines().find(|line| line.contains(":error:"));
+    let told = first.and_then(|line| {
+        let fields: Vec<&str> = line.splitn(9, ':').collect();
+        Some(format!("{} {}", fields.get(5)?, fields.get(8)?).trim().to_owned())
+    });
+    told.unwrap_or_else(|| last_line(output))
 }
 
 fn last_line(output: &Output) -> String {
@@ -233,8 +255,8 @@ mod tests {
 
     #[test]
     fn active_providers_are_read_from_openssls_listing() {
-        let listing = "Providers:\n  default\n    name: OpenSSL Default Provider\n    status: active\n\
-                       \x20 keyward\n    name: Keyward\n    status: active\n  legacy\n    name: x\n";
+        let listing = "Providers:\n  default\n    name: Default\n    status: active\n  keyward\n    \
+                       name: Keyward\n    status: active\n  legacy\n    name: x\n";
         assert_eq!(active_providers(listing), ["default", "keyward"]);
     }
 }

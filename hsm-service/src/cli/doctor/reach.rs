@@ -177,8 +177,8 @@ fn certificate_check(name: &'static str, place: &str, der: &[u8], key: &Key) -> 
         return Check::problem(
             name,
             format!("{place} is for another key than {}: {subject}", full_uri(key)),
-            "a server reads the key's own certificate first; `keyward cert export NAME` prints it,\n\
-             `keyward key csr NAME` makes a request for a new one",
+            "a server wants the key's own certificate first: `keyward cert export NAME` prints\n\
+             it, `keyward key csr NAME` makes a request for a new one",
         );
     }
     if until < now || from > now {

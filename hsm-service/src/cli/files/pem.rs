@@ -45,7 +45,7 @@ fn decode(label: &str, block: &str) -> Result<Zeroizing<Vec<u8>>, Error> {
     if block.contains("Proc-Type:") {
         return Err(Error::new(
             ErrorKind::Unsupported,
-            "the private key is encrypted in OpenSSL's traditional PEM form, which protects it badly",
+            "the private key is encrypted in the traditional PEM form, which protects it badly",
         )
         .hint("convert it first: openssl pkey -in OLD.pem -aes256 -out NEW.pem"));
     }

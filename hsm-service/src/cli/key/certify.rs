@@ -18,8 +18,8 @@ use crate::cli::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  keyward key csr web --subject CN=www.example.org,O=Example --san www.example.org --san example.org
-  keyward key csr web --subject /O=Example/CN=www.example.org --san dns:www.example.org,ip:192.0.2.1")]
+  keyward key csr web --subject CN=www.example,O=Example --san www.example --san shop.example
+  keyward key csr web --subject /O=Example/CN=www.example --san dns:www.example,ip:192.0.2.1")]
 pub(crate) struct CsrArgs {
     #[command(flatten)]
     key: KeyArg,
@@ -31,16 +31,17 @@ pub(crate) struct CsrArgs {
 
 /// Make a self-signed certificate for tests, keep it beside the key and print it
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Example:\n  keyward key self-sign web --subject CN=localhost --san localhost,127.0.0.1"
-)]
+#[command(after_help = "\
+Example:
+  keyward key self-sign web --subject CN=localhost --san localhost,127.0.0.1")]
 pub(crate) struct SelfSignArgs {
     #[command(flatten)]
     key: KeyArg,
     #[command(flatten)]
     subject: SubjectArgs,
     /// Validity in days
-    #[arg(long, value_name = "N", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36500))]
+    #[arg(long, value_name = "N", default_value_t = 365)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=36500))]
     days: u32,
     #[command(flatten)]
     algorithm: AlgorithmArgs,

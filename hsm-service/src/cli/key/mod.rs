@@ -26,6 +26,12 @@ use super::{
 
 /// Make, import, list, share and delete keys
 #[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  keyward key generate web --type p-256
+  keyward key share web www-data
+  keyward key csr web --subject CN=www.example > web.csr
+  keyward key pem web > web.pem")]
 pub(crate) enum KeyCommand {
     Generate(GenerateArgs),
     Import(ImportArgs),
@@ -71,9 +77,9 @@ pub(crate) struct PublicArgs {
 /// The file holds no secret. OpenSSL with the keyward provider takes it wherever it takes a private
 /// key in PEM, and every use of it asks the service.
 #[derive(Args, Debug)]
-#[command(
-    after_help = "Example:\n  keyward key pem web > /etc/ssl/web.pem   # ssl_certificate_key /etc/ssl/web.pem;"
-)]
+#[command(after_help = "\
+Example:
+  keyward key pem web > /etc/ssl/web.pem   # ssl_certificate_key /etc/ssl/web.pem;")]
 pub(crate) struct PemArgs {
     #[command(flatten)]
     key: KeyArg,
