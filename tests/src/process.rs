@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    os::unix::process::{CommandExt, ExitStatusExt},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     thread,
@@ -10,35 +10,48 @@ use std::{
 };
 
 pub use rustix::process::Signal;
+
+/// How long a daemon may take to be there.
+const PATIENCE: Duration = Duration::from_secs(15);
 use rustix::process::{Pid, kill_process, kill_process_group};
 
 /// A server that runs for a test, with all that it starts, as one process group of its own.
 pub struct Running {
     name: String,
-    child: Child,
-    status: Option<ExitStatus>,
+    /// The first process, which gave the group its number.
+    leader: Pid,
+    /// The first process as our child, unless it is a daemon.
+    child: Option<Child>,
     log: PathBuf,
 }
 
 impl Running {
     /// Starts a command; what it prints goes to a log file.
     pub fn start(name: &str, command: &mut Command, log: &Path) -> Running {
-        let output = File::options().create(true).append(true).open(log);
-        let output = output.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
-        let errors = output.try_clone().expect("a file can be opened twice");
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
-        Running { name: name.into(), child, status: None, log: log.into() }
+        let child = spawn(name, command, log);
+        let leader = Pid::from_child(&child);
+        Running { name: name.into(), leader, child: Some(child), log: log.into() }
     }
 
-    /// The id of the process that was started.
+    /// Starts a command that becomes a daemon and writes its number to a file.
+    pub fn start_daemon(name: &str, command: &mut Command, log: &Path, pid_file: &Path) -> Running {
+        let mut starter = Running::start(name, command, log);
+        let status = starter.wait(PATIENCE);
+        assert!(status.success(), "{name} does not start:\n{}", starter.log());
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let written = fs::read_to_string(pid_file).unwrap_or_default();
+            if let Some(leader) = written.trim().parse().ok().and_then(Pid::from_raw) {
+                return Running { name: name.into(), leader, child: None, log: log.into() };
+            }
+            assert!(Instant::now() < deadline, "{name} writes no pid file:\n{}", starter.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// The number of the first process.
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.leader.as_raw_nonzero().get() as u32
     }
 
     /// What it has printed so far.
@@ -48,33 +61,31 @@ impl Running {
 
     /// Whether the first process is still there.
     pub fn is_running(&mut self) -> bool {
-        self.exit_status().is_none()
+        match self.child {
+            Some(_) => self.exit_status().is_none(),
+            None => self.members().contains(&self.pid()),
+        }
     }
 
-    /// How the first process ended, if it has.
-    pub fn exit_status(&mut self) -> Option<ExitStatus> {
-        if self.status.is_none() {
-            self.status = self.child.try_wait().expect("our own child can be waited for");
-        }
-        self.status
+    fn exit_status(&mut self) -> Option<ExitStatus> {
+        let child = self.child.as_mut()?;
+        child.try_wait().expect("our own child can be waited for")
     }
 
     /// Sends a signal to the first process.
     pub fn signal(&mut self, signal: Signal) {
         assert!(self.is_running(), "{} has ended:\n{}", self.name, self.log());
-        kill_process(Pid::from_child(&self.child), signal).expect("our own child takes signals");
+        kill_process(self.leader, signal).expect("our own process takes signals");
     }
 
-    /// Waits for the first process to end.
+    /// Waits for the first process to end; it must be our child.
     pub fn wait(&mut self, limit: Duration) -> ExitStatus {
         let deadline = Instant::now() + limit;
         loop {
             if let Some(status) = self.exit_status() {
                 return status;
             }
-            if Instant::now() > deadline {
-                panic!("{} does not end:\n{}", self.name, self.log());
-            }
+            assert!(Instant::now() < deadline, "{} does not end:\n{}", self.name, self.log());
             thread::sleep(Duration::from_millis(2));
         }
     }
@@ -84,7 +95,7 @@ impl Running {
         group_members(self.pid())
     }
 
-    /// Panics with the log when any process of the group died of a signal that nobody sent.
+    /// Panics with the log when it tells of a process that crashed.
     pub fn assert_no_crash(&self) {
         let log = self.log();
         for sign in ["exited on signal", "signal 11", "Segmentation fault", "panicked at"] {
@@ -92,20 +103,22 @@ impl Running {
         }
     }
 
+    fn has_ended(&mut self) -> bool {
+        // Reaping the child comes first: a dead one still belongs to the group.
+        let leader_ended = !self.is_running();
+        leader_ended && self.members().is_empty()
+    }
+
     fn end_group(&mut self) {
-        let group = Pid::from_child(&self.child);
-        // The id of a group is free for others once its last process is gone, so it is asked
-        // first who is there.
+        // The number of a group is free for others once its last process is gone, so it is
+        // asked first who is there.
         for signal in [Signal::TERM, Signal::KILL] {
-            if self.exit_status().is_some() && self.members().is_empty() {
+            if self.has_ended() {
                 return;
             }
-            let _ = kill_process_group(group, signal);
+            let _ = kill_process_group(self.leader, signal);
             let deadline = Instant::now() + Duration::from_secs(3);
-            while Instant::now() < deadline {
-                if self.exit_status().is_some() && self.members().is_empty() {
-                    return;
-                }
+            while Instant::now() < deadline && !self.has_ended() {
                 thread::sleep(Duration::from_millis(5));
             }
         }
@@ -116,18 +129,27 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.end_group();
         if thread::panicking() {
-            let ended = match self.status {
-                Some(status) if status.signal().is_none() => format!(" ({status})"),
-                _ => String::new(),
-            };
             let log = self.log();
-            let lines: Vec<&str> = log.lines().rev().take(40).collect();
-            eprintln!("--- what {} said last{ended}", self.name);
-            for line in lines.into_iter().rev() {
+            let first = log.lines().count().saturating_sub(40);
+            eprintln!("--- what {} said last", self.name);
+            for line in log.lines().skip(first) {
                 eprintln!("{line}");
             }
         }
     }
+}
+
+fn spawn(name: &str, command: &mut Command, log: &Path) -> Child {
+    let output = File::options().create(true).append(true).open(log);
+    let output = output.unwrap_or_else(|error| panic!("{}: {error}", log.display()));
+    let errors = output.try_clone().expect("a file can be opened twice");
+    command
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .process_group(0)
+        .spawn()
+        .unwrap_or_else(|error| panic!("{name} cannot be started: {error}"))
 }
 
 /// The living processes of a process group.

@@ -256,11 +256,10 @@ fn pkey_shows_the_public_half_and_never_a_private_one() {
                 String::from_utf8_lossy(&theirs),
                 "{key_type}"
             );
-            for form in ["PEM", "DER"] {
-                let outcome = world.openssl.command(&["pkey", "-in", &key, "-outform", form]).run();
-                assert!(!outcome.all().contains("BEGIN PRIVATE KEY"), "{}", outcome.all());
-                outcome.complaint();
-            }
+            // What would be the private key is the reference again.
+            let written = world.ours(&["pkey", "-in", &key]);
+            assert_eq!(written, fs::read(&identity.reference).unwrap(), "{key_type}");
+            world.openssl.command(&["pkey", "-in", &key, "-outform", "DER"]).run().complaint();
         }
         let half = format!("{}?type=public", identity.uri());
         assert_eq!(world.ours(&["pkey", "-pubin", "-in", &half, "-pubout"]), expected);

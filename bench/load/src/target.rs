@@ -189,7 +189,7 @@ fn fetch(tls: &mut ClientConnection, tcp: &mut TcpStream, request: &str) -> io::
         Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => return Err(error),
         _ => {}
     }
-    if !response.starts_with(b"HTTP/1.1 200") {
+    if ![b"HTTP/1.1 200", b"HTTP/1.0 200"].iter().any(|well| response.starts_with(*well)) {
         let line = response.split(|byte| *byte == b'\r').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line);
         return Err(io::Error::other(format!("the server answered {line:?}")));

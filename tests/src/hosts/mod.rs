@@ -5,7 +5,12 @@ pub(crate) mod haproxy;
 pub(crate) mod nginx;
 pub(crate) mod s_server;
 
-use std::{fs, net::SocketAddr, path::Path, time::Duration};
+use std::{
+    fs,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use crate::{Running, ports, repository};
 
@@ -26,8 +31,11 @@ pub(crate) fn shipped(file: &str, places: &[(&str, &str)]) -> String {
 
 /// Waits until a server that was just started listens.
 pub(crate) fn wait_until_up(running: &mut Running, address: SocketAddr) {
-    if !ports::wait_for_port(address, PATIENCE) || !running.is_running() {
-        panic!("the server does not listen on {address}:\n{}", running.log());
+    let deadline = Instant::now() + PATIENCE;
+    while !ports::wait_for_port(address, Duration::from_millis(100)) {
+        if !running.is_running() || Instant::now() > deadline {
+            panic!("the server does not listen on {address}:\n{}", running.log());
+        }
     }
 }
 

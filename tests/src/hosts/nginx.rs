@@ -30,17 +30,15 @@ impl Nginx {
         let (address, address_of_both) = (free_port(), free_port());
         let folder = write_configuration(scratch, address, address_of_both, identities);
 
+        let (log, pid_file) = (scratch.join("nginx.log"), folder.join("nginx.pid"));
+        let directives = format!("pid {}; error_log {} notice;", text(&pid_file), text(&log));
         let mut command = Command::new(program);
         command
             .args(["-p", text(&folder), "-c", text(&folder.join("nginx.conf"))])
-            .args(["-e", "stderr"])
-            .arg("-g")
-            .arg(format!(
-                "daemon off; pid {}; error_log stderr notice;",
-                folder.join("nginx.pid").display()
-            ))
+            .args(["-e", text(&log), "-g", &directives])
             .envs(openssl.environment());
-        let mut running = Running::start("nginx", &mut command, &scratch.join("nginx.log"));
+        // Only a daemon takes a new binary.
+        let mut running = Running::start_daemon("nginx", &mut command, &log, &pid_file);
         wait_until_up(&mut running, address);
         Nginx { running, folder, address, address_of_both }
     }
@@ -134,7 +132,7 @@ fn write_configuration(
         &[
             (&web("crt"), text(&first.certificate)),
             (&web("pem"), text(&first.reference)),
-            ("/etc/nginx/conf.d", text(&folder)),
+            ("/etc/nginx/conf.d", text(&scratch.folder("nginx/conf.d"))),
             ("listen 443", &format!("listen {address} backlog=1024")),
             ("/var/www/html", text(&scratch.folder("nginx/html"))),
         ],
@@ -155,6 +153,6 @@ fn write_configuration(
         }
         own += &format!("    root {};\n}}\n", scratch.join("nginx/html").display());
     }
-    scratch.write("nginx/own.conf", own);
+    scratch.write("nginx/conf.d/own.conf", own);
     folder
 }
