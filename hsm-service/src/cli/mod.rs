@@ -11,7 +11,7 @@ mod client;
 mod context;
 mod doctor;
 mod failure;
-mod files;
+pub mod files;
 mod key;
 mod manual;
 mod output;
@@ -74,7 +74,7 @@ enum Command {
 }
 
 /// Runs the program: reads its arguments, does what they say, reports how that went.
-pub(crate) fn run() -> ExitCode {
+pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return report_usage(&error),

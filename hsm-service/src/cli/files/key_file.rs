@@ -15,11 +15,12 @@ use super::{chain, passphrase::Source, pem};
 use crate::cli::failure::crypto_error;
 
 /// What a key file held.
-pub(crate) struct KeyFile {
+#[derive(Debug)]
+pub struct KeyFile {
     /// The key.
-    pub(crate) key: PrivateKey,
+    pub key: PrivateKey,
     /// DER certificates, in the file's order.
-    pub(crate) certificates: Vec<Vec<u8>>,
+    pub certificates: Vec<Vec<u8>>,
 }
 
 /// The forms of a DER private key file.
@@ -34,14 +35,18 @@ enum Form {
 
 /// Reads the one private key of a file, and the certificates beside it.
 pub(crate) fn read(path: &Path, passphrase: &Source) -> Result<KeyFile, Error> {
-    let bytes = super::read(path)?;
-    let name = path.display().to_string();
-    if !pem::is_pem(&bytes) {
-        return from_der(&bytes, &name, passphrase);
+    parse(&super::read(path)?, &path.display().to_string(), passphrase)
+}
+
+/// Reads the one private key of a file's content, and the certificates beside it; `name` is what
+/// errors call the file.
+pub fn parse(bytes: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, Error> {
+    if !pem::is_pem(bytes) {
+        return from_der(bytes, name, passphrase);
     }
     let mut found: Option<KeyFile> = None;
     let mut certificates = Vec::new();
-    for block in pem::blocks(&bytes).map_err(|error| in_file(&name, error))? {
+    for block in pem::blocks(bytes).map_err(|error| in_file(name, error))? {
         match block.label.as_str() {
             label if chain::is_certificate(label) => certificates.push(block.der.to_vec()),
             reference::PEM_LABEL => {
@@ -55,12 +60,12 @@ pub(crate) fn read(path: &Path, passphrase: &Source) -> Result<KeyFile, Error> {
                     return Err(Error::invalid(format!("{name} has more than one private key"))
                         .hint("split the file and import one key at a time"));
                 }
-                found = Some(from_der(&block.der, &name, passphrase)?);
+                found = Some(from_der(&block.der, name, passphrase)?);
             }
             _ => {}
         }
     }
-    let mut file = found.ok_or_else(|| no_key(&name))?;
+    let mut file = found.ok_or_else(|| no_key(name))?;
     file.certificates = certificates;
     Ok(file)
 }

@@ -2,8 +2,8 @@
 //! certificate chains, passphrases.
 
 pub(crate) mod chain;
-pub(crate) mod key_file;
-pub(crate) mod passphrase;
+pub mod key_file;
+pub mod passphrase;
 pub(crate) mod pem;
 
 use std::{fs, io::Read, path::Path};

@@ -10,14 +10,15 @@ use keyward_protocol::Error;
 use zeroize::Zeroizing;
 
 /// Where the passphrase of an encrypted file comes from, when one is needed.
-pub(crate) struct Source {
+#[derive(Debug, Default)]
+pub struct Source {
     /// The file that was named on the command line.
-    pub(crate) file: Option<PathBuf>,
+    pub file: Option<PathBuf>,
 }
 
 impl Source {
     /// Gets the passphrase for what `prompt` names.
-    pub(crate) fn passphrase(&self, prompt: &str) -> Result<Zeroizing<String>, Error> {
+    pub fn passphrase(&self, prompt: &str) -> Result<Zeroizing<String>, Error> {
         if let Some(path) = &self.file {
             let bytes = super::read(path)?;
             let text = std::str::from_utf8(&bytes).map_err(|_| {
