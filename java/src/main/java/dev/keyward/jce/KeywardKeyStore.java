@@ -162,6 +162,15 @@ final class KeywardKeyStore extends KeyStoreSpi {
         return get(alias).map(Entries.Entry::created).orElse(null);
     }
 
+    /** The default takes a key without a certificate for a secret key. */
+    @Override
+    public boolean engineEntryInstanceOf(String alias, Class<? extends KeyStore.Entry> kind) {
+        return get(alias).filter(entry -> !entry.chain().isEmpty())
+            .filter(entry -> kind == (entry.isUsable()
+                ? KeyStore.PrivateKeyEntry.class : KeyStore.TrustedCertificateEntry.class))
+            .isPresent();
+    }
+
     /** As the default does, but no entry wants a password. */
     @Override
     public KeyStore.Entry engineGetEntry(String alias, KeyStore.ProtectionParameter protection)

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Properties;
 import java.util.stream.Stream;
@@ -36,12 +37,12 @@ class TlsTest {
         new Handshake("p-256", "type: ECDSA", "-tls1_3", "-sigalgs", "ecdsa_secp256r1_sha256"),
         new Handshake("p-384", "type: ECDSA", "-tls1_3", "-sigalgs", "ecdsa_secp384r1_sha384"),
         new Handshake("p-521", "type: ECDSA", "-tls1_3", "-sigalgs", "ecdsa_secp521r1_sha512"),
-        new Handshake("ed25519", "type: Ed25519", "-tls1_3", "-sigalgs", "ed25519"),
+        new Handshake("ed25519", "type: ed25519", "-tls1_3", "-sigalgs", "ed25519"),
         new Handshake("rsa-2048", "type: RSA", "-tls1_2", "-sigalgs", "rsa_pkcs1_sha256"),
         new Handshake("rsa-2048", "type: RSA-PSS", "-tls1_2", "-sigalgs",
             "rsa_pss_rsae_sha256:rsa_pkcs1_sha256"),
         new Handshake("p-256", "type: ECDSA", "-tls1_2", "-sigalgs", "ecdsa_secp256r1_sha256"),
-        new Handshake("ed25519", "type: Ed25519", "-tls1_2", "-sigalgs", "ed25519"),
+        new Handshake("ed25519", "type: ed25519", "-tls1_2", "-sigalgs", "ed25519"),
         // RSA key exchange: the premaster secret is decrypted in the service.
         new Handshake("rsa-2048", "Cipher is AES128-GCM-SHA256", "-tls1_2", "-cipher",
             "AES128-GCM-SHA256"));
@@ -72,7 +73,9 @@ class TlsTest {
                 Processes.Result result = Processes.run(folder, Map.of(), client);
                 String seen = result.output() + "\n" + client + "\n" + server.log();
                 assertTrue(result.output().contains("greeted over TLSv1."), seen);
-                assertTrue(result.output().contains(handshake.expected()), seen);
+                // OpenSSL 3.0 and later ones differ in case.
+                assertTrue(result.output().toLowerCase(Locale.ROOT)
+                    .contains(handshake.expected().toLowerCase(Locale.ROOT)), seen);
             }
         }
     }
