@@ -1,6 +1,6 @@
 //! Apache httpd with mod_ssl and a key in the service.
 
-use std::{thread, time::Duration};
+use std::time::Duration;
 
 use keyward_load::{Load, TargetBuilder, TlsVersion};
 use keyward_tests::{Apache, Authority, OpenSsl, Scratch, ServiceBuilder, Signal, owner_of};
@@ -50,7 +50,6 @@ fn apache_starts_and_reloads_while_the_service_is_away() {
     service.stop();
     let mut apache = Apache::start(&scratch, &openssl, &identity);
     apache.reload();
-    thread::sleep(Duration::from_millis(500));
     service.start();
     let target = TargetBuilder {
         trusted_pem: Some(authority.certificate_pem()),

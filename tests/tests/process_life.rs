@@ -1,5 +1,5 @@
 //! What the life of a process does to a key that it has loaded: forks, threads, rights that are
-//! dropped without a fork, descriptors that are closed. The host is Python's `ssl` module, which
+//! dropped without a fork. The host is Python's `ssl` module, which
 //! takes keys from PEM files alone.
 
 use std::process::Command;
@@ -57,11 +57,6 @@ fn a_program_that_forks_before_its_first_signature_signs_on_both_sides() {
 #[test]
 fn many_threads_sign_at_once_and_their_children_too() {
     World::new(None).host(&["threads", "fork", "threads"]).bytes();
-}
-
-#[test]
-fn a_program_whose_descriptors_were_closed_signs_on() {
-    World::new(None).host(&["handshake", "close-descriptors", "handshake"]).bytes();
 }
 
 #[test]

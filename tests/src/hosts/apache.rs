@@ -1,8 +1,15 @@
 //! Apache httpd with mod_ssl and the shipped `apache.conf`.
 
-use std::{net::SocketAddr, process::Command};
+use std::{
+    net::SocketAddr,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
-use super::{shipped, text, wait_until_up};
+use rustix::process::Signal;
+
+use super::{PATIENCE, shipped, text, wait_until_up};
 use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port};
 
 /// What stands around a site on Debian: modules, users, places.
@@ -10,7 +17,7 @@ const SURROUNDINGS: &str = "\
 ServerRoot @FOLDER@
 PidFile @FOLDER@/apache2.pid
 ErrorLog @FOLDER@/error.log
-LogLevel warn
+LogLevel notice
 DefaultRuntimeDir @FOLDER@
 ServerName localhost
 Listen @ADDRESS@
@@ -29,7 +36,6 @@ const MODULES: [(&str, &str); 4] = [
 pub struct Apache {
     running: Running,
     address: SocketAddr,
-    error_log: std::path::PathBuf,
 }
 
 impl Apache {
@@ -62,9 +68,11 @@ impl Apache {
 
         let mut command = Command::new(program);
         command.arg("-f").arg(&conf).arg("-DFOREGROUND").envs(openssl.environment());
-        let mut running = Running::start("apache2", &mut command, &folder.join("start.log"));
+        let mut running = Running::start("apache2", &mut command, &folder.join("error.log"));
         wait_until_up(&mut running, address);
-        Apache { running, address, error_log: folder.join("error.log") }
+        let apache = Apache { running, address };
+        apache.wait_for_generation(1);
+        apache
     }
 
     /// Where it listens.
@@ -79,12 +87,27 @@ impl Apache {
 
     /// Loads the configuration anew, letting old children finish.
     pub fn reload(&mut self) {
-        self.running.signal(rustix::process::Signal::USR1);
+        let generation = self.generation();
+        self.running.signal(Signal::USR1);
+        self.wait_for_generation(generation + 1);
+    }
+
+    /// How often it has begun to serve.
+    fn generation(&self) -> usize {
+        self.log().matches("resuming normal operations").count()
+    }
+
+    /// Apache listens before it takes signals.
+    fn wait_for_generation(&self, generation: usize) {
+        let deadline = Instant::now() + PATIENCE;
+        while self.generation() < generation {
+            assert!(Instant::now() < deadline, "Apache does not come up:\n{}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// What it has logged.
     pub fn log(&self) -> String {
-        let log = std::fs::read_to_string(&self.error_log).unwrap_or_default();
-        format!("{}{log}", self.running.log())
+        self.running.log()
     }
 }

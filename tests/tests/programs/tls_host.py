@@ -84,17 +84,11 @@ def drop_rights():
     os.setuid(user.pw_uid)
 
 
-def descriptors_closed():
-    """Closes every descriptor above the first three, as daemons do."""
-    os.closerange(3, 1024)
-
-
 for step in steps:
     {
         "handshake": handshake,
         "fork": in_child,
         "threads": in_threads,
         "drop-rights": drop_rights,
-        "close-descriptors": descriptors_closed,
     }[step]()
     print(step, "well", flush=True)
