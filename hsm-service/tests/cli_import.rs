@@ -134,6 +134,9 @@ fn files_without_one_usable_key_say_what_is_wrong_with_them() {
     let traditional = service.file("old.pem");
     let encrypt = ["ec", "-in", &key, "-aes128", "-passout", "pass:secret", "-out", &traditional];
     openssl(&encrypt);
+    let pbes1 = service.file("pbes1.pem");
+    let encrypt = ["pkcs8", "-topk8", "-v1", "PBE-SHA1-3DES", "-passout", "pass:secret"];
+    openssl(&[&encrypt[..], &["-in", &key, "-out", &pbes1]].concat());
     let weak = service.file("weak.pem");
     openssl(&["genrsa", "-out", &weak, "1024"]);
     let public = service.file("public.pem");
@@ -144,6 +147,7 @@ fn files_without_one_usable_key_say_what_is_wrong_with_them() {
     let reference = service.write("reference.pem", service.ok(&["key", "pem", "inside"]));
     for (file, expected) in [
         (&traditional, "traditional PEM"),
+        (&pbes1, "encrypted"),
         (&weak, "not supported"),
         (&public, "no private key"),
         (&twice, "more than one"),
@@ -154,6 +158,10 @@ fn files_without_one_usable_key_say_what_is_wrong_with_them() {
     ] {
         let error = service.error(&["key", "import", "web", "--in", file], 1);
         assert!(error["message"].as_str().unwrap().contains(expected), "{file}: {error}");
+    }
+    for file in [&traditional, &pbes1] {
+        let error = service.error(&["key", "import", "web", "--in", file], 1);
+        assert!(error["hint"].as_str().unwrap().contains("openssl pkey"), "{error}");
     }
 }
 

@@ -162,3 +162,29 @@ fn enrolling_over_the_unix_socket_needs_to_be_told_the_other_machines_way() {
     let again = service.error(&[&["client", "enrol", "web2"], &tls[..]].concat(), 1);
     assert_eq!(again["kind"], "already-exists");
 }
+
+#[test]
+fn the_doctor_tells_who_is_not_known_and_what_one_may_not_do() {
+    let installation = Installation::start();
+    let check = |mut command: Command, name: &str| {
+        let ran = Ran::from(command.output().unwrap());
+        let report: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        checks.iter().find(|check| check["check"] == name).cloned().unwrap()
+    };
+    // The new service knows no local user yet.
+    let socket = format!("unix:{}", installation.path("state/hsm.sock").display());
+    let stranger = check(keyward(&["doctor", "--json", "--address", &socket]), "identity");
+    assert_eq!(stranger["state"], "problem");
+    assert!(stranger["advice"].as_str().unwrap().contains("[[user]]"), "{stranger}");
+
+    let [web, shop] = ["web", "shop"].map(|name| installation.enrol(name));
+    json(on_machine(&web, &["key", "generate", "mine", "--type", "p-256"]));
+    json(on_machine(&web, &["key", "share", "mine", "shop", "--rights", "see"]));
+    let seen_only = check(on_machine(&shop, &["doctor", "mine", "--json"]), "key");
+    assert_eq!(seen_only["state"], "problem");
+    assert!(seen_only["finding"].as_str().unwrap().contains("you may not"), "{seen_only}");
+    assert!(seen_only["advice"].as_str().unwrap().contains("key share"), "{seen_only}");
+    json(on_machine(&web, &["key", "share", "mine", "shop"]));
+    assert_eq!(check(on_machine(&shop, &["doctor", "mine", "--json"]), "key")["state"], "ok");
+}

@@ -1,7 +1,7 @@
 //! The command line: `keyward <noun> <verb> [NAME] [--flags]`.
 //!
 //! One file per noun holds its flags and what they do. The shell completion and the man pages are
-//! made from the same definitions ([`manual`]).
+//! made from the same definitions.
 
 mod algorithm;
 mod arguments;

@@ -1,6 +1,7 @@
 //! `keyward key csr` and `self-sign`: what binds a name to a key.
 
 use clap::Args;
+use keyward_client::Client;
 use keyward_protocol::{Error, Key};
 use serde_json::json;
 use x509_cert::{ext::pkix::name::GeneralName, name::Name};
@@ -88,36 +89,40 @@ impl SubjectArgs {
 }
 
 pub(super) fn csr(args: &CsrArgs, context: &Context) -> Outcome {
-    let client = context.client()?;
-    let key = client.find(&args.key.name)?;
-    let choice = args.algorithm.choose(&key)?;
-    let signer = Signer {
-        spki: &key.spki,
-        algorithm: &choice.identifier()?,
-        sign: &|message| choice.sign(&client, &key, message),
-    };
-    let der = certificate_request(&args.subject.subject(), &signer)?;
+    let subject = args.subject.subject();
+    let (_, der) = certify(&context.client()?, &args.key, &args.algorithm, |_, signer| {
+        certificate_request(&subject, signer)
+    })?;
     context.output.document("csr", &pem::encode("CERTIFICATE REQUEST", &der)?)
 }
 
 pub(super) fn self_sign(args: &SelfSignArgs, context: &Context) -> Outcome {
     let client = context.client()?;
-    let key = client.find(&args.key.name)?;
-    let choice = args.algorithm.choose(&key)?;
+    let subject = args.subject.subject();
+    let (key, der) = certify(&client, &args.key, &args.algorithm, |key, signer| {
+        self_signed_certificate(&subject, key.usage, args.days, signer)
+    })?;
+    let chain = [der];
+    client.set_chain(&key.id, &chain)?;
+    let pem = chain::to_pem(&chain)?;
+    let value = json!({ "id": key.id.to_string(), "certificate": pem });
+    context.output.result(&value, || pem.clone())
+}
+
+/// Has a structure made that the key signs.
+fn certify(
+    client: &Client,
+    key: &KeyArg,
+    algorithm: &AlgorithmArgs,
+    make: impl FnOnce(&Key, &Signer<'_>) -> Result<Vec<u8>, Error>,
+) -> Result<(Key, Vec<u8>), Error> {
+    let key = client.find(&key.name)?;
+    let choice = algorithm.choose(&key)?;
     let signer = Signer {
         spki: &key.spki,
         algorithm: &choice.identifier()?,
-        sign: &|message| choice.sign(&client, &key, message),
+        sign: &|message| choice.sign(client, &key, message),
     };
-    let der = self_signed_certificate(&args.subject.subject(), key.usage, args.days, &signer)?;
-    let chain = [der];
-    client.set_chain(&key.id, &chain)?;
-    print(&key, &chain, context)
-}
-
-fn print(key: &Key, chain: &[Vec<u8>], context: &Context) -> Outcome {
-    let pem: Result<String, Error> = chain::to_pem(chain);
-    let pem = pem?;
-    let value = json!({ "id": key.id.to_string(), "certificate": pem });
-    context.output.result(&value, || pem.clone())
+    let der = make(&key, &signer)?;
+    Ok((key, der))
 }
