@@ -3,6 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::Command,
     time::Duration,
@@ -10,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::{Authority, CommandExt, Running, Scratch, artifacts};
+use crate::{Authority, CommandExt, Running, Scratch, artifacts, free_port};
 
 /// How long a service may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -18,7 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running service; it may be stopped and started again over the same state.
 pub struct Service {
     arguments: Vec<String>,
+    state: PathBuf,
     socket: PathBuf,
+    tls_address: SocketAddr,
     log: PathBuf,
     tls: PathBuf,
     running: Option<Running>,
@@ -28,7 +31,9 @@ pub struct Service {
 pub struct ServiceBuilder<'a> {
     scratch: &'a Scratch,
     allowed: Vec<&'a str>,
-    config: Option<(PathBuf, PathBuf)>,
+    /// For a service of `keyward init`: what is added to its configuration.
+    configuration: Option<String>,
+    name: &'a str,
 }
 
 /// A key in the service, and the files that a web server wants for it.
@@ -54,44 +59,67 @@ impl Identity {
 impl<'a> ServiceBuilder<'a> {
     /// A development service with its state in the folder.
     pub fn new(scratch: &'a Scratch) -> ServiceBuilder<'a> {
-        ServiceBuilder { scratch, allowed: Vec::new(), config: None }
+        ServiceBuilder { scratch, allowed: Vec::new(), configuration: None, name: "service" }
     }
 
-    /// Lets another local user use the keys.
+    /// Another service beside one that is there already.
+    pub fn named(mut self, name: &'a str) -> ServiceBuilder<'a> {
+        self.name = name;
+        self
+    }
+
+    /// Lets another local user use the keys of a development service.
     pub fn allow(mut self, user: &'a str) -> ServiceBuilder<'a> {
         self.allowed.push(user);
         self
     }
 
-    /// A service with a configuration file instead, and the socket to reach it by.
-    pub fn config(mut self, file: PathBuf, socket: PathBuf) -> ServiceBuilder<'a> {
-        self.config = Some((file, socket));
+    /// A service as `keyward init` sets it up, with lines added to its configuration. The user
+    /// who runs the tests is called `tester` there.
+    pub fn configured(mut self, lines: &str) -> ServiceBuilder<'a> {
+        let uid = rustix::process::geteuid().as_raw();
+        let tester = format!("\n[[user]]\nname = \"tester\"\nidentities = [\"uid:{uid}\"]\n");
+        self.configuration = Some(tester + lines);
         self
     }
 
     /// Starts it and waits until it can sign.
     pub fn start(self) -> Service {
-        let (arguments, socket) = match self.config {
-            Some((file, socket)) => (vec!["--config".into(), text(&file)], socket),
+        let state = self.scratch.join(self.name);
+        let tls_address = free_port();
+        let arguments = match self.configuration {
+            Some(lines) => initialise(&state, tls_address, &lines),
             None => {
-                let state = self.scratch.folder("service");
                 let mut arguments = vec!["--dev".into(), "--state".into(), text(&state)];
                 for user in self.allowed {
                     arguments.extend(["--allow-user".into(), user.into()]);
                 }
-                (arguments, state.join("hsm.sock"))
+                arguments
             }
         };
         let mut service = Service {
             arguments,
-            socket,
-            log: self.scratch.join("service.log"),
-            tls: self.scratch.folder("tls"),
+            socket: state.join("hsm.sock"),
+            tls_address,
+            log: self.scratch.join(&format!("{}.log", self.name)),
+            tls: self.scratch.folder(&format!("{}-tls", self.name)),
+            state,
             running: None,
         };
         service.start();
         service
     }
+}
+
+/// Sets up a service and gives the arguments to run it with.
+fn initialise(state: &Path, tls: SocketAddr, lines: &str) -> Vec<String> {
+    let address = tls.to_string();
+    let mut init = Command::new(&artifacts().keyward);
+    init.args(["init", "--tls", &address, "--state"]).arg(state).run().bytes();
+    let file = state.join("keyward.toml");
+    let made = fs::read_to_string(&file).expect("`keyward init` writes a configuration");
+    fs::write(&file, made + lines).expect("our own file can be written");
+    vec!["--config".into(), text(&file)]
 }
 
 impl Service {
@@ -108,6 +136,16 @@ impl Service {
     /// The socket behind the address.
     pub fn socket(&self) -> &Path {
         &self.socket
+    }
+
+    /// The folder with its state.
+    pub fn state(&self) -> &Path {
+        &self.state
+    }
+
+    /// Where a configured service listens for other machines.
+    pub fn tls_address(&self) -> SocketAddr {
+        self.tls_address
     }
 
     /// Starts the service over its state and waits until it can sign.
