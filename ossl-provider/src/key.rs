@@ -2,19 +2,21 @@
 
 use std::sync::{Arc, OnceLock};
 
-use keyward_algorithms::Family;
+use keyward_algorithms::{Curve, Family};
 use keyward_protocol::{Error, KeyId, Result, reference::Reference};
 
 use crate::{
     ffi::{core::Core, guard::Scope},
     provider::Provider,
-    public::Public,
+    public::{Material, Public},
 };
 
-/// A key: empty when the core makes it for an import, else never changed.
+/// A key. The core may make one without a value, or with its curve alone, to give it a value later;
+/// what is once set never changes.
 pub(crate) struct Key {
     pub(crate) provider: Arc<Provider>,
     pub(crate) family: Family,
+    curve: OnceLock<Curve>,
     content: OnceLock<Content>,
 }
 
@@ -39,7 +41,7 @@ impl Scope for Key {
 impl Key {
     /// A key to import a public key into.
     pub(crate) fn empty(provider: Arc<Provider>, family: Family) -> Key {
-        Key { provider, family, content: OnceLock::new() }
+        Key { provider, family, curve: OnceLock::new(), content: OnceLock::new() }
     }
 
     /// A key of the service's.
@@ -64,10 +66,26 @@ impl Key {
         self.fill(public, None)
     }
 
+    /// Puts an empty key on a curve.
+    pub(crate) fn put_on_curve(&self, curve: Curve) -> Result<()> {
+        if *self.curve.get_or_init(|| curve) == curve {
+            return Ok(());
+        }
+        Err(Error::invalid("the key is on another curve"))
+    }
+
     fn fill(&self, public: Public, remote: Option<Remote>) -> Result<()> {
+        if let Material::Ec { curve, .. } = public.material {
+            self.put_on_curve(curve)?;
+        }
         self.content
             .set(Content { public, remote })
-            .map_err(|_| Error::invalid("the key has been imported already"))
+            .map_err(|_| Error::invalid("the key has a value already"))
+    }
+
+    /// The curve, which a key may have before it has a value.
+    pub(crate) fn curve(&self) -> Option<Curve> {
+        self.curve.get().copied()
     }
 
     /// The public half.

@@ -1,9 +1,12 @@
 //! What the core may know of a key, and the exchange of public keys with other providers
 //! (provider-keymgmt(7)).
 
-use std::ffi::CString;
+use std::{
+    ffi::{CStr, CString},
+    sync::Arc,
+};
 
-use keyward_algorithms::{Curve, Digest, Family};
+use keyward_algorithms::{Curve, Digest, Family, KeyType};
 use keyward_crypto::PssRestriction;
 use keyward_protocol::{Error, Result};
 
@@ -11,8 +14,8 @@ use crate::{
     failure::unsupported,
     ffi::{
         bindings::{
-            OSSL_KEYMGMT_SELECT_OTHER_PARAMETERS, OSSL_KEYMGMT_SELECT_PRIVATE_KEY,
-            OSSL_KEYMGMT_SELECT_PUBLIC_KEY,
+            OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS, OSSL_KEYMGMT_SELECT_OTHER_PARAMETERS,
+            OSSL_KEYMGMT_SELECT_PRIVATE_KEY, OSSL_KEYMGMT_SELECT_PUBLIC_KEY,
         },
         builder::ParamList,
         dispatch::{Descriptors, descriptors},
@@ -34,6 +37,10 @@ impl Selection {
 
     pub(crate) fn public(self) -> bool {
         self.0 & OSSL_KEYMGMT_SELECT_PUBLIC_KEY != 0
+    }
+
+    fn domain_parameters(self) -> bool {
+        self.0 & OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS != 0
     }
 
     fn other_parameters(self) -> bool {
@@ -63,6 +70,9 @@ static X25519: Descriptors = descriptors![
     BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, PUB: Octets,
     ENCODED_PUBLIC_KEY: Octets,
 ];
+
+/// What can be set in an empty key.
+pub(crate) static SETTABLE: Descriptors = descriptors![ENCODED_PUBLIC_KEY: Octets];
 
 static RSA_PUBLIC: Descriptors = descriptors![RSA_N: Unsigned, RSA_E: Unsigned];
 static RSA_PSS_PUBLIC: Descriptors = descriptors![
@@ -98,26 +108,59 @@ pub(crate) fn exchangeable(family: Family, selection: Selection) -> Option<Descr
 }
 
 impl Key {
-    /// Whether the key has all the parts. Domain parameters come with the public half.
+    /// Whether the key has all the parts.
     pub(crate) fn has(&self, selection: Selection) -> bool {
-        (!selection.private() || self.has_private()) && (!selection.public() || self.has_public())
+        let on_curve = self.family != Family::Ec || self.curve().is_some();
+        (!selection.private() || self.has_private())
+            && (!selection.public() || self.has_public())
+            && (!selection.domain_parameters() || on_curve)
     }
 
     /// Whether both are the same key, or on the same curve where only that is asked.
     pub(crate) fn matches(&self, other: &Key, selection: Selection) -> bool {
-        let (Ok(one), Ok(other)) = (self.public(), other.public()) else { return false };
-        if selection.public() || selection.private() {
-            return one.material == other.material;
+        if !selection.public() && !selection.private() {
+            return self.family == other.family && self.curve() == other.curve();
         }
-        match (&one.material, &other.material) {
-            (Material::Ec { curve: one, .. }, Material::Ec { curve: other, .. }) => one == other,
-            _ => one.family == other.family,
+        match (self.public(), other.public()) {
+            (Ok(one), Ok(other)) => one.material == other.material,
+            _ => false,
         }
     }
 
+    /// A key with the selected parts. With all of them it is the same key, which never changes.
+    pub(crate) fn duplicate(self: &Arc<Self>, selection: Selection) -> Result<Arc<Key>> {
+        if selection.private() || (selection.public() && !self.has_private()) {
+            return Ok(self.clone());
+        }
+        if selection.public() && self.has_public() {
+            let spki = self.public()?.spki.clone();
+            return Ok(Key::public_only(self.provider.clone(), spki)?.into());
+        }
+        let copy = Key::empty(self.provider.clone(), self.family);
+        if let Some(curve) = self.curve().filter(|_| selection.domain_parameters()) {
+            copy.put_on_curve(curve)?;
+        }
+        Ok(copy.into())
+    }
+
+    /// Gives an empty key its value in the form in which it travels in TLS and CMS.
+    pub(crate) fn set_params(&self, params: Params<'_>) -> Result<()> {
+        let Some(encoded) = params.get(names::ENCODED_PUBLIC_KEY) else { return Ok(()) };
+        let encoded = encoded.octets()?;
+        self.import(match (self.family, self.curve()) {
+            (Family::Ec, Some(curve)) => Public::ec(curve, encoded)?,
+            (Family::Ed25519 | Family::X25519, _) => Public::raw(self.family, encoded)?,
+            _ => return Err(Error::invalid("the key is on no curve yet")),
+        })
+    }
+
     pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
-        let public = self.public()?;
-        let key_type = public.key_type();
+        let public = self.public().ok();
+        let key_type = match (public, self.curve()) {
+            (Some(public), _) => public.key_type(),
+            (None, Some(curve)) => KeyType::Ec(curve),
+            (None, None) => return Err(Error::invalid("the key is empty")),
+        };
         questions.answer_each(|name, _| {
             Ok(match name {
                 _ if name == names::BITS => Some(Answer::Integer(key_type.bits().into())),
@@ -125,17 +168,16 @@ impl Key {
                     Some(Answer::Integer(key_type.security_bits().into()))
                 }
                 _ if name == names::MAX_SIZE => {
-                    Some(Answer::Integer(public.max_output_bytes() as i64))
+                    let bytes =
+                        public.map_or(key_type.max_output_bytes(), Public::max_output_bytes);
+                    Some(Answer::Integer(bytes as i64))
                 }
-                _ if name == names::DEFAULT_DIGEST => default_digest(public),
-                _ if name == names::MANDATORY_DIGEST => mandatory_digest(public),
-                _ => match &public.material {
-                    Material::Rsa { n, e } => rsa_answer(name, n, e),
-                    Material::Ec { curve, point } => ec_answer(name, *curve, point),
-                    Material::Raw(bytes) => (name == names::PUB
-                        || name == names::ENCODED_PUBLIC_KEY)
-                        .then(|| Answer::Octets(bytes.into())),
-                },
+                _ if name == names::DEFAULT_DIGEST => key_type.default_digest().map(digest_answer),
+                _ if name == names::MANDATORY_DIGEST => public.and_then(mandatory_digest),
+                _ => self
+                    .curve()
+                    .and_then(|curve| curve_answer(name, curve))
+                    .or_else(|| public.and_then(|public| public_answer(name, public))),
             })
         })
     }
@@ -143,27 +185,26 @@ impl Key {
     /// The key for another provider. Of a private half there is nothing to give; the core then
     /// comes to our own operations, and it tries again for each, so this is quick and quiet.
     pub(crate) fn export(&self, selection: Selection) -> Result<Option<ParamList>> {
-        if selection.private() || !self.has_public() {
+        if selection.private() || (selection.public() && !self.has_public()) {
             return Ok(None);
         }
-        let public = self.public()?;
         let mut list = ParamList::new();
+        if let Some(curve) = self.curve() {
+            list.text(names::GROUP, &c_string(curve.row().openssl)?);
+            list.text(names::EC_ENCODING, c"named_curve");
+            list.text(names::EC_POINT_FORMAT, c"uncompressed");
+        }
+        let Some(public) = self.public().ok().filter(|_| selection.public()) else {
+            return Ok(Some(list));
+        };
         match &public.material {
-            Material::Rsa { n, e } if selection.public() => {
+            Material::Rsa { n, e } => {
                 list.big_unsigned(names::RSA_N, n);
                 list.big_unsigned(names::RSA_E, e);
             }
-            Material::Rsa { .. } => {}
-            Material::Ec { curve, point } => {
-                list.text(names::GROUP, &c_string(curve.row().openssl)?);
-                list.text(names::EC_ENCODING, c"named_curve");
-                list.text(names::EC_POINT_FORMAT, c"uncompressed");
-                if selection.public() {
-                    list.octets(names::PUB, point);
-                }
+            Material::Ec { point: bytes, .. } | Material::Raw(bytes) => {
+                list.octets(names::PUB, bytes);
             }
-            Material::Raw(bytes) if selection.public() => list.octets(names::PUB, bytes),
-            Material::Raw(_) => {}
         }
         if let Some(bound) = public.restriction().filter(|_| selection.other_parameters()) {
             list.text(names::DIGEST, &c_string(bound.digest.row().openssl[0])?);
@@ -191,7 +232,8 @@ impl Key {
                 let name = params.get(names::GROUP).ok_or_else(missing)?.text()?;
                 let curve = Curve::from_name(name)
                     .ok_or_else(|| unsupported(format!("the curve {name}")))?;
-                Public::ec(curve, params.get(names::PUB).ok_or_else(missing)?.octets()?)?
+                let Some(point) = params.get(names::PUB) else { return self.put_on_curve(curve) };
+                Public::ec(curve, point.octets()?)?
             }
             Family::Ed25519 | Family::X25519 => {
                 Public::raw(self.family, params.get(names::PUB).ok_or_else(missing)?.octets()?)?
@@ -208,10 +250,6 @@ fn digest_answer(digest: Digest) -> Answer<'static> {
     Answer::Text(digest.row().openssl[0].into())
 }
 
-fn default_digest(public: &Public) -> Option<Answer<'static>> {
-    public.key_type().default_digest().map(digest_answer)
-}
-
 /// Empty text says that there must be no digest at all.
 fn mandatory_digest(public: &Public) -> Option<Answer<'static>> {
     match public.family {
@@ -220,28 +258,34 @@ fn mandatory_digest(public: &Public) -> Option<Answer<'static>> {
     }
 }
 
-fn rsa_answer<'a>(name: &std::ffi::CStr, n: &'a [u8], e: &'a [u8]) -> Option<Answer<'a>> {
-    match name {
-        _ if name == names::RSA_N => Some(Answer::BigUnsigned(n.into())),
-        _ if name == names::RSA_E => Some(Answer::BigUnsigned(e.into())),
-        _ => None,
-    }
-}
-
-fn ec_answer<'a>(name: &std::ffi::CStr, curve: Curve, point: &'a [u8]) -> Option<Answer<'a>> {
-    let (x, y) = point.get(1..)?.split_at_checked(curve.field_bytes())?;
+fn curve_answer(name: &CStr, curve: Curve) -> Option<Answer<'static>> {
     match name {
         _ if name == names::GROUP => Some(Answer::Text(curve.row().openssl.into())),
-        _ if name == names::PUB || name == names::ENCODED_PUBLIC_KEY => {
-            Some(Answer::Octets(point.into()))
-        }
-        _ if name == names::EC_PUB_X => Some(Answer::BigUnsigned(x.into())),
-        _ if name == names::EC_PUB_Y => Some(Answer::BigUnsigned(y.into())),
         _ if name == names::EC_ENCODING => Some(Answer::Text("named_curve".into())),
         _ if name == names::EC_POINT_FORMAT => Some(Answer::Text("uncompressed".into())),
         _ if name == names::EC_FIELD_TYPE => Some(Answer::Text("prime-field".into())),
         _ if name == names::EC_DECODED_FROM_EXPLICIT || name == names::EC_USE_COFACTOR => {
             Some(Answer::Integer(0))
+        }
+        _ => None,
+    }
+}
+
+fn public_answer<'a>(name: &CStr, public: &'a Public) -> Option<Answer<'a>> {
+    let encoded = name == names::PUB || name == names::ENCODED_PUBLIC_KEY;
+    match &public.material {
+        Material::Rsa { n, .. } if name == names::RSA_N => Some(Answer::BigUnsigned(n.into())),
+        Material::Rsa { e, .. } if name == names::RSA_E => Some(Answer::BigUnsigned(e.into())),
+        Material::Ec { point: bytes, .. } | Material::Raw(bytes) if encoded => {
+            Some(Answer::Octets(bytes.into()))
+        }
+        Material::Ec { curve, point } => {
+            let (x, y) = point.get(1..)?.split_at_checked(curve.field_bytes())?;
+            match name {
+                _ if name == names::EC_PUB_X => Some(Answer::BigUnsigned(x.into())),
+                _ if name == names::EC_PUB_Y => Some(Answer::BigUnsigned(y.into())),
+                _ => None,
+            }
         }
         _ => None,
     }

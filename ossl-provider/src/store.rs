@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
-use keyward_algorithms::ErrorKind;
+use keyward_algorithms::{ErrorKind, Family, Right};
 use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
 
 use crate::{
@@ -114,7 +114,7 @@ impl StoreContext {
                 let found = client.find(selector);
                 vec![found.map_err(|error| not_found(error, &self.uri, &client.place()))?]
             }
-            None => client.list("")?,
+            None => client.list("")?.into_iter().filter(may_use).collect(),
         };
         let mut objects = VecDeque::new();
         for key in found {
@@ -159,6 +159,13 @@ impl StoreContext {
     }
 }
 
+/// Whether the caller may do more with a key than see and manage it. A key that is named is loaded
+/// in any case: a web server loads as one user what it uses as another.
+fn may_use(key: &Found) -> bool {
+    let uses = [Right::Sign, Right::Decrypt, Right::Derive, Right::Raw];
+    uses.into_iter().any(|right| key.rights.has(right))
+}
+
 /// Says of a key that is not found where it was looked for.
 fn not_found(error: Error, uri: &KeyUri, place: &str) -> Error {
     match &uri.selector {
@@ -183,7 +190,6 @@ pub(crate) fn hand_over_key(key: &Arc<Key>, callback: Callback) -> bool {
 
 /// OpenSSL's name of the key's type.
 pub(crate) fn type_name(key: &Key) -> &'static CStr {
-    use keyward_algorithms::Family;
     match key.family {
         Family::Rsa => c"RSA",
         Family::RsaPss => c"RSA-PSS",

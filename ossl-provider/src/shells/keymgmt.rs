@@ -14,7 +14,7 @@ use crate::{
         params::{Params, Questions},
     },
     key::Key,
-    keymgmt::{Selection, exchangeable, gettable},
+    keymgmt::{SETTABLE, Selection, exchangeable, gettable},
     provider::Provider,
 };
 
@@ -31,6 +31,9 @@ macro_rules! family {
             OSSL_FUNC_KEYMGMT_GET_PARAMS: OSSL_FUNC_keymgmt_get_params_fn = get_params,
             OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS: OSSL_FUNC_keymgmt_gettable_params_fn =
                 gettable_params::<{ Family::$family.code() }>,
+            OSSL_FUNC_KEYMGMT_SET_PARAMS: OSSL_FUNC_keymgmt_set_params_fn = set_params,
+            OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS: OSSL_FUNC_keymgmt_settable_params_fn =
+                settable_params,
             OSSL_FUNC_KEYMGMT_IMPORT: OSSL_FUNC_keymgmt_import_fn = import,
             OSSL_FUNC_KEYMGMT_IMPORT_TYPES: OSSL_FUNC_keymgmt_import_types_fn =
                 types::<{ Family::$family.code() }>,
@@ -82,12 +85,10 @@ unsafe extern "C" fn free(key: *mut c_void) {
     release(key);
 }
 
-/// A key never changes once it has a value, so a copy of it is another share, whatever part of it
-/// the core asked for.
-unsafe extern "C" fn dup(key: *const c_void, _selection: c_int) -> *mut c_void {
+unsafe extern "C" fn dup(key: *const c_void, selection: c_int) -> *mut c_void {
     // SAFETY: the core passes a key of ours.
     let key = unsafe { handle::another_share::<Key>(key) };
-    guard_quietly(std::ptr::null_mut(), || key.map(handle::share))
+    guard(key, std::ptr::null_mut(), |key| key.duplicate(Selection(selection)).map(handle::share))
 }
 
 unsafe extern "C" fn has(key: *const c_void, selection: c_int) -> c_int {
@@ -110,6 +111,18 @@ unsafe extern "C" fn get_params(key: *mut c_void, params: *mut OSSL_PARAM) -> c_
     // SAFETY: the core passes a list that is ours until we return, or null.
     let questions = unsafe { Questions::new(params) };
     guard(key, 0, |key| key.get_params(questions).map(|()| 1))
+}
+
+unsafe extern "C" fn set_params(key: *mut c_void, params: *const OSSL_PARAM) -> c_int {
+    // SAFETY: the core passes a key of ours.
+    let key = unsafe { handle::shared::<Key>(key) };
+    // SAFETY: the core passes a list that lives until we return, or null.
+    let params = unsafe { Params::new(params) };
+    guard(key, 0, |key| key.set_params(params).map(|()| 1))
+}
+
+unsafe extern "C" fn settable_params(_: *mut c_void) -> *const OSSL_PARAM {
+    SETTABLE.as_ptr()
 }
 
 unsafe extern "C" fn gettable_params<const FAMILY: u32>(_: *mut c_void) -> *const OSSL_PARAM {

@@ -1,0 +1,185 @@
+//! Handshakes: `openssl s_server` with the module, `openssl s_client` without it, and the other
+//! way round for client certificates.
+
+mod support;
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    process::{Child, Stdio},
+};
+
+use support::{Host, Service, run};
+
+const KEYS: [(&str, &str); 6] = [
+    ("rsa-2048", "sign,decrypt"),
+    ("rsa-pss-2048", "sign"),
+    ("p-256", "sign"),
+    ("p-384", "sign"),
+    ("p-521", "sign"),
+    ("ed25519", "sign"),
+];
+
+/// A service with a certificate for every key.
+fn service() -> Service {
+    let service = Service::start().with_keys(&KEYS);
+    for (name, _) in KEYS {
+        service.host.openssl(&format!("req -x509 -key keyward:{name} -subj /CN=x -out {name}.crt"));
+    }
+    service
+}
+
+struct Server(Child, u16);
+
+impl Server {
+    /// Starts `s_server` and waits until it listens.
+    fn start(mut command: std::process::Command) -> Server {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let mut process = command
+            .args(["-accept", &format!("127.0.0.1:{port}"), "-www"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
+        let listening = lines.any(|line| line.is_ok_and(|line| line.starts_with("ACCEPT")));
+        // Somebody has to go on reading, or the server would block.
+        std::thread::spawn(move || lines.for_each(drop));
+        assert!(listening, "s_server did not start");
+        Server(process, port)
+    }
+
+    /// `s_server` with the module, and a key of the service's.
+    fn with_key(host: &Host, key: &str, name: &str, options: &str) -> Server {
+        let mut command = host.command("openssl");
+        command.args(["s_server", "-key", key, "-cert", &format!("{name}.crt")]);
+        command.args(options.split(' ').filter(|option| !option.is_empty()));
+        Server::start(command)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        _ = self.0.kill();
+        _ = self.0.wait();
+    }
+}
+
+/// Connects as a stranger who trusts this certificate; what `s_client` said.
+fn connect(host: &Host, server: &Server, name: &str, options: &str) -> String {
+    let mut command = host.command("openssl");
+    command.env("OPENSSL_CONF", "/dev/null").args(["s_client", "-verify_return_error"]);
+    command.args(["-connect", &format!("127.0.0.1:{}", server.1)]);
+    command.args(["-CAfile", &format!("{name}.crt")]);
+    command.args(options.split(' ').filter(|option| !option.is_empty()));
+    run(&mut command).1
+}
+
+fn assert_verified(output: &str, context: &str) {
+    assert!(
+        output.contains("Verify return code: 0 (ok)") && !output.contains("Cipher is (NONE)"),
+        "{context}\n{output}"
+    );
+}
+
+#[test]
+fn every_key_type_serves_tls_1_2_and_1_3() {
+    let service = service();
+    let host = &service.host;
+    for (name, _) in KEYS {
+        for key in [format!("keyward:{name}"), format!("{name}.pem")] {
+            let server = Server::with_key(host, &key, name, "");
+            for version in ["-tls1_2", "-tls1_3"] {
+                assert_verified(
+                    &connect(host, &server, name, version),
+                    &format!("{key} {version}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_signature_algorithm_of_the_key_can_be_asked_for() {
+    let service = service();
+    let host = &service.host;
+    for (name, algorithms) in [
+        (
+            "rsa-2048",
+            "rsa_pss_rsae_sha256 rsa_pss_rsae_sha384 rsa_pss_rsae_sha512 RSA+SHA256 RSA+SHA512",
+        ),
+        ("rsa-pss-2048", "rsa_pss_pss_sha256 rsa_pss_pss_sha384 rsa_pss_pss_sha512"),
+        ("p-256", "ECDSA+SHA256 ECDSA+SHA384 ECDSA+SHA512"),
+    ] {
+        let server = Server::with_key(host, &format!("keyward:{name}"), name, "");
+        for algorithm in algorithms.split(' ') {
+            let options = format!("-tls1_2 -sigalgs {algorithm}");
+            // The certificate itself was signed with SHA-256 and stands on its own.
+            assert_verified(&connect(host, &server, name, &options), algorithm);
+        }
+    }
+}
+
+#[test]
+fn the_rsa_key_exchange_of_tls_1_2_decrypts() {
+    let service = service();
+    let host = &service.host;
+    let server = Server::with_key(host, "keyward:rsa-2048", "rsa-2048", "-cipher AES128-SHA256");
+    let output = connect(host, &server, "rsa-2048", "-tls1_2 -cipher AES128-SHA256");
+    assert_verified(&output, "RSA key exchange");
+    assert!(output.contains("Cipher is AES128-SHA256"), "{output}");
+}
+
+#[test]
+fn ephemeral_keys_stay_with_the_default_provider() {
+    let service = service();
+    let host = &service.host;
+    host.configure("", "default_properties = ?provider=keyward");
+    for (name, _) in KEYS {
+        let server = Server::with_key(host, &format!("keyward:{name}"), name, "");
+        for options in
+            ["-tls1_3 -groups X25519", "-tls1_3 -groups P-256", "-tls1_2 -groups P-256:P-384:P-521"]
+        {
+            let output = connect(host, &server, name, options);
+            assert_verified(&output, &format!("{name} {options}"));
+            assert!(output.contains("Server Temp Key: "), "{output}");
+            assert!(!output.contains("Server Temp Key: DH"), "{output}");
+        }
+    }
+    host.openssl("genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out ephemeral.key");
+    host.openssl("verify -check_ss_sig -CAfile p-256.crt p-256.crt");
+}
+
+#[test]
+fn a_client_certificate_may_have_its_key_in_the_service() {
+    let service = service();
+    let host = &service.host;
+    host.stranger(
+        "req -x509 -newkey rsa:2048 -nodes -keyout server.key -subj /CN=s -out server.crt",
+    );
+    for (name, _) in KEYS {
+        let mut command = host.command("openssl");
+        command.env("OPENSSL_CONF", "/dev/null");
+        command.args(["s_server", "-key", "server.key", "-cert", "server.crt"]);
+        command.args(["-Verify", "1", "-verify_return_error", "-CAfile", &format!("{name}.crt")]);
+        let server = Server::start(command);
+        for version in ["-tls1_2", "-tls1_3"] {
+            let mut client = host.command("timeout");
+            client.args(["20", "openssl", "s_client", version, "-ign_eof"]);
+            client.args(["-connect", &format!("127.0.0.1:{}", server.1)]);
+            client.args(["-CAfile", "server.crt", "-verify_return_error"]);
+            client.args(["-key", &format!("keyward:{name}"), "-cert", &format!("{name}.crt")]);
+            // The page that answers shows that the server took the certificate.
+            fs::write(host.path("request"), "GET / HTTP/1.0\r\n\r\n").unwrap();
+            client.stdin(fs::File::open(host.path("request")).unwrap());
+            let output = client.output().unwrap();
+            let output =
+                String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+            assert_verified(&output, &format!("{name} {version}"));
+            assert!(output.contains("HTTP/1.0 200"), "{name} {version}\n{output}");
+            assert!(!output.contains("alert"), "{name} {version}\n{output}");
+        }
+    }
+}
