@@ -286,3 +286,20 @@ fn errors_say_what_failed_on_what_and_where() {
     let output = host.openssl_fails("dgst -sha256 -sign p-256.pem p-256.pub");
     assert!(output.contains("keyward: keyward:") && output.contains("no such key"), "{output}");
 }
+
+#[test]
+fn work_of_strangers_keys_is_done_also_where_the_module_is_asked_first() {
+    let service = with_message(Service::start().with_keys(&SIGNING));
+    let host = &service.host;
+    host.configure_providers("keyward = keyward_sect\ndefault = default_sect", "", "");
+    for (name, _) in SIGNING {
+        host.openssl(&format!("req -x509 -key keyward:{name} -subj /CN=x -out {name}.crt"));
+        host.openssl(&format!("verify -check_ss_sig -CAfile {name}.crt {name}.crt"));
+    }
+    for (kind, curve) in [("RSA", ""), ("EC", " -pkeyopt ec_paramgen_curve:brainpoolP256r1")] {
+        host.stranger(&format!("genpkey -algorithm {kind}{curve} -out stranger.key"));
+        host.openssl("dgst -sha256 -sign stranger.key -out signature message");
+        host.stranger("pkey -in stranger.key -pubout -out stranger.pub");
+        host.openssl("dgst -sha256 -verify stranger.pub -signature signature message");
+    }
+}

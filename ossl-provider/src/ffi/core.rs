@@ -155,3 +155,59 @@ impl Core {
 pub(crate) const fn reason(kind: ErrorKind) -> u32 {
     kind.code()
 }
+
+/// A core that remembers what is raised.
+#[cfg(test)]
+pub(crate) mod fake {
+    use std::{cell::RefCell, ffi::c_int};
+
+    use super::*;
+
+    thread_local! {
+        static RAISED: RefCell<Vec<u32>> = const { RefCell::new(Vec::new()) };
+    }
+
+    unsafe extern "C" fn new_error(_: *const OSSL_CORE_HANDLE) {}
+
+    unsafe extern "C" fn set_error_debug(
+        _: *const OSSL_CORE_HANDLE,
+        _: *const c_char,
+        _: c_int,
+        _: *const c_char,
+    ) {
+    }
+
+    /// The last parameter stands for a `va_list`, which is not looked at.
+    unsafe extern "C" fn vset_error(
+        _: *const OSSL_CORE_HANDLE,
+        reason: u32,
+        _: *const c_char,
+        _: *mut c_void,
+    ) {
+        RAISED.with_borrow_mut(|raised| raised.push(reason));
+    }
+
+    type VsetError = unsafe extern "C" fn(*const OSSL_CORE_HANDLE, u32, *const c_char, *mut c_void);
+
+    pub(crate) fn core() -> Core {
+        // SAFETY: only the type is erased; `raise.c` calls it by the type that it has, since a
+        // va_list is passed as a pointer.
+        let vset_error =
+            unsafe { std::mem::transmute::<VsetError, unsafe extern "C" fn()>(vset_error) };
+        Core {
+            handle: ptr::null(),
+            get_params: None,
+            new_error: Some(new_error),
+            set_error_debug: Some(set_error_debug),
+            vset_error: Some(vset_error),
+            bio_gets: None,
+            bio_read: None,
+            bio_write: None,
+        }
+    }
+
+    /// The reasons raised on this thread since the last call.
+    pub(crate) fn raised() -> Vec<u32> {
+        RAISED.take()
+    }
+}

@@ -81,3 +81,29 @@ pub(crate) fn release<T>(given_up: Option<T>) {
         Some(())
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::core::fake;
+
+    #[test]
+    fn a_panic_becomes_the_fallback_and_an_error() {
+        let core = fake::core();
+        let answer = guard(Some(&core), 7, |_| -> Result<i32> { panic!("a bug") });
+        assert_eq!((answer, fake::raised()), (7, vec![ErrorKind::Internal.code()]));
+        assert_eq!(guard_quietly(7, || -> Option<i32> { panic!("a bug") }), 7);
+        assert!(fake::raised().is_empty());
+    }
+
+    #[test]
+    fn an_error_is_raised_with_its_kind() {
+        let core = fake::core();
+        let failed = Error::new(ErrorKind::NotFound, "a NUL \0 and a percent sign %s");
+        assert_eq!(guard(Some(&core), 7, |_| Err(failed)), 7);
+        assert_eq!(fake::raised(), [ErrorKind::NotFound.code()]);
+        assert_eq!(guard(Some(&core), 7, |_| Ok(1)), 1);
+        assert_eq!(guard(None::<&Core>, 7, |_| Ok(1)), 7);
+        assert!(fake::raised().is_empty());
+    }
+}
