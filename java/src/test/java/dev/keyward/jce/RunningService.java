@@ -3,6 +3,7 @@ package dev.keyward.jce;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.security.KeyStore;
 import java.security.PublicKey;
 import java.util.ArrayList;
@@ -24,23 +25,45 @@ final class RunningService implements AutoCloseable {
     private final Path state;
     private final String address;
     private final Path program = program();
+    private final List<String> command;
     private Process process;
 
-    /** Starts a service. */
-    RunningService() {
-        try {
-            state = Files.createTempDirectory("keyward-java-");
-            address = "unix:" + state.resolve("hsm.sock");
-            start();
-        } catch (IOException failure) {
-            throw new AssertionError(failure);
+    /** Starts a service for this user. */
+    RunningService() throws IOException {
+        this("serve", "--dev");
+        command.addAll(List.of("--state", state.toString()));
+        start();
+    }
+
+    private RunningService(String... arguments) throws IOException {
+        // Other users pass through to the socket.
+        state = Files.createTempDirectory("keyward-java-",
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx--x--x")));
+        address = "unix:" + state.resolve("hsm.sock");
+        command = new ArrayList<>(List.of(program.toString()));
+        command.addAll(Arrays.asList(arguments));
+    }
+
+    /** Starts a service whose users are these local ones. */
+    static RunningService forUsers(String... users) throws IOException {
+        RunningService service = new RunningService("serve", "--config");
+        service.keyward("init", "--state", service.state.toString()).succeeded();
+        StringBuilder configuration = new StringBuilder("state = \"" + service.state
+            + "\"\n[seal]\nkey_file = \"" + service.state.resolve("master.key")
+            + "\"\n[[listen]]\nunix = \"" + service.state.resolve("hsm.sock") + "\"\n");
+        for (String user : users) {
+            configuration.append("[[user]]\nname = \"").append(user)
+                .append("\"\nidentities = [\"uid:").append(user).append("\"]\n");
         }
+        Path file = Files.writeString(service.state.resolve("test.toml"), configuration);
+        service.command.add(file.toString());
+        service.start();
+        return service;
     }
 
     /** Starts it again after {@link #stop}. */
     void start() throws IOException {
-        process = new ProcessBuilder(program.toString(), "serve", "--dev", "--state",
-            state.toString()).redirectErrorStream(true)
+        process = new ProcessBuilder(command).redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(state.resolve("log").toFile()))
             .start();
         keyward("status", "--wait", "20").succeeded();
@@ -131,6 +154,14 @@ final class RunningService implements AutoCloseable {
                 + " cargo build -p keyward, or name it by KEYWARD_BIN"));
     }
 
+    private static RunningService started() {
+        try {
+            return new RunningService();
+        } catch (IOException failure) {
+            throw new AssertionError(failure);
+        }
+    }
+
     /** Gives tests the one service. */
     static final class Extension implements ParameterResolver {
         @Override
@@ -141,8 +172,7 @@ final class RunningService implements AutoCloseable {
         @Override
         public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
             return context.getRoot().getStore(ExtensionContext.Namespace.GLOBAL)
-                .computeIfAbsent(RunningService.class, type -> new RunningService(),
-                    RunningService.class);
+                .computeIfAbsent(RunningService.class, type -> started(), RunningService.class);
         }
     }
 }
