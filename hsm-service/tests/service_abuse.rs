@@ -3,8 +3,12 @@
 mod service_support;
 
 use std::{
-    io::{Read, Write},
+    io::Write,
     os::unix::net::UnixStream,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -155,6 +159,9 @@ fn answers_overtake_and_all_arrive_when_read_late() {
     let client = service.client();
     let slow = generate(&client, "slow", "rsa-4096");
     let fast = generate(&client, "fast", "p-256");
+    // Both are ready in memory.
+    sign(&client, &slow).unwrap();
+    sign(&client, &fast).unwrap();
     let mut peer = Raw::connect(service.socket());
     let together =
         [(1, raw::sign(slow.id, Scheme::RsaPkcs1)), (2, raw::sign(fast.id, Scheme::Ecdsa))].map(
@@ -280,4 +287,86 @@ fn a_key_identifier_of_the_wrong_size_is_refused() {
     }
     peer.send(2, raw::sign(KeyId::new([1; 16]), Scheme::Ecdsa));
     assert_eq!(peer.receive_failure().1, ErrorKind::NotFound);
+}
+
+#[test]
+fn fast_signatures_do_not_wait_behind_a_flood_of_slow_ones() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let slow = generate(&client, "slow", "rsa-4096");
+    let fast = generate(&client, "fast", "p-256");
+    let stop = Arc::new(AtomicBool::new(false));
+    let flood: Vec<_> = (0..4)
+        .map(|_| {
+            let (socket, id, stop) = (service.socket().to_owned(), slow.id, Arc::clone(&stop));
+            thread::spawn(move || {
+                let mut peer = Raw::connect(&socket);
+                // Fifty each in flight: two hundred in the lane, some seconds of work.
+                (0..50).for_each(|n| peer.send(n, raw::sign(id, Scheme::RsaPkcs1)));
+                while !stop.load(Ordering::Relaxed) {
+                    let (n, _) = peer.receive_output();
+                    peer.send(n, raw::sign(id, Scheme::RsaPkcs1));
+                }
+            })
+        })
+        .collect();
+    thread::sleep(Duration::from_millis(300));
+    let mut times: Vec<Duration> = (0..1000)
+        .map(|_| {
+            let begun = Instant::now();
+            sign(&client, &fast).unwrap();
+            begun.elapsed()
+        })
+        .collect();
+    let begun = Instant::now();
+    sign(&client, &slow).unwrap();
+    let behind = begun.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    flood.into_iter().for_each(|thread| thread.join().unwrap());
+    times.sort_unstable();
+    let (median, most) = (times[500], times[990]);
+    println!("fast: median {median:?}, 99 % {most:?}; slow: {behind:?}");
+    assert!(median * 20 < behind, "median {median:?} beside {behind:?} for a slow one");
+}
+
+#[test]
+fn work_that_waited_longer_than_its_client_is_not_begun() {
+    let state = State::with(ME);
+    let service = state.start();
+    let slow = generate(&service.client(), "slow", "rsa-4096");
+    let mut peer = Raw::connect(service.socket());
+    let frame = |id, timeout_ms| {
+        let operation = Some(raw::sign(slow.id, Scheme::RsaPkcs1));
+        raw::frame(Request { id, timeout_ms, operation })
+    };
+    let mut requests: Vec<u8> = (0..100).flat_map(|id| frame(id, 0)).collect();
+    requests.extend(frame(1000, 1));
+    peer.stream.write_all(&requests).unwrap();
+    let late = (0..101).filter_map(|_| match peer.receive().unwrap() {
+        answer if matches!(answer.result, Some(response::Result::Failure(_))) => Some(answer),
+        _ => None,
+    });
+    let late: Vec<_> = late.collect();
+    assert_eq!(late.iter().map(|answer| answer.id).collect::<Vec<_>>(), [1000]);
+    let Some(response::Result::Failure(failure)) = &late[0].result else { panic!() };
+    assert_eq!(failure.kind, ErrorKind::Timeout.code());
+}
+
+#[test]
+fn a_full_queue_of_slow_work_is_answered_busy_at_once() {
+    let state = State::with(&format!("{ME}[limits]\nslow_queue = 10\n"));
+    let service = state.start();
+    let slow = generate(&service.client(), "slow", "rsa-4096");
+    let mut peer = Raw::connect(service.socket());
+    (0..100).for_each(|id| peer.send(id, raw::sign(slow.id, Scheme::RsaPkcs1)));
+    let mut busy = 0;
+    for _ in 0..100 {
+        if let Some(response::Result::Failure(failure)) = peer.receive().unwrap().result {
+            assert_eq!(failure.kind, ErrorKind::Busy.code());
+            assert!(failure.retry_after_ms > 0);
+            busy += 1;
+        }
+    }
+    assert!((10..=95).contains(&busy), "{busy}");
 }

@@ -245,3 +245,43 @@ fn a_local_user_and_a_certificate_of_one_name_are_one_user() {
     assert_eq!(remote.find(&KeySelector::Name("web".into())).unwrap().id, key.id);
     sign(&remote, &key).unwrap();
 }
+
+/// Runs `keyward` as another local user: the error object, or what it printed.
+fn keyward_as(uid: u32, service: &Service, arguments: &[&str]) -> Result<String, String> {
+    use std::os::unix::process::CommandExt;
+    let output = std::process::Command::new(service_support::KEYWARD)
+        .args(arguments)
+        .env("KEYWARD_ADDRESS", format!("unix:{}", service.socket().display()))
+        .uid(uid)
+        .gid(uid)
+        .output()
+        .unwrap();
+    match output.status.success() {
+        true => Ok(String::from_utf8(output.stdout).unwrap()),
+        false => Err(String::from_utf8(output.stderr).unwrap()),
+    }
+}
+
+#[test]
+fn a_web_server_that_loads_as_root_and_signs_as_another_user_is_one_user() {
+    // Only root can be other users.
+    if !rustix::process::geteuid().is_root() {
+        println!("left out: this test has to run as root");
+        return;
+    }
+    let state = State::with(
+        "[[user]]\nname = \"web\"\nidentities = [\"uid:0\", \"uid:4433\"]\n\
+         [[user]]\nname = \"group\"\nidentities = [\"group:4434\"]\n",
+    );
+    state.open_to_other_users();
+    let service = state.start();
+    let key = generate(&service.client(), "web", "p-256");
+    let shown = keyward_as(4433, &service, &["key", "show", "web", "--json"]).unwrap();
+    assert!(shown.contains(&key.id.to_string()));
+    let other = keyward_as(4434, &service, &["key", "show", "web"]).unwrap_err();
+    assert!(other.contains("group has no key"), "{other}");
+    let stranger = keyward_as(4435, &service, &["key", "show", "web"]).unwrap_err();
+    assert!(stranger.contains("identities = [\"uid:4435\"]"), "{stranger}");
+    let nobody = keyward_as(65534, &service, &["key", "list"]).unwrap_err();
+    assert!(nobody.contains("is no user of this service"), "{nobody}");
+}

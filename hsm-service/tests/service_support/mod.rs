@@ -8,6 +8,7 @@ pub mod raw;
 use std::{
     fs,
     io::{BufRead, BufReader},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, mpsc},
@@ -61,6 +62,12 @@ impl State {
 
     pub fn socket(&self) -> PathBuf {
         self.path("hsm/hsm.sock")
+    }
+
+    /// Lets other local users reach the socket.
+    pub fn open_to_other_users(&self) {
+        let mode = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.folder.path(), mode).unwrap();
     }
 
     /// Writes the configuration and gives the command that serves it.
