@@ -1,11 +1,10 @@
 package dev.keyward.jce;
 
 import java.security.Provider;
+import java.security.interfaces.RSAPublicKey;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Collectors;
 
 /**
  * The provider's services, made from the table. Services with private keys say which classes of
@@ -47,23 +46,29 @@ final class ServiceList {
             List<String> aliases = new ArrayList<>(row.jca().subList(1, row.jca().size()));
             // The OID of RSASSA-PSS leaves the digest open.
             aliases.addAll(pss ? List.of() : oidAliases(row.oid()));
-            signature(name, aliases, new KeywardSignature.Shape(pss ? PSS : name, row.scheme(),
-                row.digest(), false));
+            // The JDK lacks these names, so without us nobody would verify what they signed.
+            List<String> more = pss ? List.of(RSAPublicKey.class.getName()) : List.of();
+            signature(name, aliases, more, new KeywardSignature.Shape(pss ? PSS : name,
+                row.scheme(), row.digest(), false));
             if (row.scheme() == AlgorithmTable.Scheme.ECDSA) {
-                signature(name + P1363, List.of(), new KeywardSignature.Shape(name + P1363,
-                    row.scheme(), row.digest(), true));
+                signature(name + P1363, List.of(), List.of(), new KeywardSignature.Shape(
+                    name + P1363, row.scheme(), row.digest(), true));
             }
         }
-        signature(PSS, oidAliases(AlgorithmTable.Family.RSA_PSS.oid),
+        signature(PSS, oidAliases(AlgorithmTable.Family.RSA_PSS.oid), List.of(),
             new KeywardSignature.Shape(PSS, AlgorithmTable.Scheme.RSA_PSS, null, false));
     }
 
-    private void signature(String name, List<String> aliases, KeywardSignature.Shape shape) {
-        List<AlgorithmTable.Family> families =
-            Arrays.stream(AlgorithmTable.Family.values())
-                .filter(family -> family.schemes.contains(shape.scheme())).toList();
+    private void signature(String name, List<String> aliases, List<String> moreKeyClasses,
+            KeywardSignature.Shape shape) {
+        List<String> classes = new ArrayList<>(moreKeyClasses);
+        for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
+            if (family.schemes.contains(shape.scheme())) {
+                classes.add(ServiceKey.className(family));
+            }
+        }
         services.add(new KeywardService(provider, "Signature", name, KeywardSignature.class,
-            aliases, keyClasses(families), () -> new KeywardSignature(shape)));
+            aliases, keyClasses(classes), () -> new KeywardSignature(shape)));
     }
 
     private void cipher() {
@@ -80,7 +85,7 @@ final class ServiceList {
         for (AlgorithmTable.Agreement agreement : AlgorithmTable.Agreement.values()) {
             services.add(new KeywardService(provider, "KeyAgreement", agreement.jca.get(0),
                 KeywardKeyAgreement.class, agreement.jca.subList(1, agreement.jca.size()),
-                keyClasses(List.of(agreement.family)),
+                keyClasses(List.of(ServiceKey.className(agreement.family))),
                 () -> new KeywardKeyAgreement(agreement)));
         }
     }
@@ -97,9 +102,8 @@ final class ServiceList {
         }
     }
 
-    private static Map<String, String> keyClasses(List<AlgorithmTable.Family> families) {
-        return Map.of("SupportedKeyClasses",
-            families.stream().map(ServiceKey::className).collect(Collectors.joining("|")));
+    private static Map<String, String> keyClasses(List<String> names) {
+        return Map.of("SupportedKeyClasses", String.join("|", names));
     }
 
     private static List<String> oidAliases(String oid) {

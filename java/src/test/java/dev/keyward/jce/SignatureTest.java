@@ -113,6 +113,21 @@ class SignatureTest {
     }
 
     @Test
+    void names_that_the_jdk_lacks_verify_too(RunningService service) throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("rsa-2048"));
+        byte[] signature = sign("SHA256withRSAandMGF1", key, MESSAGE, service);
+        Security.addProvider(service.provider());
+        try {
+            Signature verifier = Signature.getInstance("SHA256withRSA/PSS");
+            verifier.initVerify(key.publicKey());
+            verifier.update(MESSAGE);
+            assertTrue(verifier.verify(signature));
+        } finally {
+            Security.removeProvider("Keyward");
+        }
+    }
+
+    @Test
     void pss_without_parameters_or_with_wrong_ones_is_refused(RunningService service)
             throws Exception {
         KeywardPrivateKey key = service.privateKey(service.key("rsa-2048"));
