@@ -1,0 +1,88 @@
+//! `keyward-bench-suite`: Keyward beside its peers on this machine, as ratios.
+//!
+//! Absolute figures move by a tenth or two from minute to minute, so every figure here is measured
+//! in alternation with its peer, and the ratio is the median over the rounds.
+
+#![forbid(unsafe_code)]
+
+mod handshakes;
+mod java;
+mod machine;
+mod pinning;
+mod rounds;
+mod signatures;
+mod table;
+
+use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::Parser;
+use serde::Serialize;
+
+/// Measure Keyward beside its peers, print a table and write the figures as JSON
+///
+/// Example: keyward-bench-suite --only handshakes --rounds 3
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// Measure only this
+    #[arg(long)]
+    only: Option<Part>,
+    /// How often each pair is measured
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// For how long each measurement of a round runs
+    #[arg(long, default_value_t = 2.0)]
+    seconds: f64,
+    /// The file to write
+    #[arg(long, default_value = "bench.json")]
+    out: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Part {
+    /// nginx with a key in the service beside nginx with a key file
+    Handshakes,
+    /// Signatures of the service beside aws-lc and openssl
+    Signatures,
+    /// Java's Signature beside the JDK's own providers
+    Java,
+}
+
+/// Everything that was measured.
+#[derive(Serialize)]
+struct Figures {
+    machine: machine::Machine,
+    rounds: usize,
+    seconds_each: f64,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    handshakes: Vec<handshakes::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signatures: Vec<signatures::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    java: Vec<java::Row>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let wanted = |part| arguments.only.is_none_or(|only| only == part);
+    let (rounds, duration) = (arguments.rounds, Duration::from_secs_f64(arguments.seconds));
+    let figures = Figures {
+        machine: machine::describe(),
+        rounds,
+        seconds_each: arguments.seconds,
+        handshakes: wanted(Part::Handshakes)
+            .then(|| handshakes::measure(rounds, duration))
+            .unwrap_or_default(),
+        signatures: wanted(Part::Signatures)
+            .then(|| signatures::measure(rounds, duration))
+            .unwrap_or_default(),
+        java: wanted(Part::Java).then(java::measure).unwrap_or_default(),
+    };
+    print!("{}", table::render(&figures));
+    let json = serde_json::to_string_pretty(&figures).expect("figures are plain numbers");
+    if let Err(error) = fs::write(&arguments.out, json + "\n") {
+        eprintln!("error: cannot write {}: {error}", arguments.out.display());
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,56 @@
+//! The figures as Markdown, for people and for the README.
+
+use crate::Figures;
+
+/// Everything that was measured.
+pub(crate) fn render(figures: &Figures) -> String {
+    let machine = &figures.machine;
+    let mut text = format!(
+        "{}, {} cores; {}; {}; {}. Median of {} rounds in alternation, {} s each.\n",
+        machine.processor,
+        machine.cores,
+        machine.openssl,
+        machine.nginx,
+        machine.rustc,
+        figures.rounds,
+        figures.seconds_each
+    );
+    if !figures.handshakes.is_empty() {
+        text += "\nnginx, full TLS 1.3 handshakes per second\n\n\
+                 | key | in Keyward | in a local file | ratio |\n|---|--:|--:|--:|\n";
+        for row in &figures.handshakes {
+            let pair = &row.pair;
+            text += &format!(
+                "| {} | {:.0} | {:.0} | {:.2} ({:.2} – {:.2}) |\n",
+                row.key_type, pair.keyward, pair.peer, pair.ratio, pair.range[0], pair.range[1]
+            );
+        }
+    }
+    if let Some(first) = figures.signatures.first() {
+        let clients: Vec<usize> = first.by_clients.iter().map(|one| one.clients).collect();
+        let heads = clients.iter().map(|clients| format!(" {clients} |")).collect::<String>();
+        text += "\nSignatures per second through the service on one core, as a ratio to aws-lc on \
+                 that core, by the number of clients\n\n";
+        text += &format!("| key | aws-lc | OpenSSL |{heads}\n|---|--:|--:|");
+        text += &"--:|".repeat(clients.len());
+        for row in &figures.signatures {
+            let aws_lc = row.by_clients.last().map_or(f64::NAN, |one| one.pair.peer);
+            text += &format!("\n| {} | {aws_lc:.0} | {:.0} |", row.key_type, row.openssl);
+            for one in &row.by_clients {
+                text += &format!(" {:.2} |", one.pair.ratio);
+            }
+        }
+        text.push('\n');
+    }
+    if !figures.java.is_empty() {
+        text += "\nJava, signatures per second\n\n\
+                 | key | threads | Keyward | the JDK's provider | ratio |\n|---|--:|--:|--:|--:|\n";
+        for row in &figures.java {
+            text += &format!(
+                "| {} | {} | {:.0} | {:.0} | {:.1} |\n",
+                row.key_type, row.threads, row.keyward, row.peer, row.ratio
+            );
+        }
+    }
+    text
+}
