@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 
 declare -A key_type=() key_id=() tls_version=() cipher=() rates=()
-files_searched=0 references=0 private_keys=()
+files_searched=0 private_keys=()
 seconds_until_served=
 
 # fetch_pages: each page once, with the certificate verified and the server's public key compared
@@ -45,9 +45,6 @@ search_for_private_keys() {
     local file
     while IFS= read -r -d '' file; do
         files_searched=$((files_searched + 1))
-        if grep -qa 'BEGIN KEYWARD PRIVATE KEY' "$file"; then
-            references=$((references + 1))
-        fi
         if is_private_key "$file"; then
             private_keys+=("$file")
         fi
@@ -79,9 +76,21 @@ stop_and_restart_service() {
     start_service
     began=$EPOCHREALTIME
     for name in "$RSA_KEY" "$EC_KEY" "$JAVA_KEY"; do
-        fetch_without_pin "$name" --max-time 10 >/dev/null
+        until_served "$name"
     done
     seconds_until_served=$(elapsed_since "$began")
+}
+
+# After an outage of more than a few seconds clients try the service only once in a while.
+until_served() {
+    local deadline=$((SECONDS + 15))
+    until fetch_without_pin "$1" --max-time 5 >/dev/null 2>"$demo/$1.curl"; do
+        if ((SECONDS > deadline)); then
+            cat "$demo/$1.curl" >&2
+            return 1
+        fi
+        sleep 0.1
+    done
 }
 
 # While the service is stopped nobody can be asked for the public key.

@@ -42,8 +42,8 @@ show_servers() {
     done
     cat <<END
 
-  curl verified each certificate, and that its public key is the one which the
-  service reports for that key.
+  Each page was fetched with curl, which verified the server's certificate and that
+  its public key is the one that the service reports for the key.
 
 END
 }
@@ -55,24 +55,26 @@ row() {
 }
 
 show_search() {
-    local found
+    printf '  Private key files in %s: ' "$demo"
     if [ "${#private_keys[@]}" = 0 ]; then
-        found="${green}none${plain} holds a private key"
+        printf '%snone%s. All %s files there were read\n  and tried as keys.' \
+            "$green" "$plain" "$files_searched"
     else
-        found="${red}${#private_keys[@]}${plain} of them: ${private_keys[*]}"
+        printf '%s%s%s' "$red" "${private_keys[*]}" "$plain"
     fi
-    printf '  Searched %s files in %s: %s.\n' "$files_searched" "$demo" "$found"
-    printf '  The line that differs from any other nginx.conf:\n   %s\n' \
-        "$(sed -n 's/^ *\(ssl_certificate_key [^;]*;\).*/ \1/p' "$demo/$RSA_KEY/nginx.conf")"
-    if [ "$references" -gt 0 ] && ! at_least "$(nginx_version)" 1.29; then
-        printf '  That file is a reference of %s bytes to the key, nothing secret.\n' \
+    printf ' The line that nginx has for its key is\n    %s\n' \
+        "$(sed -n 's/^ *\(ssl_certificate_key [^;]*;\).*/\1/p' "$demo/$RSA_KEY/nginx.conf")"
+    if ! takes_store_uris; then
+        printf '  and that file is a reference of %s bytes, with nothing secret in it.\n' \
             "$(stat -c %s "$demo/$RSA_KEY/tls/web.pem")"
     fi
+    printf '\n'
 }
 
 show_restart() {
-    printf '  Service stopped: no handshake anywhere. Started again: all three served in %s s.\n\n' \
+    printf '  With the service stopped nobody completed a handshake; %s s after its return all\n' \
         "$seconds_until_served"
+    printf '  three served again, without a reload.\n\n'
 }
 
 show_handshakes() {

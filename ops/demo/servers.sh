@@ -99,9 +99,13 @@ start_nginx() {
 
 # nginx 1.29 and later need no reference file.
 use_store_uri() {
-    if at_least "$(nginx_version)" 1.29; then
+    if takes_store_uris; then
         sed -i "s#ssl_certificate_key .*;.*<==.*#ssl_certificate_key store:keyward:$1;#" "$2"
     fi
+}
+
+takes_store_uris() {
+    at_least "$(nginx_version)" 1.29
 }
 
 nginx_version() {
