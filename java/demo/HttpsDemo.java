@@ -39,8 +39,8 @@ public class HttpsDemo {
         Key key = keys.getKey(alias, null);
         if (key == null || keys.getCertificate(alias) == null) {
             System.err.println("error: the service has no key \"" + alias + "\" with a certificate"
-                + "\nhint: keyward key generate " + alias + " --type p-256 && keyward key self-sign "
-                + alias + " --subject CN=localhost --san DNS:localhost");
+                + "\nhint: keyward key generate " + alias + " --type p-256 &&"
+                + " keyward key self-sign " + alias + " --subject CN=localhost --san DNS:localhost");
             System.exit(1);
         }
 

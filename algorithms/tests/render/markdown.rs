@@ -45,7 +45,7 @@ fn key_types(out: &mut String) {
         &["family", "Java", "OpenSSL", "OID", "uses it may be born with", "uses by default"],
         rows,
     );
-    let types = KeyType::all().map(|key_type| code(key_type)).collect::<Vec<_>>().join(", ");
+    let types = KeyType::all().map(code).collect::<Vec<_>>().join(", ");
     out.push_str(&format!("\nKey types: {types}.\n"));
     let rows = Curve::ALL.iter().map(|curve| {
         let row = curve.row();

@@ -8,8 +8,8 @@ import java.util.ServiceLoader;
 public class UseKey {
     public static void main(String[] arguments) throws Exception {
         Provider keyward = ServiceLoader.load(Provider.class).stream()
-            .map(ServiceLoader.Provider::get).filter(provider -> provider.getName().equals("Keyward"))
-            .findFirst().orElseThrow();
+            .map(ServiceLoader.Provider::get)
+            .filter(provider -> provider.getName().equals("Keyward")).findFirst().orElseThrow();
         System.out.println(keyward.getServices().size() + " services in "
             + keyward.getClass().getModule());
         if (arguments.length > 0) {

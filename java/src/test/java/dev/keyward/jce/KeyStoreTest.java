@@ -143,7 +143,8 @@ class KeyStoreTest {
             "foreign", generator.generateKeyPair().getPrivate(), null, chain));
         assertTrue(foreign.getMessage().contains("-providerName Keyward"), foreign.getMessage());
         assertTrue(foreign.getMessage().contains("keyward key import"), foreign.getMessage());
-        assertThrows(KeyStoreException.class, () -> keys.setKeyEntry("foreign", new byte[1], chain));
+        assertThrows(KeyStoreException.class,
+            () -> keys.setKeyEntry("foreign", new byte[1], chain));
         KeyStoreException trusted = assertThrows(KeyStoreException.class,
             () -> keys.setCertificateEntry("ca", chain[0]));
         assertTrue(trusted.getMessage().contains("cacerts"), trusted.getMessage());
@@ -195,7 +196,8 @@ class KeyStoreTest {
 
     @Test
     void without_a_service_load_says_where_it_looked() throws Exception {
-        var provider = new KeywardProvider().configure("address=unix:/nowhere/hsm.sock,retry_for=0");
+        var provider =
+            new KeywardProvider().configure("address=unix:/nowhere/hsm.sock,retry_for=0");
         KeyStore keys = KeyStore.getInstance("Keyward", provider);
         IOException failure = assertThrows(IOException.class, () -> keys.load(null, null));
         assertTrue(failure.getMessage().contains("unix:/nowhere/hsm.sock"), failure.getMessage());

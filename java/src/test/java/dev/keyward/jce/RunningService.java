@@ -121,7 +121,7 @@ final class RunningService implements AutoCloseable {
         return keys;
     }
 
-    /** Makes a key of this type, if there is none yet, with a certificate of its own if it signs. */
+    /** Makes a key of this type if there is none yet; with a certificate, if it signs. */
     String key(String type) throws Exception {
         return key("java-" + type, type);
     }
