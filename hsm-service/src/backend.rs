@@ -21,6 +21,7 @@ use crate::{
     Error, Result,
     keys::Key,
     lanes::{Job, Lane, LaneOptions},
+    peer::Peer,
 };
 
 /// Work with a private key. The caller is allowed to have it done.
@@ -103,7 +104,7 @@ pub(crate) struct Backend {
 pub(crate) const BUSY_RETRY_MS: u32 = 50;
 
 impl Backend {
-    /// Starts the lanes, in which so many requests may wait.
+    /// Starts the lanes, in which so many requests of one user may wait.
     pub(crate) fn start(capacity: usize) -> io::Result<Backend> {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         // Both give way to the threads of connections: niceness 5 leaves a third of a contended
@@ -114,9 +115,10 @@ impl Backend {
     }
 
     /// Carries out work and then calls the completion, on this thread or another. Work whose
-    /// deadline passes while it waits is not begun.
+    /// deadline passes while it waits is not begun, nor is work for a peer that has left.
     pub(crate) fn submit(
         &self,
+        peer: &Arc<Peer>,
         work: Work,
         deadline: Instant,
         done: impl FnOnce(Result<Product>) + Send + 'static,
@@ -126,12 +128,15 @@ impl Backend {
             Pace::Slow => &self.slow,
             Pace::Making => &self.making,
         };
-        lane.push(Box::new(Waiting { work, deadline, done }));
+        let peer = Arc::clone(peer);
+        let user = Arc::clone(&peer.caller.queue);
+        lane.push(&user, Box::new(Waiting { peer, work, deadline, done }));
     }
 }
 
 /// Work in a lane.
 struct Waiting<D> {
+    peer: Arc<Peer>,
     work: Work,
     deadline: Instant,
     done: D,
@@ -139,7 +144,10 @@ struct Waiting<D> {
 
 impl<D: FnOnce(Result<Product>) + Send> Job for Waiting<D> {
     fn run(self: Box<Self>) {
-        let Waiting { work, deadline, done } = *self;
+        let Waiting { peer, work, deadline, done } = *self;
+        if peer.has_left() {
+            return;
+        }
         done(if Instant::now() < deadline { guarded(|| work.run()) } else { Err(late()) });
     }
 

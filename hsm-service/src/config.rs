@@ -115,7 +115,7 @@ pub struct LimitsConfig {
     pub request_ms: u64,
     /// How long the service waits for requests in flight when it ends, in milliseconds.
     pub drain_ms: u64,
-    /// Slow requests that may wait; more are answered with `busy`.
+    /// Slow requests of one user that may wait; more are answered with `busy`.
     pub slow_queue: usize,
     /// Keys that are held ready in memory.
     pub cached_keys: usize,

@@ -1,6 +1,9 @@
 //! From a request to its answer: the one match over operations.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
@@ -13,7 +16,7 @@ use crate::{
     Error, Result, Service,
     backend::{BUSY_RETRY_MS, Product, guarded},
     handlers::{enrol, keys, making, session, using},
-    identity::Caller,
+    peer::Peer,
 };
 
 /// What a request is answered with.
@@ -24,12 +27,13 @@ impl Service {
     /// answer: before this returns when the work is fast, later and on another thread when it is
     /// slow.
     pub(crate) fn execute(
-        self: &std::sync::Arc<Self>,
-        caller: &Caller,
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
         request: Request,
         received: Instant,
         done: impl FnOnce(Response) + Send + 'static,
     ) {
+        let caller = &peer.caller;
         let id = request.id;
         let deadline = received
             + match request.timeout_ms {
@@ -68,14 +72,14 @@ impl Service {
             Asked::Decrypt(request) => using::decrypt(self, caller, request),
             Asked::Derive(request) => using::derive(self, caller, request),
             Asked::Generate(request) => {
-                return self.make(making::generate(caller, request), deadline, done);
+                return self.make(peer, making::generate(caller, request), deadline, done);
             }
             Asked::Import(request) => {
-                return self.make(making::import(caller, request), deadline, done);
+                return self.make(peer, making::import(caller, request), deadline, done);
             }
         };
         match work {
-            Ok(work) => self.backend.submit(work, deadline, move |product| {
+            Ok(work) => self.backend.submit(peer, work, deadline, move |product| {
                 done(product.and_then(using::output));
             }),
             Err(error) => done(Err(error)),
@@ -84,15 +88,16 @@ impl Service {
 
     /// Has a key made and keeps it.
     fn make(
-        self: &std::sync::Arc<Self>,
+        self: &Arc<Self>,
+        peer: &Arc<Peer>,
         plan: Result<making::Plan>,
         deadline: Instant,
         done: impl FnOnce(Result<Reply>) + Send + 'static,
     ) {
         match plan {
             Ok(making::Plan { work, draft }) => {
-                let service = std::sync::Arc::clone(self);
-                self.backend.submit(work, deadline, move |product| {
+                let service = Arc::clone(self);
+                self.backend.submit(peer, work, deadline, move |product| {
                     done(product.and_then(|product: Product| {
                         guarded(|| making::keep(&service, draft, product))
                     }));

@@ -141,6 +141,8 @@ pub struct Caller {
     pub user: Option<Arc<str>>,
     /// The roles of the user.
     pub roles: Vec<Role>,
+    /// Under what name slow work is queued: callers of one name share their turns.
+    pub(crate) queue: Arc<str>,
 }
 
 impl Caller {
@@ -216,7 +218,8 @@ impl Users {
             }
             (None, Identity::Process { .. }) => (None, Vec::new()),
         };
-        Caller { identity, user, roles }
+        let queue = user.clone().unwrap_or_else(|| identity.to_string().into());
+        Caller { identity, user, roles, queue }
     }
 }
 

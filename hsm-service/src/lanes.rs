@@ -1,14 +1,14 @@
 //! Lanes for slow work, so that fast work never waits behind it.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     io,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
 };
 
-/// A piece of work: exactly one of its methods is called.
+/// A piece of work: at most one of its methods is called.
 pub(crate) trait Job: Send {
     /// Does it.
     fn run(self: Box<Self>);
@@ -25,11 +25,12 @@ pub(crate) struct LaneOptions {
     pub(crate) threads: usize,
     /// By how much its threads give way to others (nice(2)).
     pub(crate) niceness: i32,
-    /// How many jobs may wait.
+    /// How many jobs of one user may wait.
     pub(crate) capacity: usize,
 }
 
-/// Threads that work through a bounded queue. They end when the lane is dropped.
+/// Threads that work through the jobs of all users in turn, so that one user's flood does not
+/// hold up another's request. They end when the lane is dropped.
 pub(crate) struct Lane {
     queue: Arc<Queue>,
 }
@@ -40,17 +41,20 @@ struct Queue {
     capacity: usize,
 }
 
+#[derive(Default)]
 struct Waiting {
-    jobs: VecDeque<Box<dyn Job>>,
+    /// The jobs of each user who has any.
+    jobs: HashMap<Arc<str>, VecDeque<Box<dyn Job>>>,
+    /// The same users, in the order of their turns.
+    turns: VecDeque<Arc<str>>,
     closed: bool,
 }
 
 impl Lane {
     /// Starts a lane.
     pub(crate) fn start(options: &LaneOptions) -> io::Result<Lane> {
-        let waiting = Waiting { jobs: VecDeque::new(), closed: false };
         let queue = Arc::new(Queue {
-            waiting: Mutex::new(waiting),
+            waiting: Mutex::default(),
             filled: Condvar::new(),
             capacity: options.capacity,
         });
@@ -67,14 +71,21 @@ impl Lane {
         Ok(lane)
     }
 
-    /// Puts a job at the end of the queue, or refuses it when the queue is full.
-    pub(crate) fn push(&self, job: Box<dyn Job>) {
+    /// Puts a job at the end of its user's queue, or refuses it when that is full.
+    pub(crate) fn push(&self, user: &Arc<str>, job: Box<dyn Job>) {
         let mut waiting = self.queue.lock();
-        if waiting.jobs.len() >= self.queue.capacity {
-            drop(waiting);
-            return job.refuse();
+        let Waiting { jobs, turns, .. } = &mut *waiting;
+        match jobs.get_mut(user) {
+            Some(own) if own.len() >= self.queue.capacity => {
+                drop(waiting);
+                return job.refuse();
+            }
+            Some(own) => own.push_back(job),
+            None => {
+                jobs.insert(Arc::clone(user), VecDeque::from([job]));
+                turns.push_back(Arc::clone(user));
+            }
         }
-        waiting.jobs.push_back(job);
         drop(waiting);
         self.queue.filled.notify_one();
     }
@@ -88,7 +99,7 @@ impl Drop for Lane {
 }
 
 impl Queue {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -96,7 +107,7 @@ impl Queue {
         loop {
             let mut waiting = self.lock();
             let job = loop {
-                match waiting.jobs.pop_front() {
+                match waiting.next() {
                     Some(job) => break job,
                     None if waiting.closed => return,
                     None => {
@@ -108,5 +119,69 @@ impl Queue {
             // A job answers its own panics; this keeps the thread in any case.
             let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
         }
+    }
+}
+
+impl Waiting {
+    /// The first job of the user whose turn it is.
+    fn next(&mut self) -> Option<Box<dyn Job>> {
+        let user = self.turns.pop_front()?;
+        let own = self.jobs.get_mut(&user)?;
+        let job = own.pop_front();
+        if own.is_empty() {
+            self.jobs.remove(&user);
+        } else {
+            self.turns.push_back(user);
+        }
+        job
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    struct Note(Sender<String>, String);
+
+    impl Job for Note {
+        fn run(self: Box<Self>) {
+            self.0.send(self.1).unwrap();
+        }
+
+        fn refuse(self: Box<Self>) {
+            self.0.send(format!("{} refused", self.1)).unwrap();
+        }
+    }
+
+    #[test]
+    fn users_take_turns_and_a_full_queue_is_its_users_own() {
+        let options = LaneOptions { name: "test", threads: 1, niceness: 0, capacity: 3 };
+        let lane = Lane::start(&options).unwrap();
+        let (sender, notes) = channel();
+        let (entered, begun) = channel();
+        let (go, gate) = channel::<()>();
+        struct Gate(Sender<()>, std::sync::mpsc::Receiver<()>);
+        impl Job for Gate {
+            fn run(self: Box<Self>) {
+                self.0.send(()).unwrap();
+                self.1.recv().unwrap();
+            }
+
+            fn refuse(self: Box<Self>) {}
+        }
+        let [a, b]: [Arc<str>; 2] = ["a".into(), "b".into()];
+        lane.push(&a, Box::new(Gate(entered, gate)));
+        begun.recv().unwrap();
+        for number in 1..=4 {
+            lane.push(&a, Box::new(Note(sender.clone(), format!("a{number}"))));
+        }
+        for number in 1..=2 {
+            lane.push(&b, Box::new(Note(sender.clone(), format!("b{number}"))));
+        }
+        go.send(()).unwrap();
+        let order: Vec<String> = notes.iter().take(6).collect();
+        assert_eq!(order, ["a4 refused", "a1", "b1", "a2", "b2", "a3"]);
     }
 }

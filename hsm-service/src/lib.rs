@@ -21,6 +21,7 @@ pub mod issue;
 mod keys;
 mod lanes;
 mod listen;
+mod peer;
 pub mod policy;
 mod serve;
 mod service;

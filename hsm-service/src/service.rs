@@ -10,9 +10,10 @@ use keyward_algorithms::ErrorKind;
 use crate::{
     Config, Error, Result,
     backend::Backend,
-    identity::{Caller, Identity, Users},
+    identity::{Identity, Users},
     issue::Authority,
     keys::Keys,
+    peer::Peer,
     store::{SqliteStore, Store, open_seal},
 };
 
@@ -53,9 +54,9 @@ impl Service {
         })
     }
 
-    /// Who an identity's requests come from.
-    pub fn caller(&self, identity: Identity) -> Arc<Caller> {
-        Arc::new(self.users.caller(identity))
+    /// The other side of a new connection.
+    pub(crate) fn peer(&self, identity: Identity) -> Arc<Peer> {
+        Arc::new(Peer::new(self.users.caller(identity)))
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

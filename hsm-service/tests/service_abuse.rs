@@ -41,7 +41,8 @@ fn hello_agrees_on_a_version_and_tells_what_there_is() {
     assert_eq!(peer.receive_failure().1, ErrorKind::Unsupported);
     // An operation that only a newer client knows is refused alone.
     peer.send_with(Request { id: 3, timeout_ms: 0, operation: None });
-    assert_eq!((3, ErrorKind::Unsupported), (|(id, kind, _)| (id, kind))(peer.receive_failure()));
+    let (id, kind, _) = peer.receive_failure();
+    assert_eq!((id, kind), (3, ErrorKind::Unsupported));
     peer.send(4, raw::status());
     assert_eq!(peer.receive().unwrap().id, 4);
 }

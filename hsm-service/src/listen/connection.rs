@@ -17,6 +17,7 @@ use keyward_protocol::{
     messages::{Response, request},
 };
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{RecvFlags, Shutdown, recv, shutdown, sockopt},
 };
@@ -26,7 +27,7 @@ use super::{
     crew::Crew,
     outbox::{Outbox, Sent},
 };
-use crate::{Error, Result, Service, execute::respond, identity::Caller};
+use crate::{Error, Result, Service, execute::respond, peer::Peer};
 
 /// How long a thread waits for the next request before the connection is parked.
 const PARK_AFTER: Duration = Duration::from_secs(1);
@@ -36,7 +37,7 @@ pub(super) struct Connection {
     /// A number that no other connection of this front end has.
     pub(super) number: u64,
     socket: OwnedFd,
-    caller: Arc<Caller>,
+    peer: Arc<Peer>,
     outbox: Outbox,
     /// Requests in lanes.
     in_flight: AtomicUsize,
@@ -59,7 +60,7 @@ impl Connection {
     pub(super) fn new(
         number: u64,
         socket: OwnedFd,
-        caller: Arc<Caller>,
+        peer: Arc<Peer>,
         limits: &crate::config::LimitsConfig,
         crew: &Crew,
         place: Place,
@@ -69,7 +70,7 @@ impl Connection {
         Ok(Connection {
             number,
             socket,
-            caller,
+            peer,
             outbox: Outbox::default(),
             in_flight: AtomicUsize::new(0),
             known_to_parking: AtomicBool::new(false),
@@ -97,12 +98,18 @@ impl Connection {
                 .fill(|room| recv(&self.socket, room, RecvFlags::empty()).map(|(_, count)| count));
             let received = Instant::now();
             match read {
-                Ok(0) => return Left::Close,
+                Ok(0) => {
+                    self.note_hang_up();
+                    return Left::Close;
+                }
                 Ok(_) => {}
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) if !frames.has_partial_frame() => return Left::Park,
                 Err(Errno::AGAIN) => {}
-                Err(_) => return Left::Close,
+                Err(_) => {
+                    self.peer.leave();
+                    return Left::Close;
+                }
             }
             if let Err(error) = self.take_frames(service, &mut frames, received) {
                 self.refuse(error);
@@ -132,6 +139,9 @@ impl Connection {
         received: Instant,
     ) -> Result<()> {
         while let Some(frame) = frames.next_frame()? {
+            if self.peer.has_left() {
+                return Ok(());
+            }
             let request = decode_request(frame)?;
             if matches!(request.operation, Some(request::Operation::Import(_))) {
                 frames.wipe();
@@ -142,7 +152,7 @@ impl Connection {
             }
             let connection = Arc::clone(self);
             let thread = std::thread::current().id();
-            service.execute(&self.caller, request, received, move |response| {
+            service.execute(&self.peer, request, received, move |response| {
                 connection.answer(response, std::thread::current().id() == thread);
             });
         }
@@ -154,19 +164,42 @@ impl Connection {
     fn answer(self: &Arc<Connection>, mut response: Response, may_wait: bool) {
         self.outbox.put(&mut response);
         if may_wait {
-            self.outbox.flush(&self.socket);
-        } else if self.outbox.try_flush(&self.socket) == Sent::FlushNeeded {
-            let connection = Arc::clone(self);
-            self.crew.run(Box::new(move || connection.outbox.flush(&connection.socket)));
+            self.flush();
+        } else {
+            match self.outbox.try_flush(&self.socket) {
+                Sent::All => {}
+                Sent::FlushNeeded => {
+                    let connection = Arc::clone(self);
+                    self.crew.run(Box::new(move || connection.flush()));
+                }
+                Sent::Nowhere => self.peer.leave(),
+            }
         }
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// At the end of its requests a peer may still wait for answers; when it has closed its socket
+    /// it does not.
+    fn note_hang_up(&self) {
+        let mut ends = [PollFd::new(&self.socket, PollFlags::empty())];
+        let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+        if poll(&mut ends, Some(&at_once)).is_ok() && ends[0].revents().contains(PollFlags::HUP) {
+            self.peer.leave();
+        }
+    }
+
     /// Answers what was no request, before the connection is closed.
     fn refuse(&self, error: Error) {
-        tracing::debug!(caller = %self.caller.identity, "closing a connection: {error}");
+        tracing::debug!(caller = %self.peer.caller.identity, "closing a connection: {error}");
         self.outbox.put(&mut respond(0, Err(error)));
         self.outbox.try_flush(&self.socket);
         let _ = shutdown(&self.socket, Shutdown::Both);
+        self.peer.leave();
+    }
+
+    fn flush(&self) {
+        if self.outbox.flush(&self.socket) == Sent::Nowhere {
+            self.peer.leave();
+        }
     }
 }

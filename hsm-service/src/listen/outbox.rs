@@ -35,6 +35,8 @@ pub(super) enum Sent {
     All,
     /// The peer is too slow: call [`Outbox::flush`] from a thread that may wait.
     FlushNeeded,
+    /// The peer is gone, or has not taken its answers in time and was cut off.
+    Nowhere,
 }
 
 impl Outbox {
@@ -50,22 +52,22 @@ impl Outbox {
     }
 
     /// Sends what is queued, waiting for the peer as long as the socket's time limit allows.
-    pub(super) fn flush(&self, socket: &OwnedFd) {
+    pub(super) fn flush(&self, socket: &OwnedFd) -> Sent {
         self.flush_asked.store(false, Ordering::Release);
         loop {
             let mut sending = lock(&self.sending);
             if !self.refill(&mut sending) {
-                return;
+                return Sent::All;
             }
             let mut sent = 0;
             while sent < sending.len() {
                 match send(socket.as_fd(), &sending[sent..], SendFlags::NOSIGNAL) {
                     Ok(count) => sent += count,
                     Err(Errno::INTR) => {}
-                    // The peer has not taken its answers in time, or is gone.
                     Err(_) => {
                         let _ = shutdown(socket, Shutdown::Both);
-                        break;
+                        empty(&mut sending);
+                        return Sent::Nowhere;
                     }
                 }
             }
@@ -97,7 +99,10 @@ impl Outbox {
                         false => Sent::FlushNeeded,
                     };
                 }
-                Err(_) => empty(&mut sending),
+                Err(_) => {
+                    empty(&mut sending);
+                    return Sent::Nowhere;
+                }
             }
         }
     }

@@ -126,10 +126,10 @@ impl Door {
                 return;
             }
         };
-        let caller = self.service.caller(identity);
+        let peer = self.service.peer(identity);
         let number = self.next_number;
         self.next_number += 1;
-        match Connection::new(number, socket, caller, &self.limits, &self.crew, place) {
+        match Connection::new(number, socket, peer, &self.limits, &self.crew, place) {
             Ok(connection) => self.parking.park(Arc::new(connection)),
             Err(error) => tracing::warn!("cannot set up a connection: {error}"),
         }

@@ -29,9 +29,10 @@ use super::Shared;
 use crate::{
     Error, Result, Service,
     execute::{respond, wipe},
-    identity::{Caller, Identity},
+    identity::Identity,
     lanes::Job,
     listen::census::Place,
+    peer::Peer,
 };
 
 /// Serves until the peer closes, breaks the rules, or the service ends.
@@ -41,19 +42,20 @@ pub(super) async fn serve(
     identity: Identity,
     place: Result<Place>,
 ) {
-    let caller = shared.service.caller(identity);
+    let peer = shared.service.peer(identity);
     let (reader, writer) = tokio::io::split(stream);
     // Bounded by the limit on requests in flight.
     let (answers, outgoing) = unbounded_channel();
     let in_flight = Arc::new(AtomicUsize::new(0));
-    let connection = Connection { caller, answers, in_flight: Arc::clone(&in_flight) };
-    let writing = tokio::spawn(write(Arc::clone(shared), writer, outgoing, in_flight));
+    let connection = Connection { peer, answers, in_flight: Arc::clone(&in_flight) };
+    let peer = Arc::clone(&connection.peer);
+    let writing = tokio::spawn(write(Arc::clone(shared), writer, outgoing, in_flight, peer));
     let result = match &place {
         Ok(_) => read(shared, reader, &connection).await,
         Err(error) => Err(error.clone()),
     };
     if let Err(error) = result {
-        tracing::debug!(caller = %connection.caller.identity, "closing a connection: {error}");
+        tracing::debug!(caller = %connection.peer.caller.identity, "closing a connection: {error}");
         let _ = connection.answers.send(respond(0, Err(error)));
     }
     // The writer ends when the last answer that is outstanding has been sent.
@@ -63,7 +65,7 @@ pub(super) async fn serve(
 
 #[derive(Clone)]
 struct Connection {
-    caller: Arc<Caller>,
+    peer: Arc<Peer>,
     answers: UnboundedSender<Response>,
     in_flight: Arc<AtomicUsize>,
 }
@@ -92,7 +94,12 @@ async fn read(
             return Err(Error::new(ErrorKind::Timeout, "the frame did not arrive in time"));
         };
         let count = match read {
-            Ok(0) | Err(_) => return Ok(()),
+            // A peer that has ended its requests properly may still wait for answers.
+            Ok(0) => return Ok(()),
+            Err(_) => {
+                connection.peer.leave();
+                return Ok(());
+            }
             Ok(count) => count,
         };
         feed(&mut frames, &chunk[..count]);
@@ -131,12 +138,15 @@ fn take_frames(
             let message = format!("more than {MAX_IN_FLIGHT} requests are in flight");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        shared.lane.push(Box::new(Execution {
-            service: Arc::clone(&shared.service),
-            connection: connection.clone(),
-            request,
-            received,
-        }));
+        shared.lane.push(
+            &connection.peer.caller.queue,
+            Box::new(Execution {
+                service: Arc::clone(&shared.service),
+                connection: connection.clone(),
+                request,
+                received,
+            }),
+        );
     }
     Ok(())
 }
@@ -152,8 +162,11 @@ struct Execution {
 impl Job for Execution {
     fn run(self: Box<Self>) {
         let Execution { service, connection, request, received } = *self;
-        let Connection { caller, answers, in_flight: _ } = connection;
-        service.execute(&caller, request, received, move |response| {
+        let Connection { peer, answers, in_flight: _ } = connection;
+        if peer.has_left() {
+            return;
+        }
+        service.execute(&peer, request, received, move |response| {
             // Where the peer has gone, nobody wants the answer.
             let _ = answers.send(response);
         });
@@ -170,6 +183,7 @@ async fn write(
     mut writer: WriteHalf<TlsStream<TcpStream>>,
     mut outgoing: UnboundedReceiver<Response>,
     in_flight: Arc<AtomicUsize>,
+    peer: Arc<Peer>,
 ) {
     let mut responses = Vec::new();
     let mut bytes = Vec::new();
@@ -187,6 +201,7 @@ async fn write(
         bytes.clear();
         in_flight.fetch_sub(count, Ordering::Relaxed);
         if !matches!(sent, Ok(Ok(()))) {
+            peer.leave();
             break;
         }
     }
