@@ -9,10 +9,6 @@ SOAK_MINUTES ?= 30
 FUZZ_SECONDS ?= 30
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
-RELEASE := $(CARGO_TARGET_DIR)/release
-CARGO := cargo
-MAVEN := mvn --batch-mode --quiet --file java/pom.xml
-
 .DEFAULT_GOAL := help
 .PHONY: help demo test dist install bench lint fuzz matrix soak clean
 
@@ -45,7 +41,7 @@ lint: ## formatters, linters, documentation links, licences
 	ops/lint
 
 fuzz: ## each fuzz target for FUZZ_SECONDS
-	@ops/prerequisites build
+	@ops/prerequisites build fuzz
 	fuzz/run $(FUZZ_SECONDS)
 
 matrix: ## host applications across OpenSSL and JDK versions
@@ -59,5 +55,5 @@ soak: ## kills, random calls and leaks for SOAK_MINUTES
 	tests/soak/run $(SOAK_MINUTES)
 
 clean: ## remove what was built
-	$(CARGO) clean
+	cargo clean
 	rm -rf dist java/target
