@@ -2,19 +2,22 @@
 //! clients, and reads who a client is.
 
 use aws_lc_rs::digest;
-use keyward_algorithms::ErrorKind;
+use keyward_algorithms::{Curve, Digest, ErrorKind, KeyType, Scheme, Signature};
+use keyward_crypto::PrivateKey;
 use keyward_protocol::check_name;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
-    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, SanType,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SignatureAlgorithm, SigningKey,
 };
-use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer};
 use time::{Duration, OffsetDateTime};
 use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
 use zeroize::Zeroizing;
 
 use crate::{
     Error, Result,
+    backend::explain,
     identity::{Identity, Role},
     store::{Secret, Store},
 };
@@ -33,27 +36,22 @@ const AUTHORITY_DAYS: i64 = 20 * 365;
 /// The certificate authority.
 pub struct Authority {
     certificate: CertificateDer<'static>,
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, AuthorityKey>,
     fingerprint: String,
 }
 
 impl Authority {
     /// Makes the authority of a new service and keeps it in the store.
     pub fn create(store: &dyn Store) -> Result<Authority> {
-        let key =
-            KeyPair::generate().map_err(|error| failed("make the authority's key", &error))?;
-        let mut params =
-            params(&format!("Keyward authority {}", &hex(key.public_key_raw())[2..10]));
+        let key = AuthorityKey::generate()?;
+        let mut params = params(&format!("Keyward authority {}", &hex(key.der_bytes())[2..10]));
         (params.not_before, params.not_after) = validity(AUTHORITY_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let certificate = params
             .self_signed(&key)
             .map_err(|error| failed("issue the authority's certificate", &error))?;
-        let secrets = [
-            (CERTIFICATE, Secret::new(Zeroizing::new(certificate.der().to_vec()))),
-            (KEY, Secret::new(Zeroizing::new(key.serialize_der()))),
-        ];
+        let secrets = [(CERTIFICATE, Secret::copy_of(certificate.der())), (KEY, key.secret()?)];
         store.set_own_secrets(&secrets)?;
         Authority::load(store)
     }
@@ -67,9 +65,7 @@ impl Authority {
         let certificate = store.own_secret(CERTIFICATE)?.ok_or_else(missing)?;
         let key = store.own_secret(KEY)?.ok_or_else(missing)?;
         let certificate = CertificateDer::from(certificate.expose().to_vec());
-        let key = PrivateKeyDer::try_from(key.expose()).map_err(|_| missing())?;
-        let key = KeyPair::from_der_and_sign_algo(&key, &rcgen::PKCS_ECDSA_P256_SHA256)
-            .map_err(|error| failed("read the authority's key", &error))?;
+        let key = AuthorityKey::read(&key)?;
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(|error| failed("read the authority's certificate", &error))?;
         let fingerprint = hex(digest::digest(&digest::SHA256, &certificate).as_ref());
@@ -148,6 +144,60 @@ impl Authority {
             .signed_by(&self.issuer)
             .map_err(|error| failed("issue the client's certificate", &error))?;
         Ok(certificate.der().to_vec())
+    }
+}
+
+/// The authority's key, ECDSA on P-256, whose secret is in locked memory like those of all keys.
+struct AuthorityKey {
+    private: PrivateKey,
+    /// The public key as an uncompressed point (SEC 1, 2.3.3).
+    point: Vec<u8>,
+}
+
+impl AuthorityKey {
+    fn generate() -> Result<AuthorityKey> {
+        let key = PrivateKey::generate(KeyType::Ec(Curve::P256));
+        AuthorityKey::new(key.map_err(|error| explain(error, "cannot make the authority's key"))?)
+    }
+
+    fn read(secret: &Secret) -> Result<AuthorityKey> {
+        let key = PrivateKey::from_pkcs8(secret.expose());
+        AuthorityKey::new(key.map_err(|error| explain(error, "cannot read the authority's key"))?)
+    }
+
+    fn new(private: PrivateKey) -> Result<AuthorityKey> {
+        if private.key_type() != KeyType::Ec(Curve::P256) {
+            return Err(Error::new(ErrorKind::Internal, "the authority's key is not on P-256"));
+        }
+        let spki = private.public_key_spki();
+        // The point ends the SubjectPublicKeyInfo (RFC 5480, 2.2).
+        let point = spki[spki.len() - Curve::P256.point_bytes()..].to_vec();
+        Ok(AuthorityKey { private, point })
+    }
+
+    fn secret(&self) -> Result<Secret> {
+        let pkcs8 = self.private.to_pkcs8();
+        let pkcs8 = pkcs8.map_err(|error| explain(error, "cannot write the authority's key"))?;
+        Ok(Secret::copy_of(&pkcs8))
+    }
+}
+
+impl PublicKeyData for AuthorityKey {
+    fn der_bytes(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl SigningKey for AuthorityKey {
+    fn sign(&self, message: &[u8]) -> std::result::Result<Vec<u8>, rcgen::Error> {
+        let algorithm = Signature::find(Scheme::Ecdsa, Some(Digest::Sha256));
+        let digest = digest::digest(&digest::SHA256, message);
+        let signature = algorithm.map(|row| self.private.sign(row, None, digest.as_ref()));
+        signature.and_then(std::result::Result::ok).ok_or(rcgen::Error::RemoteKeyError)
     }
 }
 

@@ -186,11 +186,11 @@ fn answers_overtake_and_all_arrive_when_read_late() {
 fn more_requests_in_flight_than_allowed_end_the_connection() {
     let state = State::with(&format!("{ME}[limits]\nslow_queue = 5000\n"));
     let service = state.start();
-    let slow = generate(&service.client(), "slow", "rsa-8192");
+    let slow = generate(&service.client(), "slow", "rsa-4096");
     let mut peer = Raw::connect(service.socket());
     let frame = |id| {
         let operation = Some(raw::sign(slow.id, Scheme::RsaPkcs1));
-        raw::frame(Request { id, timeout_ms: 1, operation })
+        raw::frame(Request { id, timeout_ms: 0, operation })
     };
     let flood: Vec<u8> = (0..3000).flat_map(frame).collect();
     // The service may close while this is being sent.

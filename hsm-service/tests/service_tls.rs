@@ -41,6 +41,15 @@ fn a_certificate_can_be_mapped_to_another_user() {
 }
 
 #[test]
+fn a_lost_certificate_can_be_shut_out() {
+    let state =
+        State::with("[[user]]\nname = \"lost\"\nidentities = [\"cert:laptop\"]\nroles = []\n");
+    let service = state.start();
+    let laptop = service.enrol("laptop", &["user", "admin"]);
+    assert_eq!(laptop.list("").unwrap_err().kind, ErrorKind::PermissionDenied);
+}
+
+#[test]
 fn certificates_of_another_authority_and_none_at_all_are_refused() {
     let state = State::new();
     let service = state.start();

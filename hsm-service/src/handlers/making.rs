@@ -130,5 +130,6 @@ fn new_id() -> Result<KeyId> {
 }
 
 fn secret_of(key: &PrivateKey) -> Result<Secret> {
-    key.to_pkcs8().map(Secret::new).map_err(|error| explain(error, "cannot write the key"))
+    let pkcs8 = key.to_pkcs8().map_err(|error| explain(error, "cannot write the key"))?;
+    Ok(Secret::copy_of(&pkcs8))
 }

@@ -6,7 +6,11 @@ use keyward_protocol::{
     messages::{Hello, HelloReply, StatusReply},
 };
 
-use crate::{Error, Result, Service, execute::Reply, identity::Caller};
+use crate::{
+    Error, Result, Service,
+    execute::Reply,
+    identity::{Caller, Role},
+};
 
 /// The program and its version.
 const SERVICE: &str = concat!("keyward/", env!("CARGO_PKG_VERSION"));
@@ -31,7 +35,12 @@ pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Resu
 }
 
 pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
-    let keys = service.store().count()?;
+    // Who may not see keys does not learn how many there are.
+    let keys = match caller.user.as_deref() {
+        Some(_) if caller.has(Role::Admin) => service.store().count(None)?,
+        Some(user) => service.store().count(Some(user))?,
+        None => 0,
+    };
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
     Ok(Reply::Status(StatusReply {

@@ -29,6 +29,13 @@ pub(super) fn create(path: &Path) -> Result<()> {
     })
 }
 
+/// Makes the names in the folder durable.
+pub(super) fn sync(path: &Path) -> Result<()> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(|error| {
+        Error::new(ErrorKind::Internal, format!("cannot sync {}: {error}", path.display()))
+    })
+}
+
 impl DataFolder {
     /// Locks a data folder. One that others can look into is refused: somebody may already have.
     pub(super) fn open(path: &Path) -> Result<DataFolder> {

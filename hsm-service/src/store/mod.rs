@@ -7,8 +7,8 @@ mod seal;
 mod sealer;
 mod sqlite;
 
+use keyward_crypto::locked_memory::LockedBytes;
 use keyward_protocol::KeyId;
-use zeroize::Zeroizing;
 
 use crate::Result;
 
@@ -16,18 +16,22 @@ pub use record::{Grant, Record};
 pub use seal::{KeyFile, Seal, SystemdCredential, create_master_key, open as open_seal};
 pub use sqlite::SqliteStore;
 
-/// The secret of a key: DER PKCS#8. It is wiped when dropped and cannot be printed.
-pub struct Secret(Zeroizing<Vec<u8>>);
+/// The secret of a key: DER PKCS#8, in locked memory. It is wiped when dropped and cannot be
+/// printed.
+pub struct Secret {
+    bytes: LockedBytes,
+    length: usize,
+}
 
 impl Secret {
-    /// Takes in a secret.
-    pub fn new(pkcs8: Zeroizing<Vec<u8>>) -> Secret {
-        Secret(pkcs8)
+    /// A copy of a secret; wiping the original is the caller's task.
+    pub fn copy_of(bytes: &[u8]) -> Secret {
+        Secret { bytes: LockedBytes::copy_of(bytes), length: bytes.len() }
     }
 
     /// The secret itself.
     pub fn expose(&self) -> &[u8] {
-        &self.0
+        &self.bytes[..self.length]
     }
 }
 
@@ -91,8 +95,8 @@ pub trait Store: Send + Sync {
     /// Removes a key, unless the check refuses; whether there was one.
     fn remove(&self, id: &KeyId, check: &mut dyn FnMut(&Record) -> Result<()>) -> Result<bool>;
 
-    /// How many keys there are.
-    fn count(&self) -> Result<u64>;
+    /// How many keys there are: all, or those that a viewer owns or is granted.
+    fn count(&self, viewer: Option<&str>) -> Result<u64>;
 
     /// Tells a watcher of every change from now on.
     fn subscribe(&self, watcher: Watcher);

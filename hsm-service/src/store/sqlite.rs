@@ -59,6 +59,7 @@ impl SqliteStore {
         std::fs::rename(&draft, &path).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot name {}: {error}", path.display()))
         })?;
+        data_folder::sync(folder)?;
         SqliteStore::with_lock(&path, seal, lock)
     }
 
@@ -210,11 +211,14 @@ impl Store for SqliteStore {
         Ok(removed)
     }
 
-    fn count(&self) -> Result<u64> {
-        self.read("count the keys", |connection| {
-            connection
+    fn count(&self, viewer: Option<&str>) -> Result<u64> {
+        self.read("count the keys", |connection| match viewer {
+            None => connection
                 .prepare_cached("SELECT value FROM counts WHERE name = 'keys'")?
-                .query_row([], |row| row.get(0))
+                .query_row([], |row| row.get(0)),
+            Some(viewer) => connection
+                .prepare_cached("SELECT count(*) FROM seen WHERE user = ?")?
+                .query_row([viewer], |row| row.get(0)),
         })
     }
 

@@ -159,7 +159,7 @@ pub struct StatusReply {
     /// `unsealed` or `sealed`.
     #[prost(string, tag = "4")]
     pub seal: ::prost::alloc::string::String,
-    /// How many keys the service holds.
+    /// How many keys the caller sees; an administrator: how many the service holds.
     #[prost(uint64, tag = "5")]
     pub keys: u64,
     /// Seconds since the service started.

@@ -103,6 +103,7 @@ async fn read(
             Ok(count) => count,
         };
         feed(&mut frames, &chunk[..count]);
+        chunk[..count].zeroize();
         take_frames(shared, &mut frames, connection)?;
         deadline = match frames.has_partial_frame() {
             false => None,
