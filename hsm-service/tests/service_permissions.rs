@@ -285,3 +285,35 @@ fn a_web_server_that_loads_as_root_and_signs_as_another_user_is_one_user() {
     let nobody = keyward_as(65534, &service, &["key", "list"]).unwrap_err();
     assert!(nobody.contains("is no user of this service"), "{nobody}");
 }
+
+#[test]
+fn what_is_taken_away_is_gone_at_once_however_busy_the_key_is() {
+    // Room for two keys and four in use, so that keys are always being read anew.
+    let state = State::with("[limits]\ncached_keys = 2\n");
+    let service = state.start();
+    let [alice, bob] = ["alice", "bob"].map(|user| service.enrol(user, &[]));
+    let keys = ["a", "b", "c", "d"].map(|name| generate(&alice, name, "p-256"));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    for key in &keys {
+                        sign(&alice, key).unwrap();
+                        let _ = sign(&bob, key);
+                    }
+                }
+            });
+        }
+        for round in 0..100 {
+            let key = &keys[round % keys.len()];
+            alice.share(&key.id, "bob", Rights::of(&[Right::Sign])).unwrap();
+            assert_eq!(kind(sign(&bob, key)), None, "round {round}");
+            alice.share(&key.id, "bob", Rights::NONE).unwrap();
+            assert_eq!(kind(sign(&bob, key)), Some(ErrorKind::NotFound), "round {round}");
+        }
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    alice.delete(&keys[0].id).unwrap();
+    assert_eq!(kind(sign(&alice, &keys[0])), Some(ErrorKind::NotFound));
+}
