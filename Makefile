@@ -9,11 +9,12 @@ SOAK_MINUTES ?= 30
 FUZZ_SECONDS ?= 30
 
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test dist install bench lint fuzz matrix soak clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## nginx and Java serve pages with keys that only the service has
 	@ops/prerequisites build java demo
