@@ -33,12 +33,12 @@ show_servers() {
     local nginx java
     nginx="nginx $(nginx_version)"
     java="Java $(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')"
-    row "served by" port key type "key id" TLS cipher
+    row "served by" port key type "key id" TLS cipher ' '
     local name
     for name in "$RSA_KEY" "$EC_KEY" "$JAVA_KEY"; do
         [ "$name" = "$JAVA_KEY" ] && nginx=$java
-        row "$nginx" "${port[$name]}" "$name" "${key_type[$name]}" "${key_id[$name]:0:12}…" \
-            "${tls_version[$name]}" "${cipher[$name]}"
+        row "$nginx" "${port[$name]}" "$name" "${key_type[$name]}" "${key_id[$name]:0:12}" \
+            "${tls_version[$name]}" "${cipher[$name]}" …
     done
     cat <<END
 
@@ -48,10 +48,9 @@ show_servers() {
 END
 }
 
-# printf counts bytes, so the ellipsis is padded by hand.
+# row COLUMN… MARK: the mark stands behind the key id; printf would pad it by its bytes.
 row() {
-    printf '  %-13s %-5s %-7s %-9s %s%*s %-4s %s\n' "$1" "$2" "$3" "$4" "$5" \
-        $((13 - ${#5})) '' "$6" "$7"
+    printf '  %-13s %-5s %-7s %-9s %-12s%s %-4s %s\n' "${@:1:5}" "$8" "$6" "$7"
 }
 
 show_search() {
