@@ -13,4 +13,4 @@ flags=(
 )
 # With --target the flags stay away from build scripts.
 RUSTFLAGS="${flags[*]}" cargo build --release --quiet --locked --target "$host" --target-dir target
-FUZZ_PROGRAMS=$PWD/target/$host/release
+export FUZZ_PROGRAMS=$PWD/target/$host/release

@@ -20,14 +20,25 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the repository")
 }
 
+/// Set where there is no cargo: everything has been built.
+const BUILT: &str = "KEYWARD_TESTS_BUILT";
+
 /// Builds what is missing or out of date, once per process, and says where it is.
 pub fn artifacts() -> &'static Artifacts {
     static ARTIFACTS: OnceLock<Artifacts> = OnceLock::new();
-    ARTIFACTS.get_or_init(build)
+    ARTIFACTS.get_or_init(|| {
+        let folder = profile_folder();
+        if env::var_os(BUILT).is_none() {
+            build(&folder);
+        }
+        Artifacts {
+            keyward: folder.join("keyward"),
+            provider: folder.join("libkeyward_ossl_provider.so"),
+        }
+    })
 }
 
-fn build() -> Artifacts {
-    let folder = profile_folder();
+fn build(folder: &Path) {
     let target = folder.parent().expect("a profile's folder is within the target folder");
     let profile = match folder.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
@@ -44,10 +55,6 @@ fn build() -> Artifacts {
         .status()
         .expect("cargo can be run");
     assert!(status.success(), "the product does not build");
-    Artifacts {
-        keyward: folder.join("keyward"),
-        provider: folder.join("libkeyward_ossl_provider.so"),
-    }
 }
 
 /// `target/debug` or its like: where this very program is, or the folder above for a test.

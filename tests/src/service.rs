@@ -11,7 +11,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::{Authority, CommandExt, Running, Scratch, artifacts, free_port};
+use crate::{Authority, CommandExt, Running, Scratch, artifacts, commands::require, free_port};
 
 /// How long a service may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -19,6 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A running service; it may be stopped and started again over the same state.
 pub struct Service {
     arguments: Vec<String>,
+    cpu: Option<usize>,
     state: PathBuf,
     socket: PathBuf,
     tls_address: SocketAddr,
@@ -34,6 +35,7 @@ pub struct ServiceBuilder<'a> {
     /// For a service of `keyward init`: what is added to its configuration.
     configuration: Option<String>,
     name: &'a str,
+    cpu: Option<usize>,
 }
 
 /// A key in the service, and the files that a web server wants for it.
@@ -59,12 +61,24 @@ impl Identity {
 impl<'a> ServiceBuilder<'a> {
     /// A development service with its state in the folder.
     pub fn new(scratch: &'a Scratch) -> ServiceBuilder<'a> {
-        ServiceBuilder { scratch, allowed: Vec::new(), configuration: None, name: "service" }
+        ServiceBuilder {
+            scratch,
+            allowed: Vec::new(),
+            configuration: None,
+            name: "service",
+            cpu: None,
+        }
     }
 
     /// Another service beside one that is there already.
     pub fn named(mut self, name: &'a str) -> ServiceBuilder<'a> {
         self.name = name;
+        self
+    }
+
+    /// Keeps it on one processor, for measurements.
+    pub fn on_cpu(mut self, cpu: usize) -> ServiceBuilder<'a> {
+        self.cpu = Some(cpu);
         self
     }
 
@@ -99,6 +113,7 @@ impl<'a> ServiceBuilder<'a> {
         };
         let mut service = Service {
             arguments,
+            cpu: self.cpu,
             socket: state.join("hsm.sock"),
             tls_address,
             log: self.scratch.join(&format!("{}.log", self.name)),
@@ -157,7 +172,15 @@ impl Service {
     /// Starts the service and does not wait.
     pub fn launch(&mut self) {
         assert!(self.running.is_none(), "the service runs already");
-        let mut command = Command::new(&artifacts().keyward);
+        let keyward = &artifacts().keyward;
+        let mut command = match self.cpu {
+            Some(cpu) => {
+                let mut taskset = Command::new(require("taskset", "util-linux"));
+                taskset.args(["-c", &cpu.to_string()]).arg(keyward);
+                taskset
+            }
+            None => Command::new(keyward),
+        };
         command.arg("serve").args(&self.arguments);
         self.running = Some(Running::start("keyward serve", &mut command, &self.log));
     }
@@ -221,6 +244,12 @@ impl Service {
     /// Makes a key for certain uses.
     pub fn key_for(&self, name: &str, key_type: &str, usage: &str) -> Identity {
         self.keyward(["key", "generate", name, "--type", key_type, "--usage", usage]);
+        self.files_of(name)
+    }
+
+    /// Imports a key from a file and writes its reference and its public half.
+    pub fn import(&self, name: &str, file: &Path) -> Identity {
+        self.keyward(["key", "import", name, "--in", &text(file)]);
         self.files_of(name)
     }
 

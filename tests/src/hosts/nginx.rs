@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, shipped, text, wait_until_up};
-use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port};
+use crate::{CommandExt, Identity, OpenSsl, Running, Scratch, commands::require, free_port};
 
 /// A running nginx. The first identity is served as the shipped file has it; with a second one
 /// there is another server that holds both, as sites with RSA and ECDSA certificates do.
@@ -24,8 +24,18 @@ pub struct Nginx {
 }
 
 impl Nginx {
-    /// Starts nginx and waits until it listens.
+    /// Starts nginx with the provider and waits until it listens.
     pub fn start(scratch: &Scratch, openssl: &OpenSsl, identities: &[&Identity]) -> Nginx {
+        Nginx::start_in(scratch, &openssl.environment(), identities)
+    }
+
+    /// Starts nginx in an environment and waits until it listens. In an empty one it is nginx as
+    /// everybody runs it, which wants key files.
+    pub fn start_in(
+        scratch: &Scratch,
+        environment: &[(&str, PathBuf)],
+        identities: &[&Identity],
+    ) -> Nginx {
         let program = require("nginx", "nginx");
         let (address, address_of_both) = (free_port(), free_port());
         let folder = write_configuration(scratch, address, address_of_both, identities);
@@ -36,11 +46,22 @@ impl Nginx {
         command
             .args(["-p", text(&folder), "-c", text(&folder.join("nginx.conf"))])
             .args(["-e", text(&log), "-g", &directives])
-            .envs(openssl.environment());
+            .envs(environment.iter().cloned());
         // Only a daemon takes a new binary.
         let mut running = Running::start_daemon("nginx", &mut command, &log, &pid_file);
         wait_until_up(&mut running, address);
         Nginx { running, folder, address, address_of_both }
+    }
+
+    /// The version of the nginx on this machine: 1.22.
+    pub fn version() -> (u32, u32) {
+        let said = Command::new(require("nginx", "nginx")).arg("-v").run().all();
+        let (_, version) = said.split_once("nginx/").expect("nginx says its version");
+        let mut numbers = version.split('.').map(|number| number.trim().parse());
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+            _ => panic!("nginx says its version in another way: {said}"),
+        }
     }
 
     /// The server with the first identity.
