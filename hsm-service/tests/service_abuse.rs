@@ -164,12 +164,16 @@ fn answers_overtake_and_all_arrive_when_read_late() {
     sign(&client, &slow).unwrap();
     sign(&client, &fast).unwrap();
     let mut peer = Raw::connect(service.socket());
-    let together =
-        [(1, raw::sign(slow.id, Scheme::RsaPkcs1)), (2, raw::sign(fast.id, Scheme::Ecdsa))].map(
-            |(id, operation)| raw::frame(Request { id, timeout_ms: 0, operation: Some(operation) }),
-        );
-    peer.stream.write_all(&together.concat()).unwrap();
-    assert_eq!([peer.receive_output().0, peer.receive_output().0], [2, 1]);
+    let slow_ones = (1..40).map(|id| (id, raw::sign(slow.id, Scheme::RsaPkcs1)));
+    let requests = slow_ones.chain([(99, raw::sign(fast.id, Scheme::Ecdsa))]);
+    let together: Vec<u8> = requests
+        .flat_map(|(id, operation)| {
+            raw::frame(Request { id, timeout_ms: 0, operation: Some(operation) })
+        })
+        .collect();
+    peer.stream.write_all(&together).unwrap();
+    let order: Vec<u64> = (0..40).map(|_| peer.receive_output().0).collect();
+    assert!(order[..20].contains(&99), "{order:?}");
 
     // More answers than the socket's buffer holds, from the lanes, before the first is read.
     let count = 900;
@@ -370,4 +374,18 @@ fn a_full_queue_of_slow_work_is_answered_busy_at_once() {
         }
     }
     assert!((10..=95).contains(&busy), "{busy}");
+}
+
+#[test]
+fn strangers_cannot_fill_the_memory_with_unfinished_frames() {
+    let state = State::new();
+    let service = state.start();
+    let mut stranger = Raw::connect(service.socket());
+    stranger.send(1, raw::status());
+    assert_eq!(stranger.receive().unwrap().id, 1);
+    stranger.stream.write_all(&(MAX_FRAME_BYTES as u32).to_be_bytes()).unwrap();
+    // It may be cut off before all of this is sent.
+    let _ = stranger.stream.write_all(&vec![0; MAX_FRAME_BYTES / 2]);
+    assert_eq!(stranger.receive_failure().1, ErrorKind::LimitExceeded);
+    assert!(stranger.is_closed());
 }

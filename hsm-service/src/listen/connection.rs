@@ -32,6 +32,16 @@ use crate::{Error, Result, Service, execute::respond, peer::Peer};
 /// How long a thread waits for the next request before the connection is parked.
 const PARK_AFTER: Duration = Duration::from_secs(1);
 
+/// The largest frame of a caller who is no user of the service: room for `Hello` and `Status`, and
+/// for one read more.
+const STRANGER_FRAME_BYTES: usize = 16 << 10;
+
+/// A frame that has begun to arrive.
+struct Partial {
+    since: Instant,
+    bytes: usize,
+}
+
 /// A connection. Its socket closes when nobody is serving it and no answer is outstanding.
 pub(super) struct Connection {
     /// A number that no other connection of this front end has.
@@ -92,44 +102,52 @@ impl Connection {
     /// Serves requests until none has come for a while.
     pub(super) fn serve(self: &Arc<Connection>, service: &Arc<Service>) -> Left {
         let mut frames = FrameReader::new();
-        let mut partial_since = None;
+        let mut partial = None;
         loop {
             let read = frames
                 .fill(|room| recv(&self.socket, room, RecvFlags::empty()).map(|(_, count)| count));
             let received = Instant::now();
-            match read {
+            let count = match read {
                 Ok(0) => {
                     self.note_hang_up();
                     return Left::Close;
                 }
-                Ok(_) => {}
+                Ok(count) => count,
                 Err(Errno::INTR) => continue,
                 Err(Errno::AGAIN) if !frames.has_partial_frame() => return Left::Park,
-                Err(Errno::AGAIN) => {}
+                Err(Errno::AGAIN) => 0,
                 Err(_) => {
                     self.peer.leave();
                     return Left::Close;
                 }
-            }
-            if let Err(error) = self.take_frames(service, &mut frames, received) {
+            };
+            let taken = self.take_frames(service, &mut frames, received).and_then(|()| {
+                if frames.has_partial_frame() {
+                    let begun = Partial { since: received, bytes: 0 };
+                    self.check_partial(partial.get_or_insert(begun), received, count)
+                } else {
+                    partial = None;
+                    Ok(())
+                }
+            });
+            if let Err(error) = taken {
                 self.refuse(error);
                 return Left::Close;
             }
-            // Whoever begins a frame has to finish it in time.
-            match frames.has_partial_frame() {
-                false => partial_since = None,
-                true => {
-                    let since = *partial_since.get_or_insert(received);
-                    if received.duration_since(since) >= self.frame_time {
-                        self.refuse(Error::new(
-                            ErrorKind::Timeout,
-                            "the frame did not arrive in time",
-                        ));
-                        return Left::Close;
-                    }
-                }
-            }
         }
+    }
+
+    /// Whoever begins a frame has to finish it in time, and strangers have little to say.
+    fn check_partial(&self, partial: &mut Partial, now: Instant, count: usize) -> Result<()> {
+        partial.bytes += count;
+        if now.duration_since(partial.since) >= self.frame_time {
+            return Err(Error::new(ErrorKind::Timeout, "the frame did not arrive in time"));
+        }
+        if self.peer.caller.user.is_none() && partial.bytes > STRANGER_FRAME_BYTES {
+            let message = format!("a stranger's frame is over {STRANGER_FRAME_BYTES} bytes");
+            return Err(Error::new(ErrorKind::LimitExceeded, message));
+        }
+        Ok(())
     }
 
     fn take_frames(

@@ -84,13 +84,13 @@ impl TlsFront {
             lane: Lane::start(&lane).map_err(failed)?,
             stop: stopped,
         });
-        let _inside = runtime.enter();
+        let inside = runtime.enter();
         for socket in sockets {
             let listener = AsyncListener::from_std(socket).map_err(failed)?;
             tokio::spawn(listen(Arc::clone(&shared), listener));
         }
         tokio::spawn(renew(Arc::clone(service), certificate, certificates.clone()));
-        drop(_inside);
+        drop(inside);
         Ok(TlsFront { _runtime: runtime, stop })
     }
 

@@ -5,7 +5,12 @@
 //! request, nothing else between the socket and the work. When the connection has been silent for
 //! a while the thread leaves it, so that idle connections cost a file descriptor and little more.
 
-use std::{io, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::encode_response;
@@ -52,6 +57,7 @@ impl UnixFront {
             parking: Arc::clone(&parking),
             crew: Crew::default(),
             next_number: FIRST_CONNECTION,
+            last_refusal: None,
         };
         let thread =
             thread::Builder::new().name("front".into()).spawn(|| door.attend()).map_err(failed)?;
@@ -75,7 +81,12 @@ struct Door {
     parking: Arc<Parking>,
     crew: Crew,
     next_number: u64,
+    /// When a refusal was last logged.
+    last_refusal: Option<Instant>,
 }
+
+/// How often refused connections are logged, whatever their number.
+const REFUSAL_LOG_TIME: Duration = Duration::from_secs(1);
 
 impl Door {
     fn attend(mut self) {
@@ -118,7 +129,10 @@ impl Door {
         let place = match self.census.admit(identity.to_string()) {
             Ok(place) => place,
             Err(error) => {
-                tracing::warn!(%identity, "connection refused: {error}");
+                if self.last_refusal.is_none_or(|last| last.elapsed() >= REFUSAL_LOG_TIME) {
+                    self.last_refusal = Some(Instant::now());
+                    tracing::warn!(%identity, "connections are refused: {error}");
+                }
                 let mut refusal = Vec::new();
                 if encode_response(&respond(0, Err(error)), &mut refusal).is_ok() {
                     let _ = send(&socket, &refusal, SendFlags::NOSIGNAL | SendFlags::DONTWAIT);
