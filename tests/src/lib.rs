@@ -22,6 +22,6 @@ pub use commands::{CommandExt, Outcome, require};
 pub use hosts::{apache::Apache, haproxy::HaProxy, nginx::Nginx, s_server::SServer};
 pub use openssl::OpenSsl;
 pub use ports::{free_port, wait_for_port};
-pub use process::{Running, Signal, group_members, owner_of};
+pub use process::{Running, Signal, cpu_time_of, group_members, owner_of};
 pub use scratch::Scratch;
 pub use service::{Identity, Service, ServiceBuilder};

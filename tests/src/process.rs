@@ -177,3 +177,13 @@ pub fn owner_of(pid: u32) -> Option<u32> {
     let line = status.lines().find_map(|line| line.strip_prefix("Uid:"))?;
     line.split_whitespace().nth(1)?.parse().ok()
 }
+
+/// The processor time that a process has used; zero when it is gone.
+pub fn cpu_time_of(pid: u32) -> Duration {
+    // The kernel counts in hundredths of a second for whoever asks (USER_HZ).
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields).split_whitespace();
+    let ticks: u32 = fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
+    TICK * ticks
+}

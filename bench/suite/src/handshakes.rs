@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use keyward_load::{Load, Target, TargetBuilder};
 use keyward_tests::{
-    Authority, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder,
+    Authority, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, cpu_time_of,
 };
 use serde::Serialize;
 
@@ -28,6 +28,19 @@ pub(crate) struct Row {
     pub(crate) key_type: String,
     #[serde(flatten)]
     pub(crate) pair: Pair,
+    /// Where the time goes: processor time for one handshake, in microseconds.
+    pub(crate) micros: Micros,
+}
+
+/// Processor time for one handshake, in microseconds.
+#[derive(Serialize)]
+pub(crate) struct Micros {
+    /// nginx with a key in the service.
+    pub(crate) nginx: f64,
+    /// The service.
+    pub(crate) service: f64,
+    /// nginx with a local key file.
+    pub(crate) nginx_local: f64,
 }
 
 /// Measures every key type.
@@ -46,22 +59,41 @@ pub(crate) fn measure(rounds: usize, duration: Duration) -> Vec<Row> {
                 .run()
                 .bytes();
             let servers = Servers::start(&service, &authority, &openssl, key_type, file);
+            let [ours, theirs] = &servers.0;
+            let mut work = [Work::default(), Work::default()];
+            let [in_ours, in_theirs] = &mut work;
             let pair = alternate(
                 rounds,
-                || rate(&servers.ours, duration),
-                || rate(&servers.theirs, duration),
+                || ours.rate(duration, service.pid(), in_ours),
+                || theirs.rate(duration, service.pid(), in_theirs),
             );
-            Row { key_type: (*key_type).into(), pair }
+            let [[nginx, service], [nginx_local, _]] = work.map(|work| work.micros());
+            let micros = Micros { nginx, service, nginx_local };
+            Row { key_type: (*key_type).into(), pair, micros }
         })
         .collect()
 }
 
-/// Two servers with the same key and certificate.
-struct Servers {
-    ours: Target,
-    theirs: Target,
-    _running: [Nginx; 2],
-    _folders: [Scratch; 2],
+/// Two servers with the same key and certificate: ours, and the one with the local file.
+struct Servers([Server; 2]);
+
+struct Server {
+    target: Target,
+    nginx: Nginx,
+    _folder: Scratch,
+}
+
+/// What was done, and the processor time that it took nginx and the service.
+#[derive(Default)]
+struct Work {
+    handshakes: u64,
+    times: [Duration; 2],
+}
+
+impl Work {
+    fn micros(&self) -> [f64; 2] {
+        self.times.map(|time| time.as_secs_f64() * 1e6 / self.handshakes as f64)
+    }
 }
 
 impl Servers {
@@ -75,13 +107,30 @@ impl Servers {
         let identity = service.import(name, &file);
         service.certify(&identity, authority);
         let local = Identity { reference: file, ..identity.clone() };
-        let folders = [Scratch::new(), Scratch::new()];
-        let running = [
-            Nginx::start(&folders[0], openssl, &[&identity]),
-            Nginx::start_in(&folders[1], &[], &[&local]),
-        ];
-        let [ours, theirs] = [&running[0], &running[1]].map(|nginx| target(nginx, authority));
-        Servers { ours, theirs, _running: running, _folders: folders }
+        let start = |environment: &[_], identity| {
+            let folder = Scratch::new();
+            let nginx = Nginx::start_in(&folder, environment, &[identity]);
+            Server { target: target(&nginx, authority), nginx, _folder: folder }
+        };
+        Servers([start(&openssl.environment(), &identity), start(&[], &local)])
+    }
+}
+
+impl Server {
+    fn rate(&self, duration: Duration, service: u32, work: &mut Work) -> f64 {
+        let times = || {
+            let nginx = self.nginx.workers().into_iter().map(cpu_time_of).sum::<Duration>();
+            [nginx, cpu_time_of(service)]
+        };
+        let before = times();
+        let report = Load::run(&self.target, CLIENTS, duration);
+        assert_eq!(report.failures, 0, "{report:#?}");
+        let after = times();
+        work.handshakes += report.handshakes;
+        for (index, time) in work.times.iter_mut().enumerate() {
+            *time += after[index].saturating_sub(before[index]);
+        }
+        report.rate
     }
 }
 
@@ -98,10 +147,4 @@ fn target(nginx: &Nginx, authority: &Authority) -> Target {
         careful.visit().unwrap_or_else(|error| panic!("{error}\n{}", nginx.log()));
     }
     cheap.build().expect("the settings are right")
-}
-
-fn rate(target: &Target, duration: Duration) -> f64 {
-    let report = Load::run(target, CLIENTS, duration);
-    assert_eq!(report.failures, 0, "{report:#?}");
-    report.rate
 }

@@ -17,12 +17,21 @@ pub(crate) fn render(figures: &Figures) -> String {
     );
     if !figures.handshakes.is_empty() {
         text += "\nnginx, full TLS 1.3 handshakes per second\n\n\
-                 | key | in Keyward | in a local file | ratio |\n|---|--:|--:|--:|\n";
+                 | key | in Keyward | in a local file | ratio | µs of nginx + service | µs of nginx, local \
+                 file |\n|---|--:|--:|--:|--:|--:|\n";
         for row in &figures.handshakes {
-            let pair = &row.pair;
+            let (pair, micros) = (&row.pair, &row.micros);
             text += &format!(
-                "| {} | {:.0} | {:.0} | {:.2} ({:.2} – {:.2}) |\n",
-                row.key_type, pair.keyward, pair.peer, pair.ratio, pair.range[0], pair.range[1]
+                "| {} | {:.0} | {:.0} | {:.2} ({:.2} – {:.2}) | {:.0} + {:.0} | {:.0} |\n",
+                row.key_type,
+                pair.keyward,
+                pair.peer,
+                pair.ratio,
+                pair.range[0],
+                pair.range[1],
+                micros.nginx,
+                micros.service,
+                micros.nginx_local
             );
         }
     }
