@@ -46,8 +46,7 @@ fuzz: ## each fuzz target for FUZZ_SECONDS
 	fuzz/run $(FUZZ_SECONDS)
 
 matrix: ## host applications across OpenSSL and JDK versions
-	@ops/prerequisites build java test
-	@ops/dist
+	@ops/prerequisites build java test matrix
 	tests/matrix/run
 
 soak: ## kills, random calls and leaks for SOAK_MINUTES
