@@ -319,7 +319,9 @@ fn x509_issues_certificates_with_a_key_in_the_service() {
         let ca = text(world.scratch.join("ca.crt"));
         let leaf = text(world.scratch.join("leaf.crt"));
         for key in names(&identity) {
-            world.ours(&["req", "-x509", "-new", "-key", &key, "-subj", "/CN=ca", "-out", &ca]);
+            let root = ["req", "-x509", "-new", "-key", &key, "-subj", "/CN=ca", "-out", &ca];
+            let is_ca = ["-addext", "basicConstraints=critical,CA:TRUE"];
+            world.ours(&[&root[..], &is_ca].concat());
             let issue = ["x509", "-req", "-in", &request, "-CA", &ca, "-CAkey", &key];
             world.ours(&[&issue[..], &["-CAcreateserial", "-out", &leaf]].concat());
             plain(&["verify", "-CAfile", &ca, &leaf]);
