@@ -4,15 +4,16 @@ mod service_support;
 
 use std::{
     fs,
+    io::Read,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use keyward_algorithms::{ErrorKind, KeyType, Right, Rights};
@@ -24,11 +25,31 @@ fn database(state: &State) -> Connection {
     Connection::open(state.data().join("keys.db")).unwrap()
 }
 
-/// Runs the service, which must refuse to start.
+/// Runs the service, which must refuse to start, and gives what it says.
 fn refusal(state: &State) -> String {
-    let output: Output = state.serve_command().output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    String::from_utf8(output.stderr).unwrap()
+    let mut process = state
+        .serve_command()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let status = loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            break status;
+        }
+        if Instant::now() >= deadline {
+            process.kill().unwrap();
+            process.wait().unwrap();
+            panic!("the service has started");
+        }
+        thread::sleep(Duration::from_millis(10));
+    };
+    assert_eq!(status.code(), Some(1));
+    let mut said = String::new();
+    process.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    said
 }
 
 #[test]
