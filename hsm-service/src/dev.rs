@@ -25,7 +25,7 @@ pub struct DevOptions {
     pub allow_users: Vec<String>,
 }
 
-/// A development service that is ready to [`serve`](crate::serve).
+/// A development service that is ready to [`serve`](crate::serve()).
 pub struct DevService {
     /// Its configuration.
     pub config: Config,

@@ -70,13 +70,17 @@ fn main() -> ExitCode {
         machine: machine::describe(),
         rounds,
         seconds_each: arguments.seconds,
-        handshakes: wanted(Part::Handshakes)
-            .then(|| handshakes::measure(rounds, duration))
-            .unwrap_or_default(),
-        signatures: wanted(Part::Signatures)
-            .then(|| signatures::measure(rounds, duration))
-            .unwrap_or_default(),
-        java: wanted(Part::Java).then(java::measure).unwrap_or_default(),
+        handshakes: if wanted(Part::Handshakes) {
+            handshakes::measure(rounds, duration)
+        } else {
+            Vec::new()
+        },
+        signatures: if wanted(Part::Signatures) {
+            signatures::measure(rounds, duration)
+        } else {
+            Vec::new()
+        },
+        java: if wanted(Part::Java) { java::measure() } else { Vec::new() },
     };
     print!("{}", table::render(&figures));
     let json = serde_json::to_string_pretty(&figures).expect("figures are plain numbers");
