@@ -11,6 +11,7 @@ flags=(
     -Cllvm-args=-sanitizer-coverage-trace-compares
     -Ccodegen-units=1
 )
-# With --target the flags stay away from build scripts.
-RUSTFLAGS="${flags[*]}" cargo build --release --quiet --locked --target "$host" --target-dir target
+# With --target the flags stay away from build scripts. Not --locked: the lock file of this workspace
+# follows what the product depends on.
+RUSTFLAGS="${flags[*]}" cargo build --release --quiet --target "$host" --target-dir target
 export FUZZ_PROGRAMS=$PWD/target/$host/release
