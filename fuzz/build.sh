@@ -11,7 +11,9 @@ flags=(
     -Cllvm-args=-sanitizer-coverage-trace-compares
     -Ccodegen-units=1
 )
+# Beside what else is built, wherever that is.
+fuzz_target=${CARGO_TARGET_DIR:-$PWD/../target}/fuzz
 # With --target the flags stay away from build scripts. Not --locked: the lock file of this workspace
 # follows what the product depends on.
-RUSTFLAGS="${flags[*]}" cargo build --release --quiet --target "$host" --target-dir target
-export FUZZ_PROGRAMS=$PWD/target/$host/release
+RUSTFLAGS="${flags[*]}" cargo build --release --quiet --target "$host" --target-dir "$fuzz_target"
+export FUZZ_PROGRAMS=$fuzz_target/$host/release
