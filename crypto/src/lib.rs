@@ -2,8 +2,8 @@
 //!
 //! [`PrivateKey`] and [`PublicKey`] do what `aws-lc-rs` does not offer: signatures over digests,
 //! PSS with any salt length, RSA decryption, key agreement, import and export of every key type in
-//! [`keyward_algorithms`]. What `aws-lc-rs` does offer (random bytes, AEAD, HKDF, digests) others
-//! use directly.
+//! [`keyward_algorithms`]. [`Hash`] is `aws-lc-rs`'s, by the digests of the table; what else it
+//! offers (random bytes, AEAD, HKDF) others use directly.
 //!
 //! - `aws_lc` is the FFI: owning types over aws-lc's pointers, safe to call. With
 //!   `locked_memory`, which aws-lc allocates from, it holds all that is unsafe.
@@ -13,6 +13,7 @@
 mod asn1;
 mod aws_lc;
 mod error;
+mod hash;
 mod implicit_rejection;
 pub mod locked_memory;
 mod material;
@@ -23,6 +24,7 @@ mod rsa_decryption;
 mod tls_premaster;
 
 pub use error::CryptoError;
+pub use hash::{Hash, HashValue, hash};
 pub use private_key::PrivateKey;
 pub use pss::{PssParameters, PssRestriction, PssVerification};
 pub use public_key::PublicKey;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use keyward_algorithms::{Agreement, Digest};
+use keyward_crypto::Hash;
 use keyward_protocol::{Error, Result};
 use zeroize::Zeroizing;
 
@@ -17,7 +18,6 @@ use crate::{
         names,
         params::{Answer, Params, Questions},
     },
-    hash::Hash,
     key::Key,
     provider::Provider,
     public::Material,

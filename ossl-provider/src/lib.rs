@@ -18,7 +18,6 @@ mod decoder;
 mod encoder;
 mod failure;
 mod ffi;
-mod hash;
 mod key;
 mod keyexch;
 mod keymgmt;

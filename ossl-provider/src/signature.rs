@@ -7,13 +7,12 @@ mod pss;
 use std::sync::Arc;
 
 use keyward_algorithms::{Digest, Family, Scheme, Signature};
-use keyward_crypto::PssVerification;
+use keyward_crypto::{Hash, PssVerification, hash};
 use keyward_protocol::{Error, PssParameters, Result, SignRequest};
 
 use crate::{
     failure::{too_early, too_small, unsupported},
     ffi::{core::Core, guard::Scope, handle::Output, params::Params},
-    hash::{self, Hash},
     key::Key,
     provider::Provider,
 };
@@ -236,7 +235,7 @@ impl SignatureContext {
         self.verify(signature, digest.as_ref())
     }
 
-    fn finish(&mut self) -> Result<aws_lc_rs::digest::Digest> {
+    fn finish(&mut self) -> Result<keyward_crypto::HashValue> {
         let digest = self.digest.filter(|_| self.digests).ok_or_else(too_early)?;
         Ok(self.hash.take().unwrap_or_else(|| Hash::new(digest)).finish())
     }
@@ -246,14 +245,14 @@ impl SignatureContext {
             return self.sign(output, &[]);
         }
         match self.digest {
-            Some(digest) => self.sign(output, hash::hash(digest, message).as_ref()),
+            Some(digest) => self.sign(output, hash(digest, message).as_ref()),
             None => self.sign(output, message),
         }
     }
 
     pub(crate) fn digest_verify(&self, signature: &[u8], message: &[u8]) -> Result<bool> {
         match self.digest {
-            Some(digest) => self.verify(signature, hash::hash(digest, message).as_ref()),
+            Some(digest) => self.verify(signature, hash(digest, message).as_ref()),
             None => self.verify(signature, message),
         }
     }

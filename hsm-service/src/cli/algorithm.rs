@@ -2,11 +2,10 @@
 
 use std::io::{self, Read};
 
-use aws_lc_rs::digest;
 use clap::Args;
 use keyward_algorithms::{Digest, ErrorKind, Scheme, Signature, pss_algorithm_identifier};
 use keyward_client::Client;
-use keyward_crypto::PublicKey;
+use keyward_crypto::{Hash, PublicKey};
 use keyward_protocol::{Error, Key, PssParameters, SignRequest, constants::MAX_MESSAGE_BYTES};
 
 use super::arguments;
@@ -105,7 +104,7 @@ impl Choice {
             }
             return Ok(message);
         };
-        let mut context = digest::Context::new(implementation(digest));
+        let mut context = Hash::new(digest);
         let mut buffer = vec![0; 64 << 10];
         loop {
             match source.read(&mut buffer) {
@@ -150,20 +149,5 @@ impl Choice {
             Error::new(ErrorKind::Unsupported, message)
                 .hint("choose an algorithm with a digest, such as rsa-pkcs1-sha256")
         })
-    }
-}
-
-/// aws-lc's implementation of a digest.
-fn implementation(digest: Digest) -> &'static digest::Algorithm {
-    match digest {
-        Digest::Sha1 => &digest::SHA1_FOR_LEGACY_USE_ONLY,
-        Digest::Sha224 => &digest::SHA224,
-        Digest::Sha256 => &digest::SHA256,
-        Digest::Sha384 => &digest::SHA384,
-        Digest::Sha512 => &digest::SHA512,
-        Digest::Sha512_256 => &digest::SHA512_256,
-        Digest::Sha3_256 => &digest::SHA3_256,
-        Digest::Sha3_384 => &digest::SHA3_384,
-        Digest::Sha3_512 => &digest::SHA3_512,
     }
 }

@@ -1,28 +1,34 @@
-//! Hashing, which stays on this side: digests cannot be fetched through the core's dispatch tables.
+//! Hashing with the digests of the table. Clients hash before they ask the service to sign.
 
 use aws_lc_rs::digest;
 use keyward_algorithms::Digest;
 
+/// A finished digest, the bytes of which `as_ref` gives.
+pub use aws_lc_rs::digest::Digest as HashValue;
+
 /// A hash under way.
 #[derive(Clone)]
-pub(crate) struct Hash(digest::Context);
+pub struct Hash(digest::Context);
 
 impl Hash {
-    pub(crate) fn new(digest: Digest) -> Hash {
+    /// Starts a hash.
+    pub fn new(digest: Digest) -> Hash {
         Hash(digest::Context::new(algorithm(digest)))
     }
 
-    pub(crate) fn update(&mut self, data: &[u8]) {
+    /// Takes a piece of the data.
+    pub fn update(&mut self, data: &[u8]) {
         self.0.update(data);
     }
 
-    pub(crate) fn finish(self) -> digest::Digest {
+    /// The digest of all the pieces.
+    pub fn finish(self) -> HashValue {
         self.0.finish()
     }
 }
 
 /// The digest of one piece of data.
-pub(crate) fn hash(kind: Digest, data: &[u8]) -> digest::Digest {
+pub fn hash(kind: Digest, data: &[u8]) -> HashValue {
     digest::digest(algorithm(kind), data)
 }
 
