@@ -248,8 +248,13 @@ fn a_local_user_and_a_certificate_of_one_name_are_one_user() {
 
 /// Runs `keyward` as another local user: the error object, or what it printed.
 fn keyward_as(uid: u32, service: &Service, arguments: &[&str]) -> Result<String, String> {
-    use std::os::unix::process::CommandExt;
-    let output = std::process::Command::new(service_support::KEYWARD)
+    use std::os::unix::{fs::PermissionsExt, process::CommandExt};
+    // The build folder may be inside a home that other users cannot enter.
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o755)).unwrap();
+    let program = folder.path().join("keyward");
+    std::fs::copy(service_support::KEYWARD, &program).unwrap();
+    let output = std::process::Command::new(&program)
         .args(arguments)
         .env("KEYWARD_ADDRESS", format!("unix:{}", service.socket().display()))
         .uid(uid)
