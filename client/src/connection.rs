@@ -46,9 +46,9 @@ impl Connection {
         }
     }
 
-    /// Whose it is.
-    pub(crate) fn owner(&self) -> Owner {
-        self.stream.owner()
+    /// Whether it belongs to this process with these credentials, and to nothing else by now.
+    pub(crate) fn is_usable_by(&self, owner: Owner) -> bool {
+        self.stream.owner() == owner && self.stream.is_intact()
     }
 
     /// Sends a request and waits for its answer. After an error the connection is of no more use.

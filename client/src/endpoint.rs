@@ -60,7 +60,7 @@ impl Endpoint {
         let owner = Owner::current();
         (0..SLOTS).find_map(|step| {
             let mut slot = self.idle[(thread + step) % SLOTS].try_lock().ok()?;
-            slot.take().filter(|connection| connection.owner() == owner)
+            slot.take().filter(|connection| connection.is_usable_by(owner))
         })
     }
 

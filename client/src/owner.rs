@@ -19,9 +19,4 @@ impl Owner {
     pub(crate) fn current() -> Owner {
         Owner { pid: getpid(), euid: geteuid(), egid: getegid() }
     }
-
-    /// Whether it is this process, whatever its credentials.
-    pub(crate) fn is_this_process(&self) -> bool {
-        self.pid == getpid()
-    }
 }

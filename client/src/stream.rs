@@ -84,6 +84,13 @@ impl Stream {
         self.owner
     }
 
+    /// Whether the descriptor still is the socket that was opened. A host may close descriptors
+    /// that it did not open, as daemons do when they start, and give the number to a file of its
+    /// own; nothing of ours may be written there.
+    pub(crate) fn is_intact(&self) -> bool {
+        identity_of(self.kind().fd()).is_ok_and(|identity| identity == self.identity)
+    }
+
     /// Bounds each later read and write.
     pub(crate) fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         if self.timeout != timeout {
@@ -138,18 +145,13 @@ impl Stream {
 
 impl Drop for Stream {
     /// Closes the socket, without TLS's farewell: after a fork that would end the parent's session.
-    ///
-    /// A process that forked may since have closed every descriptor that it did not know, and the
-    /// number may by now be one of its own files, which must stay open.
+    /// A descriptor that is another's by now stays open.
     fn drop(&mut self) {
-        let Some(kind) = self.kind.take() else { return };
-        let ours = self.owner.is_this_process()
-            || identity_of(kind.fd()).is_ok_and(|identity| identity == self.identity);
-        if !ours {
-            match kind {
-                Kind::Unix(socket) => _ = socket.into_raw_fd(),
-                Kind::Tls(tls) => _ = tls.into_parts().1.into_raw_fd(),
-            }
+        let intact = self.is_intact();
+        match self.kind.take() {
+            Some(Kind::Unix(socket)) if !intact => _ = socket.into_raw_fd(),
+            Some(Kind::Tls(tls)) if !intact => _ = tls.into_parts().1.into_raw_fd(),
+            _ => {}
         }
     }
 }

@@ -72,6 +72,11 @@ fn a_program_that_drops_its_rights_is_the_user_that_it_became() {
 }
 
 #[test]
+fn a_program_that_gives_a_connections_number_to_its_own_file_keeps_the_file() {
+    World::new(None).host(&["handshake", "take-descriptors", "handshake"]).bytes();
+}
+
+#[test]
 fn a_program_that_loads_many_keys_over_and_over_keeps_none_open() {
     let world = World::new(None);
     let script = world.scratch.write(

@@ -9,7 +9,9 @@ Prints a line per step; the first failure ends the program with its text.
 import os
 import pwd
 import ssl
+import stat
 import sys
+import tempfile
 import threading
 
 certificate, reference, ca, *steps = sys.argv[1:]
@@ -84,11 +86,33 @@ def drop_rights():
     os.setuid(user.pw_uid)
 
 
+def take_descriptors():
+    """Puts a file of its own under the number of every socket, as a host does that closes what it
+    does not know; nothing may be written into it, and the number stays taken."""
+    taken = []
+    with tempfile.TemporaryFile() as own:
+        for number in map(int, os.listdir("/proc/self/fd")):
+            try:
+                socket = stat.S_ISSOCK(os.fstat(number).st_mode)
+            except OSError:  # the listing's own descriptor
+                continue
+            if socket and number > 2:
+                os.dup2(own.fileno(), number)
+                taken.append(number)
+        if not taken:
+            raise RuntimeError("there is no connection to take")
+        handshake()
+        same = all(os.path.sameopenfile(number, own.fileno()) for number in taken)
+        if not same or os.fstat(own.fileno()).st_size != 0:
+            raise RuntimeError("a file of the host's own was closed or written to")
+
+
 for step in steps:
     {
         "handshake": handshake,
         "fork": in_child,
         "threads": in_threads,
         "drop-rights": drop_rights,
+        "take-descriptors": take_descriptors,
     }[step]()
     print(step, "well", flush=True)
