@@ -2,8 +2,8 @@
 //!
 //! [`PrivateKey`] and [`PublicKey`] do what `aws-lc-rs` does not offer: signatures over digests,
 //! PSS with any salt length, RSA decryption, key agreement, import and export of every key type in
-//! [`keyward_algorithms`]. [`Hash`](struct@Hash) is `aws-lc-rs`'s, by the digests of the table; what else it
-//! offers (random bytes, AEAD, HKDF) others use directly.
+//! [`keyward_algorithms`]. [`Hash`](struct@Hash) is `aws-lc-rs`'s, by the digests of the table;
+//! what else it offers (random bytes, AEAD, HKDF) others use directly.
 //!
 //! - `aws_lc` is the FFI: owning types over aws-lc's pointers, safe to call. With
 //!   `locked_memory`, which aws-lc allocates from, it holds all that is unsafe.
