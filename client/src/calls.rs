@@ -7,7 +7,7 @@ use keyward_protocol::{
 };
 use zeroize::Zeroizing;
 
-use crate::Client;
+use crate::{Client, connection::hello};
 
 /// What a new key is given besides its material.
 #[derive(Clone, Copy, Debug)]
@@ -23,12 +23,7 @@ pub struct KeyTemplate<'a> {
 impl Client {
     /// Who the service takes the caller for, and what it can do.
     pub fn hello(&self) -> Result<messages::HelloReply> {
-        let hello = messages::Hello {
-            min_version: keyward_protocol::constants::VERSION,
-            max_version: keyward_protocol::constants::VERSION,
-            client: concat!("keyward ", env!("CARGO_PKG_VERSION")).into(),
-        };
-        match self.call(Operation::Hello(hello))? {
+        match self.call(hello())? {
             response::Result::Hello(reply) => Ok(reply),
             _ => Err(unexpected()),
         }

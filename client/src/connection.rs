@@ -39,7 +39,8 @@ impl Connection {
     pub(crate) fn open(stream: Stream, timeout: Duration) -> Result<Connection, Broken> {
         let mut connection =
             Connection { stream, reader: FrameReader::new(), outgoing: Vec::new(), last_id: 0 };
-        match connection.round_trip(&mut hello(), timeout)? {
+        let mut request = Request { operation: Some(hello()), ..Default::default() };
+        match connection.round_trip(&mut request, timeout)? {
             response::Result::Hello(_) => Ok(connection),
             response::Result::Failure(failure) => Err(Broken::Unsendable(failure.into())),
             _ => Err(Broken::Lost("the service answered hello with something else".into())),
@@ -104,13 +105,13 @@ impl Connection {
     }
 }
 
-fn hello() -> Request {
-    let hello = Hello {
+/// What a client says of itself first.
+pub(crate) fn hello() -> request::Operation {
+    request::Operation::Hello(Hello {
         min_version: constants::VERSION,
         max_version: constants::VERSION,
         client: concat!("keyward ", env!("CARGO_PKG_VERSION")).into(),
-    };
-    Request { operation: Some(request::Operation::Hello(hello)), ..Default::default() }
+    })
 }
 
 fn lost(error: &io::Error) -> Broken {
