@@ -41,10 +41,17 @@ impl Running {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let written = fs::read_to_string(pid_file).unwrap_or_default();
-            if let Some(leader) = written.trim().parse().ok().and_then(Pid::from_raw) {
+            let leader = written.trim().parse().ok().and_then(Pid::from_raw);
+            // Debian's nginx writes the file before the daemon has left the group of its starter,
+            // which ends below with whoever is in it.
+            let in_its_own_group = |pid: &Pid| {
+                let pid = pid.as_raw_nonzero().get() as u32;
+                in_group(pid, pid).unwrap_or(false)
+            };
+            if let Some(leader) = leader.filter(in_its_own_group) {
                 return Running { name: name.into(), leader, child: None, log: log.into() };
             }
-            assert!(Instant::now() < deadline, "{name} writes no pid file:\n{}", starter.log());
+            assert!(Instant::now() < deadline, "{name} becomes no daemon:\n{}", starter.log());
             thread::sleep(Duration::from_millis(5));
         }
     }
