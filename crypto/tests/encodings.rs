@@ -136,8 +136,11 @@ fn a_key_without_its_primes_is_refused() {
             bytes.insert(0, 0);
         }
         stripped.push(0x02);
-        if bytes.len() >= 128 {
-            stripped.extend_from_slice(&[0x82, (bytes.len() >> 8) as u8]);
+        // Now and then the private exponent begins with a zero byte and has a shorter length.
+        match bytes.len() {
+            0..=0x7f => {}
+            0x80..=0xff => stripped.push(0x81),
+            length => stripped.extend_from_slice(&[0x82, (length >> 8) as u8]),
         }
         stripped.push(bytes.len() as u8);
         stripped.extend_from_slice(&bytes);
