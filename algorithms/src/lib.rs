@@ -16,6 +16,7 @@ mod error_kind;
 mod key_type;
 mod operation;
 mod right;
+mod role;
 mod signature;
 
 pub use agreement::{Agreement, AgreementRow};
@@ -25,8 +26,9 @@ pub use digest::{Digest, DigestRow};
 pub use encryption::{Encryption, EncryptionRow};
 pub use error_kind::{ErrorKind, ErrorKindRow};
 pub use key_type::{Family, FamilyRow, KeyType};
-pub use operation::{Operation, OperationRow, Requires};
+pub use operation::{Audit, Operation, OperationRow, Requires};
 pub use right::{Right, RightRow, Rights};
+pub use role::{Role, RoleRow};
 pub use signature::{PSS_SALT_MAX, Scheme, SchemeRow, Signature, pss_algorithm_identifier};
 
 /// Declares an enum whose every variant has one row of facts, in one static table.

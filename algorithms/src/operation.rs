@@ -1,20 +1,41 @@
 //! The operations of the protocol, what each asks of its caller, and whether it may be repeated.
 
-use crate::{Right, table};
+use crate::{Right, Role, table};
 
 /// What an operation asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Requires {
     /// Nothing: any peer that completed the transport's authentication.
     Connection,
-    /// A known user with the role `user`.
-    User,
-    /// The role `admin`.
-    Admin,
-    /// This right on the key that the request names.
+    /// A known user with this role.
+    Role(Role),
+    /// The role [`Role::User`], and this right on the key that the request names.
     Key(Right),
-    /// The right that the chosen algorithm asks for ([`Right::Sign`] or [`Right::Raw`], say).
+    /// The role [`Role::User`], and the right on the key that the chosen algorithm asks for
+    /// ([`Right::Sign`] or [`Right::Raw`], say).
     KeyByAlgorithm,
+}
+
+impl Requires {
+    /// The role without which an operation is refused; `None` where it needs none.
+    pub const fn role(self) -> Option<Role> {
+        match self {
+            Requires::Connection => None,
+            Requires::Role(role) => Some(role),
+            Requires::Key(_) | Requires::KeyByAlgorithm => Some(Role::User),
+        }
+    }
+}
+
+/// What the audit log keeps of an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audit {
+    /// Nothing: it changes nothing and uses no key.
+    Nothing,
+    /// A use of a key, which is in the log before its reply goes out.
+    Use,
+    /// An act of management, which is on disk before its reply goes out.
+    Act,
 }
 
 /// The facts about one operation.
@@ -24,6 +45,8 @@ pub struct OperationRow {
     pub name: &'static str,
     /// What its caller needs.
     pub requires: Requires,
+    /// What the audit log keeps of it.
+    pub audit: Audit,
     /// Whether a client may send it again when it does not know if it was carried out.
     pub repeatable: bool,
     /// Whether it may rightly take many seconds, as making a large RSA key does.
@@ -34,41 +57,55 @@ table! {
     /// What a request asks the service to do. The code is the field number in `keyward.proto`.
     pub enum Operation: OperationRow {
         /// Opens a connection: versions and capabilities.
-        Hello = 10 => { name: "hello", requires: Requires::Connection, repeatable: true, slow: false },
+        Hello = 10 => { name: "hello", requires: Requires::Connection,
+            audit: Audit::Nothing, repeatable: true, slow: false },
         /// Health and identity of the service.
-        Status = 11 => { name: "status", requires: Requires::Connection, repeatable: true, slow: false },
+        Status = 11 => { name: "status", requires: Requires::Connection,
+            audit: Audit::Nothing, repeatable: true, slow: false },
         /// Finds one key by name or identifier.
-        Find = 12 => { name: "find", requires: Requires::Key(Right::See), repeatable: true, slow: false },
+        Find = 12 => { name: "find", requires: Requires::Key(Right::See),
+            audit: Audit::Nothing, repeatable: true, slow: false },
         /// Lists the keys that the caller may see.
-        List = 13 => { name: "list", requires: Requires::User, repeatable: true, slow: false },
+        List = 13 => { name: "list", requires: Requires::Role(Role::User),
+            audit: Audit::Nothing, repeatable: true, slow: false },
         /// Signs.
-        Sign = 14 => { name: "sign", requires: Requires::KeyByAlgorithm, repeatable: true, slow: false },
+        Sign = 14 => { name: "sign", requires: Requires::KeyByAlgorithm,
+            audit: Audit::Use, repeatable: true, slow: false },
         /// Verifies with a key's public half.
-        Verify = 15 => { name: "verify", requires: Requires::Key(Right::See), repeatable: true, slow: false },
+        Verify = 15 => { name: "verify", requires: Requires::Key(Right::See),
+            audit: Audit::Use, repeatable: true, slow: false },
         /// Encrypts to a key's public half.
-        Encrypt = 16 => { name: "encrypt", requires: Requires::Key(Right::See), repeatable: true, slow: false },
+        Encrypt = 16 => { name: "encrypt", requires: Requires::Key(Right::See),
+            audit: Audit::Use, repeatable: true, slow: false },
         /// Decrypts.
-        Decrypt = 17 => { name: "decrypt", requires: Requires::KeyByAlgorithm, repeatable: true, slow: false },
+        Decrypt = 17 => { name: "decrypt", requires: Requires::KeyByAlgorithm,
+            audit: Audit::Use, repeatable: true, slow: false },
         /// Agrees on a shared secret.
-        Derive = 18 => { name: "derive", requires: Requires::Key(Right::Derive), repeatable: true, slow: false },
+        Derive = 18 => { name: "derive", requires: Requires::Key(Right::Derive),
+            audit: Audit::Use, repeatable: true, slow: false },
         /// Random bytes.
-        Random = 19 => { name: "random", requires: Requires::User, repeatable: true, slow: false },
+        Random = 19 => { name: "random", requires: Requires::Role(Role::User),
+            audit: Audit::Nothing, repeatable: true, slow: false },
         /// Makes a key.
-        Generate = 20 => { name: "generate", requires: Requires::User, repeatable: false, slow: true },
+        Generate = 20 => { name: "generate", requires: Requires::Role(Role::User),
+            audit: Audit::Act, repeatable: false, slow: true },
         /// Takes in a key that was made elsewhere.
-        Import = 21 => { name: "import", requires: Requires::User, repeatable: false, slow: true },
+        Import = 21 => { name: "import", requires: Requires::Role(Role::User),
+            audit: Audit::Act, repeatable: false, slow: true },
         /// Gives a key another name.
         Rename = 22 => { name: "rename", requires: Requires::Key(Right::Manage),
-            repeatable: false, slow: false },
+            audit: Audit::Act, repeatable: false, slow: false },
         /// Deletes a key.
         Delete = 23 => { name: "delete", requires: Requires::Key(Right::Manage),
-            repeatable: false, slow: false },
+            audit: Audit::Act, repeatable: false, slow: false },
         /// Replaces the certificate chain beside a key.
         SetChain = 24 => { name: "set-chain", requires: Requires::Key(Right::Manage),
-            repeatable: true, slow: false },
+            audit: Audit::Act, repeatable: true, slow: false },
         /// Gives another user rights on a key, or takes them away.
-        Share = 25 => { name: "share", requires: Requires::Key(Right::Manage), repeatable: true, slow: false },
+        Share = 25 => { name: "share", requires: Requires::Key(Right::Manage),
+            audit: Audit::Act, repeatable: true, slow: false },
         /// Issues a client certificate.
-        Enrol = 26 => { name: "enrol", requires: Requires::Admin, repeatable: false, slow: false },
+        Enrol = 26 => { name: "enrol", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: false, slow: false },
     }
 }

@@ -4,6 +4,7 @@
 mod render {
     pub(crate) mod java;
     pub(crate) mod markdown;
+    pub(crate) mod roles;
 }
 
 use std::{env, fs, path::Path};
@@ -19,6 +20,7 @@ fn the_java_table_is_current() {
 #[test]
 fn the_documentation_is_current() {
     assert_current("docs/algorithms.md", &render::markdown::algorithms());
+    assert_current("docs/roles.md", &render::roles::roles());
 }
 
 fn assert_current(path: &str, expected: &str) {

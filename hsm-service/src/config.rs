@@ -77,12 +77,23 @@ pub struct UserConfig {
     /// `uid:NAME-or-number`, `group:NAME-or-number`, `cert:USER`.
     pub identities: Vec<IdentityPattern>,
     /// What the user may do at all.
-    #[serde(default = "default_roles")]
+    #[serde(default = "default_roles", deserialize_with = "roles")]
     pub roles: Vec<Role>,
 }
 
 fn default_roles() -> Vec<Role> {
     vec![Role::User]
+}
+
+fn roles<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Vec<Role>, D::Error> {
+    let words = Vec::<String>::deserialize(from)?;
+    let role = |word: &String| {
+        Role::from_word(word).ok_or_else(|| {
+            let message = format!("there is no role \"{word}\"; the roles are {}", Role::words());
+            serde::de::Error::custom(message)
+        })
+    };
+    words.iter().map(role).collect()
 }
 
 /// The certificates that the service issues.

@@ -17,6 +17,7 @@ use crate::{
     backend::{BUSY_RETRY_MS, Product, guarded},
     handlers::{enrol, keys, making, session, using},
     peer::Peer,
+    policy,
 };
 
 /// What a request is answered with.
@@ -44,6 +45,14 @@ impl Service {
         let Some(operation) = request.operation else { return done(Err(unknown_operation())) };
         let asked = operation_of(&operation);
         tracing::debug!(operation = asked.row().name, caller = %caller.identity);
+
+        // Before anything of the request is looked at: what a caller may not ask for at all is
+        // refused for that, whatever else may be wrong with it.
+        if let Some(role) = asked.row().requires.role()
+            && let Err(error) = policy::known(caller, role)
+        {
+            return done(Err(error));
+        }
 
         use request::Operation as Asked;
         // Work with a private key goes to the backend; the rest is done here.

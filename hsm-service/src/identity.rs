@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+pub use keyward_algorithms::Role;
 use keyward_protocol::check_name;
 use serde::Deserialize;
 
@@ -9,34 +10,6 @@ use crate::{Error, Result, config::UserConfig};
 
 /// The kernel's stand-in for users that have no number in this name space: nobody.
 const OVERFLOW_ID: u32 = 65534;
-
-/// What a user may do at all; rights on single keys come on top.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Own and use keys.
-    User,
-    /// Enrol clients. Gives no use of keys by itself.
-    Admin,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Role; 2] = [Role::User, Role::Admin];
-
-    /// The word for it.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Role::User => "user",
-            Role::Admin => "admin",
-        }
-    }
-
-    /// Finds a role by its word.
-    pub fn from_word(word: &str) -> Option<Role> {
-        Role::ALL.into_iter().find(|role| role.word() == word)
-    }
-}
 
 /// An identity that a transport has proved. Two ways of proving never give the same one.
 #[derive(Clone, Debug, PartialEq, Eq)]

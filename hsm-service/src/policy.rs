@@ -27,8 +27,7 @@ pub enum Target<'a> {
 pub fn authorise(caller: &Caller, operation: Operation, target: Target<'_>) -> Result<()> {
     let right = match (operation.row().requires, target) {
         (Requires::Connection, _) => return Ok(()),
-        (Requires::User, _) => return known(caller, Role::User).map(drop),
-        (Requires::Admin, _) => return known(caller, Role::Admin).map(drop),
+        (Requires::Role(role), _) => return known(caller, role).map(drop),
         (Requires::Key(right), _) => right,
         (Requires::KeyByAlgorithm, Target::KeyThrough(_, right)) => right,
         (Requires::KeyByAlgorithm, _) => return Err(misused(operation)),
@@ -74,8 +73,13 @@ pub fn known(caller: &Caller, role: Role) -> Result<&str> {
             format!("add it to `roles` of [[user]] \"{user}\" in the service's configuration")
         }
         Identity::Certificate { .. } => {
-            let admin = if role == Role::Admin { " --admin" } else { "" };
-            format!("an administrator can enrol it again: keyward client enrol {user}{admin}")
+            let mut roles = caller.roles.clone();
+            roles.push(role);
+            let words: Vec<&str> = roles.iter().map(|role| role.word()).collect();
+            let words = words.join(",");
+            format!(
+                "an administrator can enrol it again: keyward client enrol {user} --role {words}"
+            )
         }
     }))
 }

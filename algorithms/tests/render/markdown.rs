@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use keyward_algorithms::{
-    Agreement, Curve, Digest, Encryption, ErrorKind, Family, KeyType, Operation, Requires, Right,
-    Scheme, Signature,
+    Agreement, Audit, Curve, Digest, Encryption, ErrorKind, Family, KeyType, Operation, Requires,
+    Right, Scheme, Signature,
 };
 
 /// `docs/algorithms.md`.
@@ -197,8 +197,7 @@ fn operations(out: &mut String) {
         let row = operation.row();
         let requires = match row.requires {
             Requires::Connection => "a connection".to_string(),
-            Requires::User => "a known user".to_string(),
-            Requires::Admin => "an administrator".to_string(),
+            Requires::Role(role) => format!("the role {}", code(role)),
             Requires::Key(right) => format!("{} on the key", code(right.row().name)),
             Requires::KeyByAlgorithm => "the right that the algorithm names".to_string(),
         };
@@ -206,13 +205,25 @@ fn operations(out: &mut String) {
             operation.code().to_string(),
             code(row.name),
             requires,
+            match row.audit {
+                Audit::Nothing => "no",
+                Audit::Use => "use",
+                Audit::Act => "act",
+            }
+            .to_string(),
             if row.repeatable { "yes" } else { "no" }.to_string(),
         ]
     });
-    table(out, "Operations", "", &["code", "operation", "needs", "safe to repeat"], rows);
+    table(
+        out,
+        "Operations",
+        "",
+        &["code", "operation", "needs", "audited", "safe to repeat"],
+        rows,
+    );
 }
 
-fn table(
+pub(super) fn table(
     out: &mut String,
     title: &str,
     note: &str,
@@ -226,6 +237,6 @@ fn table(
     rows.for_each(|row| out.push_str(&line(&row)));
 }
 
-fn code(name: impl Display) -> String {
+pub(super) fn code(name: impl Display) -> String {
     format!("`{name}`")
 }

@@ -1,7 +1,7 @@
 //! Reading the values of arguments. Each function gives clap a message that names the nearest
 //! known word, so that a typing error is a wrong usage (exit status 2) and never a request.
 
-use keyward_algorithms::{Digest, KeyType, Right, Rights, Signature};
+use keyward_algorithms::{Digest, KeyType, Right, Rights, Role, Signature};
 use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
 
 /// A key: `NAME`, `OWNER/NAME`, `id=HEX`, or the same after `keyward:`.
@@ -26,6 +26,12 @@ pub(crate) fn new_key_name(text: &str) -> Result<String, String> {
 /// The name of a user.
 pub(crate) fn user_name(text: &str) -> Result<String, String> {
     check_name("user", text).map(|()| text.to_owned()).map_err(|error| sentence(&error))
+}
+
+/// A role by its word.
+pub(crate) fn role(text: &str) -> Result<Role, String> {
+    Role::from_word(text)
+        .ok_or_else(|| unknown(text, Role::ALL.iter().map(|role| role.word()), &Role::words()))
 }
 
 /// A key type by any of its names.

@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
 
 use clap::{Args, Subcommand};
-use keyward_algorithms::{Curve, Digest, ErrorKind, KeyType, Scheme, Signature};
+use keyward_algorithms::{Curve, Digest, ErrorKind, KeyType, Role, Scheme, Signature};
 use keyward_client::{Address, Client};
 use keyward_crypto::PrivateKey;
 use keyward_protocol::{Error, messages::Enrol};
@@ -56,8 +56,12 @@ pub(crate) struct EnrolArgs {
     /// Validity in days [default: the service's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: Option<u32>,
-    /// Make the user an administrator
-    #[arg(long)]
+    /// What the user may do at all: user (own and use keys), admin, auditor, operator
+    #[arg(long = "role", value_name = "LIST", value_delimiter = ',', default_value = "user")]
+    #[arg(value_parser = arguments::role)]
+    roles: Vec<Role>,
+    /// Make the user an administrator who may use keys too: the same as --role user,admin
+    #[arg(long, conflicts_with = "roles")]
     admin: bool,
 }
 
@@ -87,12 +91,12 @@ fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
         .map_err(|error| file_error("create the folder", &folder, &error))?;
 
     let key = PrivateKey::generate(KeyType::Ec(Curve::P256)).map_err(crypto_error)?;
-    let roles = if args.admin { vec!["user".into(), "admin".into()] } else { Vec::new() };
+    let roles = if args.admin { &[Role::User, Role::Admin] } else { args.roles.as_slice() };
     let issued = client.enrol(Enrol {
         user: args.name.clone(),
         csr: request(&args.name, &key)?,
         days: args.days.unwrap_or(0),
-        roles,
+        roles: roles.iter().map(|role| role.word().into()).collect(),
     })?;
 
     let [key_path, certificate_path, ca_path, settings_path] = &paths;

@@ -41,6 +41,7 @@ pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Resu
 
 fn role(word: &str) -> Result<Role> {
     Role::from_word(word).ok_or_else(|| {
-        Error::invalid(format!("there is no role \"{word}\"")).hint("the roles are user and admin")
+        Error::invalid(format!("there is no role \"{word}\""))
+            .hint(format!("the roles are {}", Role::words()))
     })
 }

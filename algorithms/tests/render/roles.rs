@@ -1,0 +1,60 @@
+//! Which role may call which operation, as documentation.
+
+use keyward_algorithms::{Audit, Operation, Requires, Role};
+
+use super::markdown::{code, table};
+
+/// `docs/roles.md`.
+pub(crate) fn roles() -> String {
+    let mut out = String::from(
+        "<!-- Generated from the crate keyward-algorithms by its test `generated`; do not edit. -->\n\
+         # Roles\n\n\
+         A user has any number of roles; none includes another. A local process gets its user and\n\
+         roles from the `[[user]]` section that its identity matches, the holder of a client\n\
+         certificate those that the certificate was issued with (`keyward client enrol NAME --role\n\
+         LIST`), unless a `[[user]]` section names it. What a role does not allow is answered with\n\
+         `permission-denied`, and a caller who is no user at all with `unauthenticated`.\n",
+    );
+    let rows = Role::ALL.iter().map(|role| vec![code(role), role.row().meaning.to_string()]);
+    table(&mut out, "What each role is for", "", &["role", "for"], rows);
+    let rows = Operation::ALL.iter().map(|operation| {
+        let row = operation.row();
+        let mut cells = vec![code(row.name)];
+        cells.extend(Role::ALL.iter().map(|role| may(row.requires, *role)));
+        cells.push(audited(row.audit).to_string());
+        cells
+    });
+    let mut columns = vec!["operation"];
+    columns.extend(Role::ALL.iter().map(|role| role.word()));
+    columns.push("audit log");
+    table(
+        &mut out,
+        "Who may call what",
+        "\n\"with `right`\" means that the caller needs that right on the key too: as its owner, or by\n\
+         `keyward key share`. `hello` and `status` answer everybody who can connect.\n",
+        &columns,
+        rows,
+    );
+    out
+}
+
+fn may(requires: Requires, role: Role) -> String {
+    let allowed = match requires.role() {
+        None => return "yes".into(),
+        Some(needed) => needed == role,
+    };
+    match requires {
+        _ if !allowed => "–".into(),
+        Requires::Key(right) => format!("with {}", code(right.row().name)),
+        Requires::KeyByAlgorithm => "with the algorithm's right".into(),
+        _ => "yes".into(),
+    }
+}
+
+fn audited(audit: Audit) -> &'static str {
+    match audit {
+        Audit::Nothing => "–",
+        Audit::Use => "before the reply",
+        Audit::Act => "on disk before the reply",
+    }
+}
