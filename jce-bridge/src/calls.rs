@@ -101,20 +101,41 @@ pub(crate) fn derive(client: i64, key: &[u8], peer: &[u8]) -> Result<impl AsRef<
     clients::get(client)?.derive(&key_id(key)?, peer)
 }
 
-pub(crate) fn generate(
-    client: i64,
-    name: &str,
-    key_type: &str,
-    uses: i32,
-    exportable: bool,
-) -> Result<Vec<u8>> {
+pub(crate) fn random(client: i64, length: i32) -> Result<impl AsRef<[u8]>> {
+    let length = usize::try_from(length)
+        .map_err(|_| Error::invalid(format!("{length} is no number of bytes")))?;
+    clients::get(client)?.random(length)
+}
+
+/// What a new key is to be, as Java says it; no uses mean those of its type.
+pub(crate) struct NewKey<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) uses: i32,
+    pub(crate) exportable: bool,
+}
+
+impl NewKey<'_> {
+    fn template(&self) -> KeyTemplate<'_> {
+        let usage = Some(Rights::from_bits(self.uses as u32)).filter(|uses| !uses.is_empty());
+        KeyTemplate { name: self.name, usage, exportable: self.exportable }
+    }
+}
+
+pub(crate) fn generate(client: i64, key_type: &str, new: &NewKey<'_>) -> Result<Vec<u8>> {
     let key_type = KeyType::from_name(key_type).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, format!("{key_type:?} is no type of key"))
             .hint("RSA keys have 2048 to 8192 bits in steps of 256")
     })?;
-    let usage = Some(Rights::from_bits(uses as u32)).filter(|uses| !uses.is_empty());
-    let template = KeyTemplate { name, usage, exportable };
-    clients::get(client)?.generate(key_type, &template).map(|key| encode::key(&key))
+    clients::get(client)?.generate(key_type, &new.template()).map(|key| encode::key(&key))
+}
+
+pub(crate) fn import_key(
+    client: i64,
+    new: &NewKey<'_>,
+    pkcs8: &[u8],
+    chain: &[Vec<u8>],
+) -> Result<Vec<u8>> {
+    clients::get(client)?.import(pkcs8, chain, &new.template()).map(|key| encode::key(&key))
 }
 
 pub(crate) fn rename(client: i64, key: &[u8], name: &str) -> Result<Vec<u8>> {

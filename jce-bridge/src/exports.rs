@@ -5,9 +5,10 @@ use jni::{
     objects::{JByteArray, JClass, JObjectArray, JString},
     sys::{jboolean, jint, jlong},
 };
+use zeroize::Zeroizing;
 
 use crate::{
-    calls::{self, CipherCodes, SignatureCodes},
+    calls::{self, CipherCodes, NewKey, SignatureCodes},
     clients,
     shell::{byte_arrays, bytes, run, string, strings, to_java},
 };
@@ -129,6 +130,17 @@ pub fn derive<'local>(
     })
 }
 
+/// Random bytes of the service's generator.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn random<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    length: jint,
+) -> JByteArray<'local> {
+    run(env, |env| to_java(env, calls::random(client, length)?))
+}
+
 /// Makes a key.
 #[jni_mangle("dev.keyward.jce.Native")]
 pub fn generate<'local>(
@@ -142,7 +154,29 @@ pub fn generate<'local>(
 ) -> JByteArray<'local> {
     run(env, |env| {
         let (name, key_type) = (string(env, &name)?, string(env, &key_type)?);
-        to_java(env, calls::generate(client, &name, &key_type, uses, exportable)?)
+        let new = NewKey { name: &name, uses, exportable };
+        to_java(env, calls::generate(client, &key_type, &new)?)
+    })
+}
+
+/// Takes in a key that was made elsewhere.
+#[jni_mangle("dev.keyward.jce.Native")]
+#[allow(clippy::too_many_arguments)] // Java's argument list.
+pub fn import_key<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    name: JString<'local>,
+    uses: jint,
+    exportable: jboolean,
+    pkcs8: JByteArray<'local>,
+    chain: ByteArrays<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let name = string(env, &name)?;
+        let (pkcs8, chain) = (Zeroizing::new(bytes(env, &pkcs8)?), byte_arrays(env, &chain)?);
+        let new = NewKey { name: &name, uses, exportable };
+        to_java(env, calls::import_key(client, &new, &pkcs8, &chain)?)
     })
 }
 

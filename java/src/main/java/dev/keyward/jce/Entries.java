@@ -1,5 +1,6 @@
 package dev.keyward.jce;
 
+import java.security.PublicKey;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
@@ -7,7 +8,6 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Predicate;
 import java.security.cert.Certificate;
 
 /**
@@ -19,12 +19,12 @@ final class Entries {
     private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(2);
 
     private final ServiceClient client;
-    private final Predicate<String> filter;
+    private final KeyFilter filter;
     private final String user;
     private final ConcurrentMap<String, Entry> known = new ConcurrentHashMap<>();
 
     /** Asks the service who the caller is. */
-    Entries(ServiceClient client, Predicate<String> filter) throws KeywardException {
+    Entries(ServiceClient client, KeyFilter filter) throws KeywardException {
         this.client = client;
         this.filter = filter;
         this.user = client.whoAmI();
@@ -38,7 +38,7 @@ final class Entries {
     List<Entry> all() throws KeywardException {
         List<Entry> entries = new ArrayList<>();
         for (KeyInfo key : client.list()) {
-            if (filter.test(alias(key))) {
+            if (filter.admits(alias(key), key)) {
                 entries.add(new Entry(key));
             }
         }
@@ -56,11 +56,14 @@ final class Entries {
     /** The entry of this alias, asked from the service. */
     Optional<Entry> read(String alias) throws KeywardException {
         known.remove(alias);
-        if (!filter.test(alias)) {
+        if (!filter.admits(alias)) {
             return Optional.empty();
         }
         try {
             Entry entry = new Entry(client.find(alias));
+            if (!filter.admits(alias, entry.info())) {
+                return Optional.empty();
+            }
             known.put(alias, entry);
             return Optional.of(entry);
         } catch (KeywardException failure) {
@@ -75,7 +78,7 @@ final class Entries {
 
     /** Whether entries of this alias are to be seen here. */
     boolean admits(String alias) {
-        return filter.test(alias);
+        return filter.admits(alias);
     }
 
     /** After a change. */
@@ -92,7 +95,7 @@ final class Entries {
     final class Entry {
         private final KeyInfo info;
         private final long readAt = System.nanoTime();
-        private volatile ServiceKey key;
+        private volatile PublicKey publicKey;
         private volatile List<Certificate> chain;
 
         Entry(KeyInfo info) {
@@ -116,11 +119,12 @@ final class Entries {
             return !info.uses().isEmpty();
         }
 
+        /** A key object of its own for each caller, who may destroy it. */
         ServiceKey key() {
-            if (key == null) {
-                key = ServiceKey.of(client, info);
+            if (publicKey == null) {
+                publicKey = PublicKeys.of(info);
             }
-            return key;
+            return ServiceKey.of(client, info, publicKey);
         }
 
         /** The certificates, the key's own first; empty when none are kept. */

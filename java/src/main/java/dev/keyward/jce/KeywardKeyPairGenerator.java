@@ -17,14 +17,13 @@ import java.security.spec.NamedParameterSpec;
 import java.security.spec.RSAKeyGenParameterSpec;
 import java.util.HexFormat;
 import java.util.Locale;
-import java.util.Set;
 
 /**
  * Makes keys in the service.
  *
  * <p>Whoever asks for a key pair and names no provider wants a key of this process: JSSE for its
  * ephemeral keys, above all. The JDK asks the first provider in the list, so where Keyward stands
- * before another one that makes such keys, only a {@link KeywardKeySpec} is accepted, and the JDK
+ * before another one that makes such keys, only a {@link KeyAttributes} is accepted, and the JDK
  * goes on to the next. Where it stands behind them, only callers who name it get here.
  */
 final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
@@ -34,7 +33,7 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
     private final ServiceClient client;
     private final String algorithm;
     private final AlgorithmTable.Family family;
-    private KeywardKeySpec spec;
+    private KeyAttributes attributes;
     private String type;
 
     KeywardKeyPairGenerator(ServiceClient client, String algorithm,
@@ -42,7 +41,11 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
         this.client = client;
         this.algorithm = algorithm;
         this.family = family;
-        this.type = switch (family) {
+        this.type = defaultType(family);
+    }
+
+    private static String defaultType(AlgorithmTable.Family family) {
+        return switch (family) {
             case RSA, RSA_PSS -> family.keyward + "-" + DEFAULT_RSA_BITS;
             case EC -> AlgorithmTable.Curve.P_256.keyward;
             case ED25519, X25519 -> family.keyward;
@@ -60,18 +63,19 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             case EC -> curveOfSize(bits);
             case ED25519, X25519 -> family.keyward;
         };
-        spec = null;
+        attributes = null;
     }
 
     @Override
     public void initialize(AlgorithmParameterSpec parameters, SecureRandom random)
             throws InvalidAlgorithmParameterException {
-        if (parameters instanceof KeywardKeySpec wanted) {
-            if (!isOfFamily(wanted.type())) {
+        if (parameters instanceof KeyAttributes wanted) {
+            if (wanted.type() != null && !isOfFamily(wanted.type())) {
                 throw new InvalidAlgorithmParameterException("a generator for " + algorithm
                     + " makes no key of type " + wanted.type());
             }
-            spec = wanted;
+            attributes = wanted;
+            type = wanted.type() != null ? wanted.type() : defaultType(family);
             return;
         }
         String refusal = refusal();
@@ -79,21 +83,20 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             throw new InvalidAlgorithmParameterException(refusal);
         }
         type = typeOf(parameters);
-        spec = null;
+        attributes = null;
     }
 
     @Override
     public KeyPair generateKeyPair() {
-        if (spec == null) {
+        if (attributes == null) {
             String refusal = refusal();
             if (refusal != null) {
                 throw new ProviderException(refusal);
             }
         }
         try {
-            KeyInfo made = spec != null
-                ? client.generate(spec.name(), spec.type(), spec.uses(), spec.exportable())
-                : client.generate(unnamed(), type, Set.of(), false);
+            KeyInfo made = client.generate(
+                attributes != null ? attributes : KeyAttributes.named(unnamed()), type);
             ServiceKey key = ServiceKey.of(client, made);
             return new KeyPair(key.publicKey(), key);
         } catch (KeywardException failure) {
@@ -116,7 +119,7 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
                 seenKeyward = true;
             } else if (seenKeyward && provider.getService("KeyPairGenerator", algorithm) != null) {
                 return "Keyward stands before " + provider.getName() + " in the list of providers"
-                    + " and would make everybody's keys: give a KeywardKeySpec, or put Keyward"
+                    + " and would make everybody's keys: give a KeyAttributes, or put Keyward"
                     + " at the list's end";
             }
         }

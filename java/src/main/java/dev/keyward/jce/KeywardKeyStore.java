@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.security.InvalidKeyException;
 import java.security.Key;
 import java.security.KeyStore;
 import java.security.KeyStoreException;
@@ -40,18 +41,25 @@ final class KeywardKeyStore extends KeyStoreSpi {
     private static final int FILE_BYTES_MAX = 65536;
 
     private final ServiceClient ofProvider;
+    private final boolean imports;
     private byte[] file = (FILE_HEAD + "\n").getBytes(StandardCharsets.UTF_8);
     private Entries entries;
 
-    KeywardKeyStore(ServiceClient ofProvider) {
+    /**
+     * A KeyStore of a provider.
+     *
+     * @param imports whether keys of other providers are taken into the service without more ado
+     */
+    KeywardKeyStore(ServiceClient ofProvider, boolean imports) {
         this.ofProvider = ofProvider;
+        this.imports = imports;
     }
 
     @Override
     public void engineLoad(InputStream stream, char[] password) throws IOException {
         try {
             entries = stream == null
-                ? new Entries(ofProvider, alias -> true) : ofFile(stream);
+                ? new Entries(ofProvider, KeyFilter.all()) : ofFile(stream);
         } catch (KeywardException failure) {
             throw Failures.load(failure);
         }
@@ -59,7 +67,12 @@ final class KeywardKeyStore extends KeyStoreSpi {
 
     @Override
     public void engineLoad(KeyStore.LoadStoreParameter parameter) throws IOException {
-        engineLoad(null, null);
+        try {
+            entries = new Entries(ofProvider,
+                parameter instanceof KeyFilter filter ? filter : KeyFilter.all());
+        } catch (KeywardException failure) {
+            throw Failures.load(failure);
+        }
     }
 
     private Entries ofFile(InputStream stream) throws IOException, KeywardException {
@@ -69,7 +82,7 @@ final class KeywardKeyStore extends KeyStoreSpi {
         }
         Map<String, String> settings = new HashMap<>(ofProvider.settings());
         settings.putAll(Settings.ofStream(new ByteArrayInputStream(bytes), "key store file"));
-        AliasFilter filter = AliasFilter.of(settings.remove("aliases"));
+        KeyFilter filter = KeyFilter.ofAliasList(settings.remove("aliases"));
         file = bytes;
         ServiceClient client = settings.equals(ofProvider.settings())
             ? ofProvider : new ServiceClient(settings);
@@ -184,11 +197,14 @@ final class KeywardKeyStore extends KeyStoreSpi {
             ? null : new KeyStore.PrivateKeyEntry((PrivateKey) key, chain);
     }
 
-    /** As the default does, but no entry wants a password. */
+    /** As the default does, but no entry wants a password; {@link KeyAttributes} ask to import. */
     @Override
     public void engineSetEntry(String alias, KeyStore.Entry entry,
             KeyStore.ProtectionParameter protection) throws KeyStoreException {
-        if (entry instanceof KeyStore.PrivateKeyEntry key) {
+        if (entry instanceof KeyStore.PrivateKeyEntry key
+                && protection instanceof KeyAttributes attributes) {
+            importKey(alias, key.getPrivateKey(), key.getCertificateChain(), attributes);
+        } else if (entry instanceof KeyStore.PrivateKeyEntry key) {
             engineSetKeyEntry(alias, key.getPrivateKey(), null, key.getCertificateChain());
         } else if (entry instanceof KeyStore.TrustedCertificateEntry trusted) {
             engineSetCertificateEntry(alias, trusted.getTrustedCertificate());
@@ -204,18 +220,22 @@ final class KeywardKeyStore extends KeyStoreSpi {
     @Override
     public void engineSetKeyEntry(String alias, Key key, char[] password, Certificate[] chain)
             throws KeyStoreException {
+        if (key instanceof PrivateKey foreign && !(key instanceof ServiceKey) && imports) {
+            importKey(alias, foreign, chain, KeyAttributes.named(alias));
+            return;
+        }
         if (!(key instanceof ServiceKey serviceKey)) {
-            throw new KeyStoreException("the key for \"" + alias + "\" is not in the Keyward"
-                + " service, and Keyward takes no keys from Java: make it there (keytool"
-                + " -genkeypair with -providerName Keyward, or \"keyward key generate\"), or bring"
-                + " it in with \"keyward key import " + alias + " --in FILE\"");
+            throw new KeyStoreException("the key for \"" + alias + "\" was not made in the Keyward"
+                + " service: make it there (keytool -genkeypair with -providerName Keyward, or"
+                + " \"keyward key generate\"), or say that it is to be imported (the provider's"
+                + " argument \"import=yes\", in programs KeyAttributes; \"keyward key import\")");
         }
         Entries entries = loaded();
         if (!serviceKey.client().isLike(entries.client())) {
             throw new KeyStoreException("this key is in another Keyward service");
         }
         if (!entries.admits(alias)) {
-            throw new KeyStoreException("the key store file's aliases do not admit " + alias);
+            throw new KeyStoreException("the KeyStore's filter does not admit " + alias);
         }
         checkChain(serviceKey, chain);
         try {
@@ -230,6 +250,32 @@ final class KeywardKeyStore extends KeyStoreSpi {
             throw Failures.keyStore(failure);
         } catch (CertificateEncodingException failure) {
             throw new KeyStoreException("the certificates cannot be encoded", failure);
+        } finally {
+            entries.forgetAll();
+        }
+    }
+
+    private void importKey(String alias, PrivateKey key, Certificate[] chain,
+            KeyAttributes attributes) throws KeyStoreException {
+        Entries entries = loaded();
+        if (key instanceof ServiceKey) {
+            throw new KeyStoreException("the key for \"" + alias + "\" is in the service already:"
+                + " set it without KeyAttributes");
+        }
+        if (!attributes.name().equals(alias)) {
+            throw new KeyStoreException("the key is to be called \"" + attributes.name()
+                + "\" and the alias is \"" + alias + "\": they are the same thing here");
+        }
+        if (!entries.admits(alias)) {
+            throw new KeyStoreException("the KeyStore's filter does not admit " + alias);
+        }
+        try {
+            KeyImport.into(entries.client(), new KeyImportSpec(key, attributes,
+                chain == null ? new Certificate[0] : chain));
+        } catch (KeywardException failure) {
+            throw Failures.keyStore(failure);
+        } catch (InvalidKeyException failure) {
+            throw new KeyStoreException(failure.getMessage(), failure);
         } finally {
             entries.forgetAll();
         }

@@ -3,7 +3,11 @@ package dev.keyward.jce;
 import java.io.IOException;
 import java.security.InvalidParameterException;
 import java.security.Provider;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The provider "Keyward": private keys that stay inside the Keyward service.
@@ -25,7 +29,11 @@ public final class KeywardProvider extends Provider implements AutoCloseable {
 
     private static final long serialVersionUID = 1L;
 
+    /** Setting of the provider alone: whether a KeyStore imports keys that it is given. */
+    private static final String IMPORT = "import";
+
     private final transient ServiceClient client;
+    private final transient Service random;
 
     /** A provider with the settings of file and environment. */
     public KeywardProvider() {
@@ -34,15 +42,44 @@ public final class KeywardProvider extends Provider implements AutoCloseable {
 
     private KeywardProvider(Map<String, String> settings) {
         super(NAME, AlgorithmTable.VERSION, "Keys of the Keyward service");
-        client = new ServiceClient(settings);
-        ServiceList.of(this, client).forEach(this::putService);
+        Map<String, String> ofClient = new HashMap<>(settings);
+        boolean imports = isYes(ofClient.remove(IMPORT));
+        client = new ServiceClient(ofClient);
+        ServiceList.of(this, client, imports).forEach(this::putService);
+        random = ServiceList.random(this, client);
+    }
+
+    private static boolean isYes(String value) {
+        return switch (value == null ? "no" : value) {
+            case "yes" -> true;
+            case "no" -> false;
+            default -> throw new InvalidParameterException(
+                "the Keyward provider's setting " + IMPORT + " is yes or no, not " + value);
+        };
+    }
+
+    /** Random bytes are had by name, and never by {@code new SecureRandom()}. */
+    @Override
+    public Service getService(String type, String algorithm) {
+        // A service that was put makes the JDK take it for its default, if Keyward stands first.
+        return type.equalsIgnoreCase(random.getType())
+            && algorithm.equalsIgnoreCase(random.getAlgorithm())
+            ? random : super.getService(type, algorithm);
+    }
+
+    @Override
+    public Set<Service> getServices() {
+        Set<Service> services = new LinkedHashSet<>(super.getServices());
+        services.add(random);
+        return Collections.unmodifiableSet(services);
     }
 
     /**
      * Another provider, with these settings over those of file and environment.
      *
      * @param argument settings such as {@code address=unix:/run/keyward/hsm.sock}, with commas
-     *     between, or the name of a file with one on each line
+     *     between, or the name of a file with one on each line. {@code import=yes} makes the
+     *     KeyStore take keys of other providers into the service when they are set
      */
     @Override
     public Provider configure(String argument) {

@@ -43,9 +43,16 @@ final class Native {
     /** Agrees on a secret with the owner of a public key (DER SubjectPublicKeyInfo). */
     static native byte[] derive(long client, byte[] keyId, byte[] peer) throws KeywardException;
 
+    /** Random bytes of the service's generator. */
+    static native byte[] random(long client, int length) throws KeywardException;
+
     /** Makes a key; no uses mean the type's own. */
     static native byte[] generate(long client, String name, String type, int uses,
         boolean exportable) throws KeywardException;
+
+    /** Takes in a key (DER PKCS#8); no uses mean its type's own. */
+    static native byte[] importKey(long client, String name, int uses, boolean exportable,
+        byte[] pkcs8, byte[][] chain) throws KeywardException;
 
     /** Gives a key another name. */
     static native byte[] rename(long client, byte[] keyId, String name) throws KeywardException;

@@ -1,7 +1,5 @@
 package dev.keyward.jce;
 
-import java.security.GeneralSecurityException;
-import java.security.KeyFactory;
 import java.security.PublicKey;
 import java.security.spec.X509EncodedKeySpec;
 
@@ -9,12 +7,8 @@ import java.security.spec.X509EncodedKeySpec;
 final class PublicKeys {
     /** The public half, or null where this Java has no factory for it (secp256k1, say). */
     static PublicKey of(KeyInfo key) {
-        try {
-            return KeyFactory.getInstance(key.family().jca)
-                .generatePublic(new X509EncodedKeySpec(key.spki()));
-        } catch (GeneralSecurityException unknownHere) {
-            return null;
-        }
+        X509EncodedKeySpec encoded = new X509EncodedKeySpec(key.spki());
+        return JdkFactories.ask(key.family().jca, factory -> factory.generatePublic(encoded));
     }
 
     private PublicKeys() {}

@@ -6,7 +6,6 @@ import java.security.cert.Certificate;
 import java.security.cert.CertificateEncodingException;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -75,12 +74,25 @@ final class ServiceClient {
         return call(client -> Native.derive(client, key.id(), peer));
     }
 
-    /** Makes a key of this type; no uses mean the type's own. */
-    KeyInfo generate(String name, String type, Set<KeyRight> uses, boolean exportable)
-            throws KeywardException {
-        int bits = KeyRight.bits(uses);
+    /** Random bytes of the service's generator. */
+    byte[] random(int length) throws KeywardException {
+        return call(client -> Native.random(client, length));
+    }
+
+    /** Makes a key of this type; what the attributes say of the type does not count. */
+    KeyInfo generate(KeyAttributes wanted, String type) throws KeywardException {
+        int uses = KeyRight.bits(wanted.uses());
         return KeyInfo.read(call(client ->
-            Native.generate(client, name, type, bits, exportable)));
+            Native.generate(client, wanted.name(), type, uses, wanted.exportable())));
+    }
+
+    /** Takes in a key that was made elsewhere. */
+    KeyInfo importKey(KeyAttributes wanted, byte[] pkcs8, Certificate[] chain)
+            throws KeywardException, CertificateEncodingException {
+        byte[][] certificates = encoded(chain);
+        int uses = KeyRight.bits(wanted.uses());
+        return KeyInfo.read(call(client -> Native.importKey(client, wanted.name(), uses,
+            wanted.exportable(), pkcs8, certificates)));
     }
 
     /** Gives a key another name. */
@@ -91,11 +103,8 @@ final class ServiceClient {
     /** Replaces the certificates beside a key. */
     KeyInfo setChain(KeyInfo key, Certificate[] chain)
             throws KeywardException, CertificateEncodingException {
-        byte[][] encoded = new byte[chain.length][];
-        for (int i = 0; i < chain.length; i++) {
-            encoded[i] = chain[i].getEncoded();
-        }
-        return KeyInfo.read(call(client -> Native.setChain(client, key.id(), encoded)));
+        byte[][] certificates = encoded(chain);
+        return KeyInfo.read(call(client -> Native.setChain(client, key.id(), certificates)));
     }
 
     /** Deletes a key. */
@@ -155,6 +164,14 @@ final class ServiceClient {
         } finally {
             opening.unlock();
         }
+    }
+
+    private static byte[][] encoded(Certificate[] chain) throws CertificateEncodingException {
+        byte[][] encoded = new byte[chain.length][];
+        for (int i = 0; i < chain.length; i++) {
+            encoded[i] = chain[i].getEncoded();
+        }
+        return encoded;
     }
 
     private static int code(AlgorithmTable.Digest digest) {

@@ -28,6 +28,7 @@ abstract class ServiceKey implements KeywardPrivateKey {
     private final transient ServiceClient client;
     private final transient KeyInfo info;
     private final transient PublicKey publicKey;
+    private transient volatile boolean destroyed;
 
     private ServiceKey(ServiceClient client, KeyInfo info, PublicKey publicKey) {
         this.client = client;
@@ -37,7 +38,11 @@ abstract class ServiceKey implements KeywardPrivateKey {
 
     /** The key object for what the service told. */
     static ServiceKey of(ServiceClient client, KeyInfo info) {
-        PublicKey publicKey = PublicKeys.of(info);
+        return of(client, info, PublicKeys.of(info));
+    }
+
+    /** The same where the public half has been decoded already. */
+    static ServiceKey of(ServiceClient client, KeyInfo info, PublicKey publicKey) {
         return switch (info.family()) {
             case RSA -> new Rsa(client, info, (RSAPublicKey) publicKey);
             case RSA_PSS -> new RsaPss(client, info, (RSAPublicKey) publicKey);
@@ -58,7 +63,12 @@ abstract class ServiceKey implements KeywardPrivateKey {
         };
     }
 
+    /** The way to the key; a destroyed object has none. */
     final ServiceClient client() {
+        if (destroyed) {
+            throw new IllegalStateException("this object for key \"" + info
+                + "\" has been destroyed; get another from the KeyStore");
+        }
         return client;
     }
 
@@ -68,6 +78,10 @@ abstract class ServiceKey implements KeywardPrivateKey {
 
     /** Refuses a use that the key was not born with or the caller was not granted. */
     final void demand(KeyRight use) throws InvalidKeyException {
+        if (destroyed) {
+            throw new InvalidKeyException("this object for key \"" + info
+                + "\" has been destroyed; get another from the KeyStore");
+        }
         if (!info.uses().contains(use)) {
             throw new InvalidKeyException("key \"" + info + "\" may not be used by this caller to "
                 + use.word() + " (see \"keyward key show " + info.name() + "\"; its owner grants"
@@ -93,6 +107,22 @@ abstract class ServiceKey implements KeywardPrivateKey {
     @Override
     public final PublicKey publicKey() {
         return publicKey;
+    }
+
+    @Override
+    public final void destroy() {
+        destroyed = true;
+    }
+
+    @Override
+    public final boolean isDestroyed() {
+        return destroyed;
+    }
+
+    @Override
+    public final void deleteFromService() throws KeywardException {
+        client().delete(info);
+        destroy();
     }
 
     @Override

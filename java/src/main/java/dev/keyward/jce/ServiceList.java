@@ -19,14 +19,22 @@ final class ServiceList {
     private final List<Provider.Service> services = new ArrayList<>();
 
     /** All services of a provider; what they make uses this client. */
-    static List<Provider.Service> of(Provider provider, ServiceClient client) {
+    static List<Provider.Service> of(Provider provider, ServiceClient client, boolean imports) {
         ServiceList list = new ServiceList(provider, client);
-        list.keyStore();
+        list.keyStore(imports);
         list.signatures();
         list.cipher();
         list.keyAgreements();
         list.keyPairGenerators();
+        list.keyFactories();
         return list.services;
+    }
+
+    /** The service of random bytes, which is not to be put into the provider's own list. */
+    static Provider.Service random(Provider provider, ServiceClient client) {
+        return new KeywardService(provider, "SecureRandom", KeywardSecureRandom.NAME,
+            KeywardSecureRandom.class, List.of(), Map.of("ThreadSafe", "true"),
+            () -> new KeywardSecureRandom(client));
     }
 
     private ServiceList(Provider provider, ServiceClient client) {
@@ -34,9 +42,9 @@ final class ServiceList {
         this.client = client;
     }
 
-    private void keyStore() {
+    private void keyStore(boolean imports) {
         services.add(new KeywardService(provider, "KeyStore", KeywardProvider.NAME,
-            KeywardKeyStore.class, List.of(), Map.of(), () -> new KeywardKeyStore(client)));
+            KeywardKeyStore.class, List.of(), Map.of(), () -> new KeywardKeyStore(client, imports)));
     }
 
     private void signatures() {
@@ -92,14 +100,26 @@ final class ServiceList {
 
     private void keyPairGenerators() {
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
-            List<String> aliases = new ArrayList<>(oidAliases(family.oid));
-            if (!family.keyward.equalsIgnoreCase(family.jca)) {
-                aliases.add(family.keyward);
-            }
             services.add(new KeywardService(provider, "KeyPairGenerator", family.jca,
-                KeywardKeyPairGenerator.class, aliases, Map.of(),
+                KeywardKeyPairGenerator.class, aliases(family), Map.of(),
                 () -> new KeywardKeyPairGenerator(client, family.jca, family)));
         }
+    }
+
+    private void keyFactories() {
+        for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
+            services.add(new KeywardService(provider, "KeyFactory", family.jca,
+                KeywardKeyFactory.class, aliases(family), Map.of(),
+                () -> new KeywardKeyFactory(client, family)));
+        }
+    }
+
+    private static List<String> aliases(AlgorithmTable.Family family) {
+        List<String> aliases = new ArrayList<>(oidAliases(family.oid));
+        if (!family.keyward.equalsIgnoreCase(family.jca)) {
+            aliases.add(family.keyward);
+        }
+        return aliases;
     }
 
     private static Map<String, String> keyClasses(List<String> names) {

@@ -26,7 +26,8 @@ class KeyPairGeneratorTest {
     @Test
     void a_named_key_is_made_in_the_service(RunningService service) throws Exception {
         KeyPairGenerator generator = KeyPairGenerator.getInstance("EC", service.provider());
-        generator.initialize(new KeywardKeySpec("made-by-java", "p-384").withUses(KeyRight.SIGN));
+        generator.initialize(KeyAttributes.named("made-by-java")
+            .ofType("p-384").withUses(KeyRight.SIGN));
         KeyPair pair = generator.generateKeyPair();
         assertInstanceOf(KeywardPrivateKey.class, pair.getPrivate());
         String shown = service.keyward("key", "show", "made-by-java").succeeded();
@@ -75,7 +76,7 @@ class KeyPairGeneratorTest {
         assertThrows(InvalidAlgorithmParameterException.class,
             () -> rsa.initialize(new RSAKeyGenParameterSpec(2048, BigInteger.valueOf(3))));
         assertThrows(InvalidAlgorithmParameterException.class,
-            () -> rsa.initialize(new KeywardKeySpec("x", "p-256")));
+            () -> rsa.initialize(KeyAttributes.named("x").ofType("p-256")));
         rsa.initialize(1024);
         assertThrows(ProviderException.class, rsa::generateKeyPair);
         KeyPairGenerator ec = KeyPairGenerator.getInstance("EC", service.provider());
@@ -98,7 +99,7 @@ class KeyPairGeneratorTest {
             sized.initialize(256);
             assertFalse(sized.generateKeyPair().getPrivate() instanceof KeywardPrivateKey);
             KeyPairGenerator named = KeyPairGenerator.getInstance("EC");
-            named.initialize(new KeywardKeySpec("named-first", "p-256"));
+            named.initialize(KeyAttributes.named("named-first"));
             assertInstanceOf(KeywardPrivateKey.class, named.generateKeyPair().getPrivate());
         } finally {
             Security.removeProvider("Keyward");

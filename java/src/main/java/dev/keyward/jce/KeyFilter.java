@@ -1,0 +1,102 @@
+package dev.keyward.jce;
+
+import java.security.KeyStore;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.regex.Pattern;
+
+/**
+ * Which keys a KeyStore shows: those that pass every condition given. It is what the KeyStore is
+ * loaded from.
+ *
+ * <pre>{@code
+ * KeyStore keys = KeyStore.getInstance("Keyward");
+ * keys.load(KeyFilter.all().withAliases("web", "api-*").ofTypes("p-*").usableFor(KeyRight.SIGN));
+ * }</pre>
+ *
+ * <p>In aliases, types and owners {@code *} stands for any characters. Objects are immutable; each
+ * method gives another one.
+ */
+public final class KeyFilter implements KeyStore.LoadStoreParameter {
+    private static final KeyFilter ALL = new KeyFilter(null, null, null,
+        Collections.unmodifiableSet(EnumSet.noneOf(KeyRight.class)));
+
+    private final List<Pattern> aliases;
+    private final List<Pattern> types;
+    private final List<Pattern> owners;
+    private final Set<KeyRight> uses;
+
+    private KeyFilter(List<Pattern> aliases, List<Pattern> types, List<Pattern> owners,
+            Set<KeyRight> uses) {
+        this.aliases = aliases;
+        this.types = types;
+        this.owners = owners;
+        this.uses = uses;
+    }
+
+    /** Every key that the caller may see. */
+    public static KeyFilter all() {
+        return ALL;
+    }
+
+    /** Of those the ones with such an alias. */
+    public KeyFilter withAliases(String... patterns) {
+        return new KeyFilter(compiled(patterns), types, owners, uses);
+    }
+
+    /** Of those the ones of such a type, by Keyward's names: {@code rsa-*}, {@code p-256}. */
+    public KeyFilter ofTypes(String... patterns) {
+        return new KeyFilter(aliases, compiled(patterns), owners, uses);
+    }
+
+    /** Of those the ones that such a user owns. */
+    public KeyFilter ownedBy(String... patterns) {
+        return new KeyFilter(aliases, types, compiled(patterns), uses);
+    }
+
+    /** Of those the ones that the caller may use for all of this. */
+    public KeyFilter usableFor(KeyRight first, KeyRight... more) {
+        return new KeyFilter(aliases, types, owners,
+            Collections.unmodifiableSet(EnumSet.of(first, more)));
+    }
+
+    /** Always null: no entry of the service wants a password. */
+    @Override
+    public KeyStore.ProtectionParameter getProtectionParameter() {
+        return null;
+    }
+
+    /** Whether keys of this alias could be shown. */
+    boolean admits(String alias) {
+        return matches(aliases, alias);
+    }
+
+    /** Whether this key is shown under this alias. */
+    boolean admits(String alias, KeyInfo key) {
+        return admits(alias) && matches(types, key.type()) && matches(owners, key.owner())
+            && key.uses().containsAll(uses);
+    }
+
+    /** The filter for a comma list of aliases, as in a key store file; null shows everything. */
+    static KeyFilter ofAliasList(String list) {
+        return list == null ? ALL : ALL.withAliases(Arrays.stream(list.split(","))
+            .map(String::strip).filter(name -> !name.isEmpty()).toArray(String[]::new));
+    }
+
+    private static boolean matches(List<Pattern> patterns, String text) {
+        return patterns == null
+            || patterns.stream().anyMatch(pattern -> pattern.matcher(text).matches());
+    }
+
+    private static List<Pattern> compiled(String[] patterns) {
+        return Arrays.stream(patterns).map(KeyFilter::compiled).toList();
+    }
+
+    private static Pattern compiled(String pattern) {
+        return Pattern.compile(String.join(".*",
+            Arrays.stream(pattern.split("\\*", -1)).map(Pattern::quote).toList()));
+    }
+}
