@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use keyward_algorithms::{ErrorKind, KeyType};
+use keyward_algorithms::{ErrorKind, KeyType, Operation};
 use keyward_crypto::{
     CryptoError, OaepParameters, PrivateKey, PssParameters, PublicKey, TlsVersions,
 };
@@ -20,7 +20,8 @@ use zeroize::Zeroizing;
 use crate::{
     Error, Result,
     keys::Key,
-    lanes::{Job, Lane, LaneOptions},
+    lanes::{Job, Lane, LaneOptions, Load},
+    metrics::{Queue, Series},
     peer::Peer,
 };
 
@@ -70,6 +71,29 @@ impl Work {
             Work::Generate(_) => Pace::Fast,
             Work::Import(_) => Pace::Slow,
         }
+    }
+
+    fn series(&self) -> Series {
+        match self {
+            Work::Sign(_, request) => {
+                Series::signature(Operation::Sign, request.algorithm.as_ref())
+            }
+            Work::Decrypt(_, request) => {
+                Series::cipher(Operation::Decrypt, request.cipher.as_ref())
+            }
+            Work::Derive(..) => Series::plain(Operation::Derive),
+            Work::Generate(_) => Series::plain(Operation::Generate),
+            Work::Import(_) => Series::plain(Operation::Import),
+        }
+    }
+
+    /// Runs it and counts how long it took.
+    fn run_for(self, peer: &Peer) -> Result<Product> {
+        let series = self.series();
+        let begun = Instant::now();
+        let result = self.run();
+        peer.meter.executed(series, begun);
+        result
     }
 
     fn run(self) -> Result<Product> {
@@ -123,14 +147,20 @@ impl Backend {
         deadline: Instant,
         done: impl FnOnce(Result<Product>) + Send + 'static,
     ) {
-        let lane = match work.pace() {
-            Pace::Fast => return done(guarded(|| work.run())),
-            Pace::Slow => &self.slow,
-            Pace::Making => &self.making,
+        let (lane, queue) = match work.pace() {
+            Pace::Fast => return done(guarded(|| work.run_for(peer))),
+            Pace::Slow => (&self.slow, Queue::Slow),
+            Pace::Making => (&self.making, Queue::Making),
         };
+        let since = Instant::now();
         let peer = Arc::clone(peer);
         let user = Arc::clone(&peer.caller.queue);
-        lane.push(&user, Box::new(Waiting { peer, work, deadline, done }));
+        lane.push(&user, Box::new(Waiting { peer, work, queue, since, deadline, done }));
+    }
+
+    /// How much its lanes have to do.
+    pub(crate) fn loads(&self) -> Vec<(Queue, Load)> {
+        vec![(Queue::Slow, self.slow.load()), (Queue::Making, self.making.load())]
     }
 }
 
@@ -138,17 +168,21 @@ impl Backend {
 struct Waiting<D> {
     peer: Arc<Peer>,
     work: Work,
+    queue: Queue,
+    since: Instant,
     deadline: Instant,
     done: D,
 }
 
 impl<D: FnOnce(Result<Product>) + Send> Job for Waiting<D> {
     fn run(self: Box<Self>) {
-        let Waiting { peer, work, deadline, done } = *self;
+        let Waiting { peer, work, queue, since, deadline, done } = *self;
         if peer.has_left() {
             return;
         }
-        done(if Instant::now() < deadline { guarded(|| work.run()) } else { Err(late()) });
+        let now = Instant::now();
+        peer.meter.waited(queue, now.duration_since(since));
+        done(if now < deadline { guarded(|| work.run_for(&peer)) } else { Err(late()) });
     }
 
     fn refuse(self: Box<Self>) {

@@ -37,6 +37,8 @@ pub struct Config {
     pub certificates: CertificatesConfig,
     /// What one client may take of the service.
     pub limits: LimitsConfig,
+    /// Where the service tells how it is.
+    pub health: HealthConfig,
     /// What is written to the log.
     pub log: LogConfig,
     /// Set by `serve --dev` alone.
@@ -132,6 +134,43 @@ pub struct LimitsConfig {
     pub cached_keys: usize,
 }
 
+/// Where the service tells how it is.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthConfig {
+    /// `unix:PATH`, `IP:PORT` or `off`; `health.sock` beside the first UNIX socket if nothing is
+    /// said.
+    pub listen: Option<HealthAddress>,
+}
+
+/// A place to ask how the service is.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum HealthAddress {
+    /// A UNIX socket, to which every local user may connect.
+    Unix(PathBuf),
+    /// An address and port without TLS.
+    Tcp(SocketAddr),
+    /// None.
+    Off,
+}
+
+impl TryFrom<String> for HealthAddress {
+    type Error = String;
+
+    fn try_from(text: String) -> std::result::Result<HealthAddress, String> {
+        if text == "off" {
+            return Ok(HealthAddress::Off);
+        }
+        match text.strip_prefix("unix:") {
+            Some(path) if !path.is_empty() => Ok(HealthAddress::Unix(path.into())),
+            _ => text.parse().map(HealthAddress::Tcp).map_err(|_| {
+                format!("\"{text}\" is no place to listen: write unix:PATH, IP:PORT or off")
+            }),
+        }
+    }
+}
+
 /// What is written to the log.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -149,6 +188,7 @@ impl Default for Config {
             user: Vec::new(),
             certificates: CertificatesConfig::default(),
             limits: LimitsConfig::default(),
+            health: HealthConfig::default(),
             log: LogConfig::default(),
             development: false,
         }
@@ -268,6 +308,15 @@ impl Config {
         Ok(())
     }
 
+    /// Where the service tells how it is.
+    pub fn health_address(&self) -> HealthAddress {
+        let beside = || {
+            let socket = self.listen.iter().find_map(|listen| listen.unix.as_ref())?;
+            Some(HealthAddress::Unix(socket.with_file_name("health.sock")))
+        };
+        self.health.listen.clone().or_else(beside).unwrap_or(HealthAddress::Off)
+    }
+
     /// The folder with the keys: nobody but the service may look into it.
     pub fn data(&self) -> PathBuf {
         self.state.join("data")
@@ -334,6 +383,7 @@ mod tests {
             ("[[listen]]\nmode = \"0600\"", "either `unix` or `tls`"),
             ("[[listen]]\nunix = \"/x\"\nmode = \"0999\"", "permissions"),
             ("[log]\nlevel = \"loud\"", "log level"),
+            ("[health]\nlisten = \"9100\"", "no place to listen"),
             ("[[user]]\nname = \"web\"\nidentities = [\"www-data\"]", "identity"),
             ("[[user]]\nname = \"web\"\nidentities = [\"uid:65534\"]", "nobody"),
             ("[[user]]\nname = \"web\"\nidentities = []\nroles = [\"root\"]", "root"),

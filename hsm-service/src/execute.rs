@@ -16,6 +16,7 @@ use crate::{
     Error, Result, Service,
     backend::{BUSY_RETRY_MS, Product, guarded},
     handlers::{enrol, keys, making, session, using},
+    metrics::{Series, Ticket},
     peer::Peer,
     policy,
 };
@@ -41,8 +42,14 @@ impl Service {
                 0 => self.request_time,
                 limit => Duration::from_millis(limit.into()),
             };
-        let done = move |result: Result<Reply>| done(respond(id, result));
-        let Some(operation) = request.operation else { return done(Err(unknown_operation())) };
+        let Some(operation) = request.operation else {
+            return done(respond(id, Err(unknown_operation())));
+        };
+        let ticket = Ticket::take(peer, Series::of(&operation), received);
+        let done = move |result: Result<Reply>| {
+            ticket.end(result.as_ref().err().map(|error| error.kind));
+            done(respond(id, result));
+        };
         let asked = operation_of(&operation);
         tracing::debug!(operation = asked.row().name, caller = %caller.identity);
 

@@ -219,6 +219,12 @@ pub fn identity_of(certificate: &[u8]) -> Option<Identity> {
     Some(Identity::Certificate { user: user.to_owned(), roles })
 }
 
+/// When a certificate ends, in seconds since 1970.
+pub(crate) fn end_of(certificate: &[u8]) -> Option<i64> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Some(certificate.validity().not_after.timestamp())
+}
+
 fn params(common_name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();

@@ -29,6 +29,19 @@ pub(crate) struct LaneOptions {
     pub(crate) capacity: usize,
 }
 
+/// How much a lane has to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Load {
+    /// Jobs that wait.
+    pub(crate) waiting: u64,
+    /// Jobs in work.
+    pub(crate) running: u64,
+    /// How many can be in work.
+    pub(crate) threads: u64,
+    /// Jobs that were refused so far.
+    pub(crate) refused: u64,
+}
+
 /// Threads that work through the jobs of all users in turn, so that one user's flood does not
 /// hold up another's request. They end when the lane is dropped.
 pub(crate) struct Lane {
@@ -47,6 +60,7 @@ struct Waiting {
     jobs: HashMap<Arc<str>, VecDeque<Box<dyn Job>>>,
     /// The same users, in the order of their turns.
     turns: VecDeque<Arc<str>>,
+    load: Load,
     closed: bool,
 }
 
@@ -54,7 +68,10 @@ impl Lane {
     /// Starts a lane.
     pub(crate) fn start(options: &LaneOptions) -> io::Result<Lane> {
         let queue = Arc::new(Queue {
-            waiting: Mutex::default(),
+            waiting: Mutex::new(Waiting {
+                load: Load { threads: options.threads as u64, ..Load::default() },
+                ..Waiting::default()
+            }),
             filled: Condvar::new(),
             capacity: options.capacity,
         });
@@ -74,9 +91,10 @@ impl Lane {
     /// Puts a job at the end of its user's queue, or refuses it when that is full.
     pub(crate) fn push(&self, user: &Arc<str>, job: Box<dyn Job>) {
         let mut waiting = self.queue.lock();
-        let Waiting { jobs, turns, .. } = &mut *waiting;
+        let Waiting { jobs, turns, load, .. } = &mut *waiting;
         match jobs.get_mut(user) {
             Some(own) if own.len() >= self.queue.capacity => {
+                load.refused += 1;
                 drop(waiting);
                 return job.refuse();
             }
@@ -86,8 +104,14 @@ impl Lane {
                 turns.push_back(Arc::clone(user));
             }
         }
+        load.waiting += 1;
         drop(waiting);
         self.queue.filled.notify_one();
+    }
+
+    /// How much it has to do.
+    pub(crate) fn load(&self) -> Load {
+        self.queue.lock().load
     }
 }
 
@@ -118,6 +142,7 @@ impl Queue {
             drop(waiting);
             // A job answers its own panics; this keeps the thread in any case.
             let _ = catch_unwind(AssertUnwindSafe(|| job.run()));
+            self.lock().load.running -= 1;
         }
     }
 }
@@ -133,6 +158,8 @@ impl Waiting {
         } else {
             self.turns.push_back(user);
         }
+        self.load.waiting -= 1;
+        self.load.running += 1;
         job
     }
 }

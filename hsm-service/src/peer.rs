@@ -2,18 +2,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::identity::Caller;
+use crate::{identity::Caller, metrics::Meter};
 
 /// Who is on the other side, and whether it still is.
 pub(crate) struct Peer {
     /// Who the requests come from.
     pub(crate) caller: Caller,
+    /// Counts what it asks for.
+    pub(crate) meter: Meter,
     gone: AtomicBool,
 }
 
 impl Peer {
-    pub(crate) fn new(caller: Caller) -> Peer {
-        Peer { caller, gone: AtomicBool::new(false) }
+    pub(crate) fn new(caller: Caller, meter: Meter) -> Peer {
+        Peer { caller, meter, gone: AtomicBool::new(false) }
     }
 
     /// Notes that nobody waits for answers any more, so that work for them is not begun.

@@ -1,6 +1,9 @@
 //! The life of the service process: start, serve, drain, end.
 
-use std::{io::IsTerminal, sync::Arc};
+use std::{
+    io::IsTerminal,
+    sync::{Arc, atomic::Ordering},
+};
 
 use keyward_algorithms::ErrorKind;
 use sd_notify::NotifyState;
@@ -10,7 +13,7 @@ use signal_hook::{
 };
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::{Config, Error, Result, Service, harden, listen::Listeners};
+use crate::{Config, Error, Result, Service, harden, health::Health, listen::Listeners};
 
 /// Runs the service until SIGTERM or SIGINT, then answers what is in flight and ends. When it
 /// listens, it tells systemd and calls `ready` with the addresses.
@@ -28,8 +31,10 @@ pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
     })?;
     let service = Arc::new(Service::open(config, warnings)?);
     let listeners = Listeners::start(&service, config)?;
+    let health = Health::start(&service, &config.health_address())?;
     let addresses = listeners.addresses().join(",");
-    tracing::info!(version = env!("CARGO_PKG_VERSION"), addresses, "serving");
+    let asked = health.as_ref().map_or("off", Health::address);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), addresses, health = asked, "serving");
     notify(&[NotifyState::Ready]);
     ready(listeners.addresses());
 
@@ -40,6 +45,7 @@ pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
         }
     }
     notify(&[NotifyState::Stopping]);
+    service.ending.store(true, Ordering::Relaxed);
     tracing::info!("ending: answering what is in flight");
     if !listeners.drain(config.limits.drain()) {
         tracing::warn!("some requests were not answered in time");

@@ -1,7 +1,10 @@
 //! The service as a whole: what every request can reach.
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -13,6 +16,7 @@ use crate::{
     identity::{Identity, Users},
     issue::Authority,
     keys::Keys,
+    metrics::Metrics,
     peer::Peer,
     store::{SqliteStore, Store, open_seal},
 };
@@ -27,6 +31,10 @@ pub struct Service {
     pub(crate) development: bool,
     pub(crate) request_time: Duration,
     pub(crate) client_days: u32,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) max_connections: usize,
+    /// The service takes no more requests.
+    pub(crate) ending: AtomicBool,
     /// What an operator should mend, found at the start.
     pub(crate) warnings: Vec<String>,
 }
@@ -41,22 +49,31 @@ impl Service {
         let backend = Backend::start(config.limits.slow_queue).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"))
         })?;
+        let metrics = Metrics::new();
         Ok(Service {
             users,
-            keys: Keys::new(store, config.limits.cached_keys),
+            keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
             backend,
             authority,
             started: Instant::now(),
             development: config.development,
             request_time: config.limits.request(),
             client_days: config.certificates.client_days,
+            metrics,
+            max_connections: config.limits.connections,
+            ending: AtomicBool::new(false),
             warnings,
         })
     }
 
     /// The other side of a new connection.
     pub(crate) fn peer(&self, identity: Identity) -> Arc<Peer> {
-        Arc::new(Peer::new(self.users.caller(identity)))
+        Arc::new(Peer::new(self.users.caller(identity), self.metrics.meter()))
+    }
+
+    /// Whether requests to sign are taken on.
+    pub(crate) fn can_sign(&self) -> bool {
+        !self.ending.load(Ordering::Relaxed)
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

@@ -44,7 +44,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
     Ok(Reply::Status(StatusReply {
-        can_sign: true,
+        can_sign: service.can_sign(),
         version: env!("CARGO_PKG_VERSION").into(),
         fips: false,
         seal: "unsealed".into(),

@@ -1,6 +1,6 @@
 //! Keys that are ready for use: parsed, within a bound, and never older than the store.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::Ordering};
 
 use keyward_algorithms::{ErrorKind, Operation, Right};
 use keyward_crypto::{PrivateKey, PublicKey};
@@ -10,6 +10,7 @@ use quick_cache::sync::{Cache, GuardResult};
 use crate::{
     Error, Result,
     identity::Caller,
+    metrics::Metrics,
     policy::{self, Target},
     store::{Event, Record, Secret, Store},
 };
@@ -54,11 +55,12 @@ impl Key {
 pub(crate) struct Keys {
     store: Arc<dyn Store>,
     ready: Arc<Cache<KeyId, Arc<Key>>>,
+    metrics: Arc<Metrics>,
 }
 
 impl Keys {
     /// The keys of a store, of which so many are held ready.
-    pub(crate) fn new(store: Arc<dyn Store>, capacity: usize) -> Keys {
+    pub(crate) fn new(store: Arc<dyn Store>, capacity: usize, metrics: Arc<Metrics>) -> Keys {
         let ready = Arc::new(Cache::new(capacity.max(1)));
         let watched = Arc::clone(&ready);
         // A key that is being parsed at this moment is thrown out too: its place is taken from it,
@@ -66,7 +68,7 @@ impl Keys {
         store.subscribe(Box::new(move |event| match event {
             Event::Changed(id) | Event::Removed(id) => drop(watched.remove(&id)),
         }));
-        Keys { store, ready }
+        Keys { store, ready, metrics }
     }
 
     /// The key with this identifier, if the caller may carry out the operation with it.
@@ -108,6 +110,7 @@ impl Keys {
             GuardResult::Guard(place) => Some(place),
             GuardResult::Timeout => None,
         };
+        self.metrics.key_cache_misses.fetch_add(1, Ordering::Relaxed);
         // Read only now that the place is held, so that no change can slip in between.
         let Some((record, secret)) = self.store.get(id)? else { return Ok(None) };
         let key = Arc::new(Key::parse(record, &secret)?);
@@ -116,6 +119,11 @@ impl Keys {
             let _ = place.insert(Arc::clone(&key));
         }
         Ok(Some(key))
+    }
+
+    /// How many keys are held ready, and how many can be.
+    pub(crate) fn ready(&self) -> (usize, usize) {
+        (self.ready.len(), self.ready.capacity() as usize)
     }
 
     /// The store behind.

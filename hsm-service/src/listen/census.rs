@@ -2,13 +2,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, atomic::Ordering},
     time::Instant,
 };
 
 use keyward_algorithms::ErrorKind;
 
-use crate::{Error, Result, config::LimitsConfig};
+use crate::{Error, Result, config::LimitsConfig, metrics::Metrics};
 
 /// The connections there are.
 pub(super) struct Census {
@@ -16,6 +16,7 @@ pub(super) struct Census {
     emptied: Condvar,
     max: usize,
     max_per_identity: usize,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Default)]
@@ -32,12 +33,13 @@ pub(super) struct Place {
 }
 
 impl Census {
-    pub(super) fn new(limits: &LimitsConfig) -> Census {
+    pub(super) fn new(limits: &LimitsConfig, metrics: Arc<Metrics>) -> Census {
         Census {
             counts: Mutex::default(),
             emptied: Condvar::new(),
             max: limits.connections,
             max_per_identity: limits.connections_per_identity,
+            metrics,
         }
     }
 
@@ -53,10 +55,12 @@ impl Census {
             None
         };
         if let Some(message) = refusal {
+            self.metrics.connections_refused.fetch_add(1, Ordering::Relaxed);
             return Err(Error::new(ErrorKind::Busy, message)
                 .hint("close some, or raise the limits in the service's [limits] section"));
         }
         counts.all += 1;
+        self.metrics.connections.store(counts.all as u64, Ordering::Relaxed);
         *counts.by_identity.entry(identity.clone()).or_default() += 1;
         Ok(Place { census: Arc::clone(self), identity })
     }
@@ -84,6 +88,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut counts = self.census.lock();
         counts.all -= 1;
+        self.census.metrics.connections.store(counts.all as u64, Ordering::Relaxed);
         if let Some(own) = counts.by_identity.get_mut(&self.identity) {
             *own -= 1;
             if *own == 0 {

@@ -5,7 +5,7 @@ mod connection;
 mod crew;
 mod outbox;
 mod parking;
-mod socket;
+pub(crate) mod socket;
 mod tls;
 mod unix;
 
@@ -29,7 +29,7 @@ impl Listeners {
     /// Opens every socket of a configuration and begins to serve.
     pub(crate) fn start(service: &Arc<Service>, config: &Config) -> Result<Listeners> {
         let limits = Arc::new(config.limits.clone());
-        let census = Arc::new(Census::new(&limits));
+        let census = Arc::new(Census::new(&limits, Arc::clone(&service.metrics)));
         // All sockets are bound before the first connection is taken: a service that cannot
         // listen everywhere does not start.
         let mut sockets = Vec::new();

@@ -23,7 +23,7 @@ use crate::{Error, Result, config::ListenConfig, identity::local_group};
 const HANDOVER_TIME: Duration = Duration::from_secs(1);
 
 /// A listening UNIX socket, whose file goes when it is dropped.
-pub(super) struct UnixSocket {
+pub(crate) struct UnixSocket {
     listener: UnixListener,
     path: PathBuf,
 }
@@ -31,7 +31,7 @@ pub(super) struct UnixSocket {
 impl UnixSocket {
     /// Binds a socket with the permissions of its configuration. The file of a service that is
     /// gone is replaced, that of a service that answers is not.
-    pub(super) fn bind(path: &Path, config: &ListenConfig) -> Result<UnixSocket> {
+    pub(crate) fn bind(path: &Path, config: &ListenConfig) -> Result<UnixSocket> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
             let message = format!("cannot {what} {}: {error}", path.display());
             Error::new(ErrorKind::Unavailable, message)
@@ -76,6 +76,13 @@ impl UnixSocket {
     }
 }
 
+impl UnixSocket {
+    /// The socket itself.
+    pub(crate) fn listener(&self) -> &UnixListener {
+        &self.listener
+    }
+}
+
 impl AsFd for UnixSocket {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.listener.as_fd()
@@ -89,7 +96,7 @@ impl Drop for UnixSocket {
 }
 
 /// Binds a TCP socket.
-pub(super) fn bind_tcp(address: SocketAddr) -> Result<TcpListener> {
+pub(crate) fn bind_tcp(address: SocketAddr) -> Result<TcpListener> {
     let bound = TcpListener::bind(address).and_then(|listener| {
         listener.set_nonblocking(true)?;
         Ok(listener)

@@ -73,7 +73,8 @@ impl TlsFront {
             .map_err(failed)?;
         let lane =
             LaneOptions { name: "tls-work", threads: cores, niceness: 0, capacity: LANE_CAPACITY };
-        let certificate = Arc::new(ServerCertificate::issue(&service.authority, certificates)?);
+        let certificate =
+            Arc::new(ServerCertificate::issue(&service.authority, certificates, &service.metrics)?);
         let config = acceptor::server_config(&service.authority, Arc::clone(&certificate))?;
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
@@ -107,7 +108,7 @@ async fn renew(
 ) {
     loop {
         tokio::time::sleep(RENEWAL_CHECK).await;
-        match certificate.renew_if_due(&service.authority, &config) {
+        match certificate.renew_if_due(&service.authority, &config, &service.metrics) {
             Ok(true) => tracing::info!("the service's certificate was renewed"),
             Ok(false) => {}
             Err(error) => tracing::error!("cannot renew the service's certificate: {error}"),

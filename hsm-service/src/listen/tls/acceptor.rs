@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,12 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use crate::{Error, Result, config::CertificatesConfig, issue::Authority};
+use crate::{
+    Error, Result,
+    config::CertificatesConfig,
+    issue::{Authority, end_of},
+    metrics::Metrics,
+};
 
 /// The service's certificate, which is renewed while it runs. Its key is in memory alone.
 pub(super) struct ServerCertificate {
@@ -23,8 +28,12 @@ pub(super) struct ServerCertificate {
 }
 
 impl ServerCertificate {
-    pub(super) fn issue(authority: &Authority, config: &CertificatesConfig) -> Result<Self> {
-        Ok(ServerCertificate { current: RwLock::new(new_certificate(authority, config)?) })
+    pub(super) fn issue(
+        authority: &Authority,
+        config: &CertificatesConfig,
+        metrics: &Metrics,
+    ) -> Result<Self> {
+        Ok(ServerCertificate { current: RwLock::new(new_certificate(authority, config, metrics)?) })
     }
 
     /// Renews the certificate when two thirds of its time have passed; whether it did.
@@ -32,13 +41,14 @@ impl ServerCertificate {
         &self,
         authority: &Authority,
         config: &CertificatesConfig,
+        metrics: &Metrics,
     ) -> Result<bool> {
         let issued = self.current.read().unwrap_or_else(PoisonError::into_inner).1;
         let validity = Duration::from_secs(u64::from(config.server_days) * 24 * 3600);
         if issued.elapsed() < validity * 2 / 3 {
             return Ok(false);
         }
-        let renewed = new_certificate(authority, config)?;
+        let renewed = new_certificate(authority, config, metrics)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
         Ok(true)
     }
@@ -47,8 +57,10 @@ impl ServerCertificate {
 fn new_certificate(
     authority: &Authority,
     config: &CertificatesConfig,
+    metrics: &Metrics,
 ) -> Result<(Arc<CertifiedKey>, Instant)> {
     let (certificate, key) = authority.issue_server(&config.hosts, config.server_days)?;
+    metrics.certificate_ends.store(end_of(&certificate).unwrap_or(0), Ordering::Relaxed);
     let key = PrivateKeyDer::try_from(key.serialize_der())
         .map_err(|error| failed(&rustls::Error::General(error.into())))?;
     let certified = CertifiedKey::from_der(vec![certificate], key, &provider());
