@@ -24,7 +24,7 @@ mod rsa_decryption;
 mod tls_premaster;
 
 pub use error::CryptoError;
-pub use hash::{Hash, HashValue, hash};
+pub use hash::{Hash, HashValue, Md5Sha1, hash};
 pub use private_key::PrivateKey;
 pub use pss::{PssParameters, PssRestriction, PssVerification};
 pub use public_key::PublicKey;

@@ -105,6 +105,19 @@ impl PublicKey {
         if is_too_short { Err(CryptoError::Failed) } else { Ok(()) }
     }
 
+    /// What an RSA signature without salt was made of: with [`Scheme::RsaPkcs1`] what its padding
+    /// of type 1 surrounds (a DigestInfo, or what else was signed), with [`Scheme::RsaRaw`] the
+    /// whole block.
+    pub fn recover(&self, scheme: Scheme, signature: &[u8]) -> Result<Vec<u8>> {
+        let padding = match scheme {
+            Scheme::RsaPkcs1 => Padding::Pkcs1,
+            Scheme::RsaRaw => Padding::None,
+            _ => return Err(CryptoError::Unsupported),
+        };
+        let rsa = self.material.rsa_for_encryption()?;
+        rsa.recover(padding, signature).map(|recovered| recovered.to_vec())
+    }
+
     /// Encrypts to an RSA key. `oaep` is for [`Encryption::RsaOaep`], which it defaults for as
     /// RFC 8017, A.2.1 does.
     pub fn encrypt(

@@ -18,6 +18,10 @@ pub(crate) struct Provider {
     pub(crate) pkcs11_uri: bool,
     /// Whether reference PEM files are read.
     pub(crate) reference_pem: bool,
+    /// Whether our algorithms are offered to those who ask for `fips=yes`.
+    pub(crate) fips: bool,
+    /// Whether the core fetches signature algorithms by a name with a digest in it (3.4 and later).
+    pub(crate) knows_fixed_signatures: bool,
 }
 
 impl Scope for Provider {
@@ -31,11 +35,13 @@ impl Provider {
     pub(crate) fn new(core: Core) -> Arc<Provider> {
         let (pkcs11_uri, wrong_uri) = switch(&core, "pkcs11_uri", false);
         let (reference_pem, wrong_pem) = switch(&core, "reference_pem", true);
-        let client = match wrong_uri.or(wrong_pem) {
+        let (fips, wrong_fips) = switch(&core, "fips", false);
+        let client = match wrong_uri.or(wrong_pem).or(wrong_fips) {
             Some(error) => Err(error),
             None => client(&core),
         };
-        Arc::new(Provider { core, client, pkcs11_uri, reference_pem })
+        let knows_fixed_signatures = version(&core) >= (3, 4);
+        Arc::new(Provider { core, client, pkcs11_uri, reference_pem, fips, knows_fixed_signatures })
     }
 
     /// The service.
@@ -56,6 +62,13 @@ fn client(core: &Core) -> Result<Client> {
 
 fn setting(core: &Core, name: &str) -> Option<String> {
     core.setting(&CString::new(name).ok()?)
+}
+
+/// The version of the OpenSSL that loaded us: its first two numbers.
+fn version(core: &Core) -> (u32, u32) {
+    let text = core.setting(c"openssl-version").unwrap_or_default();
+    let mut numbers = text.split('.').map_while(|part| part.parse().ok());
+    (numbers.next().unwrap_or(3), numbers.next().unwrap_or(0))
 }
 
 /// A setting that is on or off, and what is wrong with it.

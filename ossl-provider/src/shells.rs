@@ -10,6 +10,7 @@ mod decoder;
 mod encoder;
 mod keyexch;
 mod keymgmt;
+mod offer;
 mod provider;
 mod signature;
 mod store;

@@ -2,12 +2,14 @@
 //! ones here too: the public half is always loaded with the key.
 
 pub(crate) mod params;
+mod prehash;
 mod pss;
+mod recover;
 
 use std::sync::Arc;
 
 use keyward_algorithms::{Digest, Family, Scheme, Signature};
-use keyward_crypto::{Hash, PssVerification, hash};
+use keyward_crypto::{CryptoError, PssVerification};
 use keyward_protocol::{Error, PssParameters, Result, SignRequest};
 
 use crate::{
@@ -16,21 +18,33 @@ use crate::{
     key::Key,
     provider::Provider,
 };
+use prehash::{Hashed, Hashing, Prehash};
 use pss::Salt;
 
 /// A signature under way: the core's `EVP_PKEY_CTX` or `EVP_MD_CTX` for one key.
 #[derive(Clone)]
 pub(crate) struct SignatureContext {
     provider: Arc<Provider>,
+    /// The only algorithm, where the core fetched one that leaves no choice (`RSA-SHA2-256`).
+    fixed: Option<&'static Signature>,
     key: Option<Arc<Key>>,
-    verifying: bool,
-    /// Started with a digest of its own, which cannot be changed any more.
-    digests: bool,
+    input: Input,
     scheme: Scheme,
-    digest: Option<Digest>,
+    digest: Option<Prehash>,
     mgf1: Option<Digest>,
     salt: Salt,
-    hash: Option<Hash>,
+    hash: Option<Hashing>,
+    /// The signature to verify, where it is known before the message.
+    signature: Vec<u8>,
+}
+
+/// What the caller hands in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Input {
+    /// What is signed as it is: a digest that the caller made.
+    Digest,
+    /// The message, which is hashed here. Its digest cannot be changed any more.
+    Message,
 }
 
 impl Scope for SignatureContext {
@@ -44,25 +58,30 @@ impl Scope for SignatureContext {
 pub(crate) enum Purpose {
     Sign,
     Verify,
+    Recover,
 }
 
 impl SignatureContext {
-    pub(crate) fn new(provider: Arc<Provider>) -> SignatureContext {
+    /// A context for one algorithm, or for all of a key's.
+    pub(crate) fn new(
+        provider: Arc<Provider>,
+        fixed: Option<&'static Signature>,
+    ) -> SignatureContext {
         SignatureContext {
             provider,
+            fixed,
             key: None,
-            verifying: false,
-            digests: false,
+            input: Input::Digest,
             scheme: Scheme::RsaPkcs1,
             digest: None,
             mgf1: None,
             salt: Salt::AutoDigestMax,
             hash: None,
+            signature: Vec::new(),
         }
     }
 
-    /// Starts an operation on a digest that the caller made, or on the message of a scheme that
-    /// takes one.
+    /// Starts an operation on a digest that the caller made.
     pub(crate) fn init(
         &mut self,
         key: Option<Arc<Key>>,
@@ -70,7 +89,19 @@ impl SignatureContext {
         purpose: Purpose,
     ) -> Result<()> {
         self.start(key, purpose)?;
-        self.digests = false;
+        self.input = Input::Digest;
+        self.set_params(params)
+    }
+
+    /// Starts an operation on a message with the one algorithm of the context.
+    pub(crate) fn message_init(
+        &mut self,
+        key: Option<Arc<Key>>,
+        params: Params<'_>,
+        purpose: Purpose,
+    ) -> Result<()> {
+        self.start(key, purpose)?;
+        self.input = Input::Message;
         self.set_params(params)
     }
 
@@ -95,26 +126,37 @@ impl SignatureContext {
             (Some(name), false) => Some(self.acceptable(name)?),
             (None, false) => match self.digest {
                 Some(bound) => Some(bound),
-                None => key.public()?.key_type().default_digest(),
+                None => key.public()?.key_type().default_digest().map(Prehash::from),
             },
         };
-        self.hash = None;
-        self.digests = true;
+        self.input = Input::Message;
         self.set_params(params)
     }
 
     fn start(&mut self, key: Option<Arc<Key>>, purpose: Purpose) -> Result<()> {
-        self.verifying = purpose == Purpose::Verify;
+        self.hash = None;
+        self.signature.clear();
         if let Some(key) = key {
             if purpose == Purpose::Sign {
                 key.remote()?;
             }
             let family = key.family;
-            self.scheme = *family.row().schemes.first().ok_or_else(|| {
-                unsupported(format!("keys of type {} do not sign", family.row().name))
-            })?;
             let bound = key.public()?.restriction();
-            self.digest = bound.map(|bound| bound.digest);
+            (self.scheme, self.digest) = match self.fixed {
+                Some(fixed) if fixed.suits(family) => {
+                    (fixed.scheme, fixed.digest.map(Prehash::from))
+                }
+                Some(fixed) => {
+                    let name = family.row().name;
+                    return Err(unsupported(format!("{} with a key of type {name}", fixed.name)));
+                }
+                None => {
+                    let scheme = family.row().schemes.first().ok_or_else(|| {
+                        unsupported(format!("keys of type {} do not sign", family.row().name))
+                    })?;
+                    (*scheme, bound.map(|bound| bound.digest.into()))
+                }
+            };
             self.mgf1 = bound.map(|bound| bound.mgf1);
             self.salt =
                 bound.map_or(Salt::AutoDigestMax, |bound| Salt::Bytes(bound.min_salt_bytes));
@@ -128,16 +170,16 @@ impl SignatureContext {
     }
 
     /// The digest of this name, if the key and its scheme can have it.
-    fn acceptable(&self, name: &str) -> Result<Digest> {
-        let digest = Digest::from_name(name)
-            .filter(|digest| Signature::find(self.scheme, Some(*digest)).is_some())
+    fn acceptable(&self, name: &str) -> Result<Prehash> {
+        let digest = Prehash::from_name(name)
+            .filter(|digest| goes_with(self.scheme, *digest))
             .ok_or_else(|| {
                 let scheme = self.scheme.row().name;
                 unsupported(format!("{scheme} signatures over the digest {name}"))
                     .hint("use a digest of the SHA-2 or SHA-3 family")
             })?;
         match self.key()?.public()?.restriction() {
-            Some(bound) if bound.digest != digest => {
+            Some(bound) if digest != bound.digest.into() => {
                 let allowed = bound.digest.row().name;
                 Err(unsupported(format!("the key is restricted to {allowed}, not {name}")))
             }
@@ -146,11 +188,12 @@ impl SignatureContext {
     }
 
     fn algorithm(&self) -> Result<&'static Signature> {
+        let chosen = self.digest.and_then(Prehash::in_table);
         let digest = match self.scheme {
             Scheme::RsaRaw | Scheme::Ed25519 => None,
             // The core leaves the digest of PSS out where it is the standard's default.
-            Scheme::RsaPss => Some(self.digest.unwrap_or(Digest::Sha1)),
-            Scheme::RsaPkcs1 | Scheme::Ecdsa => self.digest,
+            Scheme::RsaPss => Some(chosen.unwrap_or(Digest::Sha1)),
+            Scheme::RsaPkcs1 | Scheme::Ecdsa => chosen,
         };
         Signature::find(self.scheme, digest).ok_or_else(|| {
             let digest = digest.map_or("no digest", |digest| digest.row().name);
@@ -168,7 +211,15 @@ impl SignatureContext {
         Ok(Some(PssParameters { mgf1: self.mgf1.unwrap_or(digest), salt_bytes: Some(salt) }))
     }
 
+    /// Signs what the caller hands in: a digest, or after [`Self::message_init`] a message.
     pub(crate) fn sign(&self, output: Output<'_>, input: &[u8]) -> Result<()> {
+        match self.input {
+            Input::Message => self.digest_sign(output, input),
+            Input::Digest => self.sign_digest(output, input),
+        }
+    }
+
+    fn sign_digest(&self, output: Output<'_>, input: &[u8]) -> Result<()> {
         let key = self.key()?;
         let largest = key.public()?.max_output_bytes();
         if output.asks_for_size() {
@@ -180,11 +231,15 @@ impl SignatureContext {
             return Err(too_small(largest));
         }
         let algorithm = self.algorithm()?;
-        if let Some(digest) = algorithm.digest.filter(|digest| digest.size() != input.len()) {
+        let expected = match algorithm.digest {
+            None => self.digest.filter(|_| self.scheme == Scheme::RsaPkcs1),
+            digest => digest.map(Prehash::from),
+        };
+        if let Some(digest) = expected.filter(|digest| digest.size() != input.len()) {
             return Err(Error::invalid(format!(
                 "the input has {} bytes, a {} digest has {}",
                 input.len(),
-                digest.row().name,
+                digest.name(),
                 digest.size()
             )));
         }
@@ -199,6 +254,13 @@ impl SignatureContext {
 
     /// Whether the signature is good.
     pub(crate) fn verify(&self, signature: &[u8], input: &[u8]) -> Result<bool> {
+        match self.input {
+            Input::Message => self.digest_verify(signature, input),
+            Input::Digest => self.verify_digest(signature, input),
+        }
+    }
+
+    fn verify_digest(&self, signature: &[u8], input: &[u8]) -> Result<bool> {
         let key = self.key()?;
         let algorithm = self.algorithm()?;
         let pss = match algorithm.digest.filter(|_| self.scheme == Scheme::RsaPss) {
@@ -211,49 +273,87 @@ impl SignatureContext {
         Ok(key.public()?.ready()?.verify(algorithm, pss, input, signature))
     }
 
+    /// What the signature was made of: the digest, where one is named, else what was signed.
+    pub(crate) fn recover(&self, output: Output<'_>, signature: &[u8]) -> Result<()> {
+        let key = self.key()?;
+        let public = key.public()?;
+        if output.asks_for_size() {
+            output.set_size(public.max_output_bytes());
+            return Ok(());
+        }
+        let wrong = || Error::invalid("the signature is not one of this key and digest");
+        let ready = public.ready()?;
+        let recovered = ready.recover(self.scheme, signature).map_err(|error| match error {
+            CryptoError::Unsupported => {
+                unsupported(format!("recovering from {} signatures", self.scheme.row().name))
+            }
+            _ => wrong(),
+        })?;
+        let recovered = match self.digest {
+            Some(Prehash::Digest(digest)) if self.scheme == Scheme::RsaPkcs1 => {
+                recover::digest_in(&recovered, digest).ok_or_else(wrong)?
+            }
+            Some(Prehash::Md5Sha1) if recovered.len() != Prehash::Md5Sha1.size() => {
+                return Err(wrong());
+            }
+            _ => recovered,
+        };
+        if output.write(&recovered) { Ok(()) } else { Err(too_small(recovered.len())) }
+    }
+
     /// Hashes a piece of the message.
     pub(crate) fn update(&mut self, data: &[u8]) -> Result<()> {
         let digest = match self.digest {
-            Some(digest) if self.digests => digest,
+            Some(digest) if self.input == Input::Message => digest,
             _ => return Err(unsupported("this signature is made in one call, without updates")),
         };
-        self.hash.get_or_insert_with(|| Hash::new(digest)).update(data);
+        self.hash.get_or_insert_with(|| Hashing::new(digest)).update(data);
         Ok(())
     }
 
     /// Ends what `update` began.
     pub(crate) fn digest_sign_final(&mut self, output: Output<'_>) -> Result<()> {
         if output.asks_for_size() {
-            return self.sign(output, &[]);
+            return self.sign_digest(output, &[]);
         }
         let digest = self.finish()?;
-        self.sign(output, digest.as_ref())
+        self.sign_digest(output, digest.as_ref())
     }
 
     pub(crate) fn digest_verify_final(&mut self, signature: &[u8]) -> Result<bool> {
         let digest = self.finish()?;
-        self.verify(signature, digest.as_ref())
+        self.verify_digest(signature, digest.as_ref())
     }
 
-    fn finish(&mut self) -> Result<keyward_crypto::HashValue> {
-        let digest = self.digest.filter(|_| self.digests).ok_or_else(too_early)?;
-        Ok(self.hash.take().unwrap_or_else(|| Hash::new(digest)).finish())
+    /// Ends what `update` began, with the signature that was set before.
+    pub(crate) fn message_verify_final(&mut self) -> Result<bool> {
+        if self.signature.is_empty() {
+            return Err(Error::invalid("no signature has been set to verify")
+                .hint("call EVP_PKEY_CTX_set_signature first"));
+        }
+        let signature = std::mem::take(&mut self.signature);
+        self.digest_verify_final(&signature)
+    }
+
+    fn finish(&mut self) -> Result<Hashed> {
+        let digest = self.digest.filter(|_| self.input == Input::Message).ok_or_else(too_early)?;
+        Ok(self.hash.take().unwrap_or_else(|| Hashing::new(digest)).finish())
     }
 
     pub(crate) fn digest_sign(&self, output: Output<'_>, message: &[u8]) -> Result<()> {
         if output.asks_for_size() {
-            return self.sign(output, &[]);
+            return self.sign_digest(output, &[]);
         }
         match self.digest {
-            Some(digest) => self.sign(output, hash(digest, message).as_ref()),
-            None => self.sign(output, message),
+            Some(digest) => self.sign_digest(output, hash(digest, message).as_ref()),
+            None => self.sign_digest(output, message),
         }
     }
 
     pub(crate) fn digest_verify(&self, signature: &[u8], message: &[u8]) -> Result<bool> {
         match self.digest {
-            Some(digest) => self.verify(signature, hash(digest, message).as_ref()),
-            None => self.verify(signature, message),
+            Some(digest) => self.verify_digest(signature, hash(digest, message).as_ref()),
+            None => self.verify_digest(signature, message),
         }
     }
 
@@ -275,4 +375,18 @@ impl SignatureContext {
     fn is_rsa(&self) -> bool {
         self.key.as_ref().is_some_and(|key| matches!(key.family, Family::Rsa | Family::RsaPss))
     }
+}
+
+/// Whether a scheme signs such digests. The pair of TLS 1.1 goes with PKCS#1 alone.
+fn goes_with(scheme: Scheme, digest: Prehash) -> bool {
+    match digest {
+        Prehash::Digest(digest) => Signature::find(scheme, Some(digest)).is_some(),
+        Prehash::Md5Sha1 => scheme == Scheme::RsaPkcs1,
+    }
+}
+
+fn hash(digest: Prehash, message: &[u8]) -> Hashed {
+    let mut hash = Hashing::new(digest);
+    hash.update(message);
+    hash.finish()
 }

@@ -6,11 +6,13 @@
 
 mod digest;
 mod ec;
+mod md5;
 mod oaep;
 mod pkey;
 mod raw;
 mod rsa;
 
+pub(crate) use md5::Md5;
 pub(crate) use pkey::Pkey;
 pub(crate) use rsa::{Padding, RsaKey};
 

@@ -68,6 +68,9 @@ names! {
     TLS_CLIENT_VERSION = c"tls-client-version";
     TLS_NEGOTIATED_VERSION = c"tls-negotiated-version";
     IMPLICIT_REJECTION = c"implicit-rejection";
+    INSTANCE = c"instance";
+    CONTEXT_STRING = c"context-string";
+    SIGNATURE = c"signature";
 
     // provider-keyexch(7).
     EXCHANGE_PAD = c"pad";

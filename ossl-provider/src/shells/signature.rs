@@ -2,6 +2,8 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
+use keyward_algorithms::{Digest, Scheme, Signature};
+
 use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
@@ -15,10 +17,11 @@ use crate::{
     signature::{Purpose, SignatureContext, params},
 };
 
-/// The functions of a scheme that hashes.
+/// The functions of a scheme that hashes, after those that only it has.
 macro_rules! hashing {
-    ($gettable:ident, $settable:ident) => {
+    ([$($own:tt)*], $gettable:ident, $settable:ident) => {
         dispatch![
+        $($own)*
         OSSL_FUNC_SIGNATURE_NEWCTX: OSSL_FUNC_signature_newctx_fn = new,
         OSSL_FUNC_SIGNATURE_FREECTX: OSSL_FUNC_signature_freectx_fn = free,
         OSSL_FUNC_SIGNATURE_DUPCTX: OSSL_FUNC_signature_dupctx_fn = dup,
@@ -57,33 +60,174 @@ macro_rules! hashing {
 }
 
 /// RSA and RSA-PSS keys.
-pub(super) static RSA: &[OSSL_DISPATCH] = hashing!(rsa_gettable, rsa_settable);
+pub(super) static RSA: &[OSSL_DISPATCH] = hashing!(
+    [
+        OSSL_FUNC_SIGNATURE_VERIFY_RECOVER_INIT: OSSL_FUNC_signature_verify_recover_init_fn =
+            recover_init,
+        OSSL_FUNC_SIGNATURE_VERIFY_RECOVER: OSSL_FUNC_signature_verify_recover_fn = recover,
+    ],
+    rsa_gettable,
+    rsa_settable
+);
 
 /// Keys on the curves.
-pub(super) static ECDSA: &[OSSL_DISPATCH] = hashing!(ecdsa_gettable, ecdsa_settable);
+pub(super) static ECDSA: &[OSSL_DISPATCH] = hashing!([], ecdsa_gettable, ecdsa_settable);
 
-/// Ed25519 keys, which take whole messages in one call (EVP_SIGNATURE-ED25519(7)).
-pub(super) static ED25519: &[OSSL_DISPATCH] = dispatch![
-    OSSL_FUNC_SIGNATURE_NEWCTX: OSSL_FUNC_signature_newctx_fn = new,
-    OSSL_FUNC_SIGNATURE_FREECTX: OSSL_FUNC_signature_freectx_fn = free,
-    OSSL_FUNC_SIGNATURE_DUPCTX: OSSL_FUNC_signature_dupctx_fn = dup,
-    OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT: OSSL_FUNC_signature_digest_sign_init_fn =
-        digest_sign_init,
-    OSSL_FUNC_SIGNATURE_DIGEST_SIGN: OSSL_FUNC_signature_digest_sign_fn = digest_sign,
-    OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT: OSSL_FUNC_signature_digest_verify_init_fn =
-        digest_verify_init,
-    OSSL_FUNC_SIGNATURE_DIGEST_VERIFY: OSSL_FUNC_signature_digest_verify_fn = digest_verify,
-    OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS: OSSL_FUNC_signature_get_ctx_params_fn = get_params,
-    OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS: OSSL_FUNC_signature_gettable_ctx_params_fn =
-        ed25519_gettable,
-];
+/// The functions of a scheme that takes whole messages in one call (EVP_SIGNATURE-ED25519(7)).
+macro_rules! whole_messages {
+    ([$($own:tt)*], $gettable:ident, $settable:ident) => {
+        dispatch![
+        $($own)*
+        OSSL_FUNC_SIGNATURE_NEWCTX: OSSL_FUNC_signature_newctx_fn = new,
+        OSSL_FUNC_SIGNATURE_FREECTX: OSSL_FUNC_signature_freectx_fn = free,
+        OSSL_FUNC_SIGNATURE_DUPCTX: OSSL_FUNC_signature_dupctx_fn = dup,
+        OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT: OSSL_FUNC_signature_digest_sign_init_fn =
+            digest_sign_init,
+        OSSL_FUNC_SIGNATURE_DIGEST_SIGN: OSSL_FUNC_signature_digest_sign_fn = digest_sign,
+        OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT: OSSL_FUNC_signature_digest_verify_init_fn =
+            digest_verify_init,
+        OSSL_FUNC_SIGNATURE_DIGEST_VERIFY: OSSL_FUNC_signature_digest_verify_fn = digest_verify,
+        OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS: OSSL_FUNC_signature_get_ctx_params_fn = get_params,
+        OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS: OSSL_FUNC_signature_gettable_ctx_params_fn =
+            $gettable,
+        OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS: OSSL_FUNC_signature_set_ctx_params_fn = set_params,
+        OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS: OSSL_FUNC_signature_settable_ctx_params_fn =
+            $settable,
+        ]
+    };
+    ($gettable:ident, $settable:ident) => {
+        whole_messages!(
+            [
+                OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT: OSSL_FUNC_signature_sign_message_init_fn =
+                    sign_message_init,
+                OSSL_FUNC_SIGNATURE_SIGN: OSSL_FUNC_signature_sign_fn = sign,
+                OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_INIT:
+                    OSSL_FUNC_signature_verify_message_init_fn = verify_message_init,
+                OSSL_FUNC_SIGNATURE_VERIFY: OSSL_FUNC_signature_verify_fn = verify,
+            ],
+            $gettable,
+            $settable
+        )
+    };
+}
+
+/// Ed25519 keys.
+pub(super) static ED25519: &[OSSL_DISPATCH] = whole_messages!(ed25519_gettable, ed25519_settable);
+/// Ed25519 keys where the core takes a `sign` without `sign_init` for a mistake.
+pub(super) static ED25519_BEFORE_3_4: &[OSSL_DISPATCH] =
+    whole_messages!([], ed25519_gettable, ed25519_settable);
+
+/// The functions of an algorithm that names scheme and digest, which the core has from 3.4 on:
+/// over digests, and over messages at once or piece by piece.
+macro_rules! fixed {
+    ([$($own:tt)*], $scheme:ident, $digest:ident, $key_types:ident) => {
+        dispatch![
+        $($own)*
+        OSSL_FUNC_SIGNATURE_NEWCTX: OSSL_FUNC_signature_newctx_fn =
+            new_fixed::<{ Scheme::$scheme.code() }, { Digest::$digest.code() }>,
+        OSSL_FUNC_SIGNATURE_FREECTX: OSSL_FUNC_signature_freectx_fn = free,
+        OSSL_FUNC_SIGNATURE_DUPCTX: OSSL_FUNC_signature_dupctx_fn = dup,
+        OSSL_FUNC_SIGNATURE_SIGN_INIT: OSSL_FUNC_signature_sign_init_fn = sign_init,
+        OSSL_FUNC_SIGNATURE_SIGN: OSSL_FUNC_signature_sign_fn = sign,
+        OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT: OSSL_FUNC_signature_sign_message_init_fn =
+            sign_message_init,
+        OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_UPDATE: OSSL_FUNC_signature_sign_message_update_fn =
+            update,
+        OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_FINAL: OSSL_FUNC_signature_sign_message_final_fn =
+            digest_sign_final,
+        OSSL_FUNC_SIGNATURE_VERIFY_INIT: OSSL_FUNC_signature_verify_init_fn = verify_init,
+        OSSL_FUNC_SIGNATURE_VERIFY: OSSL_FUNC_signature_verify_fn = verify,
+        OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_INIT: OSSL_FUNC_signature_verify_message_init_fn =
+            verify_message_init,
+        OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_UPDATE: OSSL_FUNC_signature_verify_message_update_fn =
+            update,
+        OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_FINAL: OSSL_FUNC_signature_verify_message_final_fn =
+            verify_message_final,
+        OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS: OSSL_FUNC_signature_get_ctx_params_fn = get_params,
+        OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS: OSSL_FUNC_signature_gettable_ctx_params_fn =
+            fixed_gettable,
+        OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS: OSSL_FUNC_signature_set_ctx_params_fn = set_params,
+        OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS: OSSL_FUNC_signature_settable_ctx_params_fn =
+            fixed_settable,
+        OSSL_FUNC_SIGNATURE_QUERY_KEY_TYPES: OSSL_FUNC_signature_query_key_types_fn = $key_types,
+        ]
+    };
+}
+
+macro_rules! rsa {
+    ($($name:ident: $digest:ident),* $(,)?) => {
+        /// RSASSA-PKCS1-v1_5 with each digest.
+        pub(super) mod rsa {
+            use super::*;
+            $(pub(in crate::shells) static $name: &[OSSL_DISPATCH] = fixed!(
+                [
+                    OSSL_FUNC_SIGNATURE_VERIFY_RECOVER_INIT:
+                        OSSL_FUNC_signature_verify_recover_init_fn = recover_init,
+                    OSSL_FUNC_SIGNATURE_VERIFY_RECOVER: OSSL_FUNC_signature_verify_recover_fn =
+                        recover,
+                ],
+                RsaPkcs1, $digest, rsa_key_types
+            );)*
+        }
+    };
+}
+
+macro_rules! ecdsa {
+    ($($name:ident: $digest:ident),* $(,)?) => {
+        /// ECDSA with each digest.
+        pub(super) mod ecdsa {
+            use super::*;
+            $(pub(in crate::shells) static $name: &[OSSL_DISPATCH] =
+                fixed!([], Ecdsa, $digest, ec_key_types);)*
+        }
+    };
+}
+
+rsa!(
+    SHA1: Sha1, SHA224: Sha224, SHA256: Sha256, SHA384: Sha384, SHA512: Sha512,
+    SHA512_256: Sha512_256, SHA3_256: Sha3_256, SHA3_384: Sha3_384, SHA3_512: Sha3_512,
+);
+ecdsa!(
+    SHA1: Sha1, SHA224: Sha224, SHA256: Sha256, SHA384: Sha384, SHA512: Sha512,
+    SHA3_256: Sha3_256, SHA3_384: Sha3_384, SHA3_512: Sha3_512,
+);
 
 unsafe extern "C" fn new(provctx: *mut c_void, _properties: *const c_char) -> *mut c_void {
     // SAFETY: the core passes the provider that OSSL_provider_init made.
     let provider = unsafe { handle::another_share::<Provider>(provctx) };
     guard(provider, std::ptr::null_mut(), |provider| {
-        Ok(handle::give(SignatureContext::new(provider.clone())))
+        Ok(handle::give(SignatureContext::new(provider.clone(), None)))
     })
+}
+
+unsafe extern "C" fn new_fixed<const SCHEME: u32, const DIGEST: u32>(
+    provctx: *mut c_void,
+    _properties: *const c_char,
+) -> *mut c_void {
+    // SAFETY: the core passes the provider that OSSL_provider_init made.
+    let provider = unsafe { handle::another_share::<Provider>(provctx) };
+    guard(provider, std::ptr::null_mut(), |provider| {
+        let algorithm = Scheme::from_code(SCHEME)
+            .and_then(|scheme| Signature::find(scheme, Digest::from_code(DIGEST)));
+        Ok(handle::give(SignatureContext::new(provider.clone(), algorithm)))
+    })
+}
+
+/// A list of names as the core wants it.
+struct KeyTypes([*const c_char; 2]);
+
+// SAFETY: the pointers lead to constants, which nobody changes.
+unsafe impl Sync for KeyTypes {}
+
+static RSA_KEY_TYPES: KeyTypes = KeyTypes([c"RSA".as_ptr(), std::ptr::null()]);
+static EC_KEY_TYPES: KeyTypes = KeyTypes([c"EC".as_ptr(), std::ptr::null()]);
+
+unsafe extern "C" fn rsa_key_types() -> *mut *const c_char {
+    RSA_KEY_TYPES.0.as_ptr().cast_mut()
+}
+
+unsafe extern "C" fn ec_key_types() -> *mut *const c_char {
+    EC_KEY_TYPES.0.as_ptr().cast_mut()
 }
 
 unsafe extern "C" fn free(ctx: *mut c_void) {
@@ -129,6 +273,71 @@ unsafe extern "C" fn verify_init(
 ) -> c_int {
     // SAFETY: the same promise of the core's holds for `init`.
     unsafe { init(ctx, key, params, Purpose::Verify) }
+}
+
+unsafe extern "C" fn recover_init(
+    ctx: *mut c_void,
+    key: *mut c_void,
+    params: *const OSSL_PARAM,
+) -> c_int {
+    // SAFETY: the same promise of the core's holds for `init`.
+    unsafe { init(ctx, key, params, Purpose::Recover) }
+}
+
+unsafe fn message_init(
+    ctx: *mut c_void,
+    key: *mut c_void,
+    params: *const OSSL_PARAM,
+    purpose: Purpose,
+) -> c_int {
+    // SAFETY: the core passes a context of ours.
+    let context = unsafe { handle::borrow::<SignatureContext>(ctx) };
+    // SAFETY: the core passes a key that our key management made, or null to keep the last.
+    let key = unsafe { handle::another_share::<Key>(key) };
+    // SAFETY: the core passes a list that lives until we return, or null.
+    let params = unsafe { Params::new(params) };
+    guard(context, 0, |context| context.message_init(key, params, purpose).map(|()| 1))
+}
+
+unsafe extern "C" fn sign_message_init(
+    ctx: *mut c_void,
+    key: *mut c_void,
+    params: *const OSSL_PARAM,
+) -> c_int {
+    // SAFETY: the same promise of the core's holds for `message_init`.
+    unsafe { message_init(ctx, key, params, Purpose::Sign) }
+}
+
+unsafe extern "C" fn verify_message_init(
+    ctx: *mut c_void,
+    key: *mut c_void,
+    params: *const OSSL_PARAM,
+) -> c_int {
+    // SAFETY: the same promise of the core's holds for `message_init`.
+    unsafe { message_init(ctx, key, params, Purpose::Verify) }
+}
+
+unsafe extern "C" fn verify_message_final(ctx: *mut c_void) -> c_int {
+    // SAFETY: the core passes a context of ours.
+    let context = unsafe { handle::borrow::<SignatureContext>(ctx) };
+    guard(context, 0, |context| context.message_verify_final().map(c_int::from))
+}
+
+unsafe extern "C" fn recover(
+    ctx: *mut c_void,
+    recovered: *mut u8,
+    length: *mut usize,
+    size: usize,
+    signature: *const u8,
+    signature_length: usize,
+) -> c_int {
+    // SAFETY: the core passes a context of ours.
+    let context = unsafe { handle::borrow::<SignatureContext>(ctx) };
+    // SAFETY: the core passes a buffer of that size, or null, and a place for the length.
+    let output = unsafe { Output::new(recovered, length, size) };
+    // SAFETY: the core passes a buffer of that length.
+    let signature = unsafe { handle::bytes(signature, signature_length) };
+    guard(context, 0, |context| context.recover(output, signature).map(|()| 1))
 }
 
 unsafe extern "C" fn sign(
@@ -318,4 +527,16 @@ unsafe extern "C" fn ecdsa_settable(_: *mut c_void, _: *mut c_void) -> *const OS
 
 unsafe extern "C" fn ed25519_gettable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
     params::ED25519_GETTABLE.as_ptr()
+}
+
+unsafe extern "C" fn ed25519_settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
+    params::ED25519_SETTABLE.as_ptr()
+}
+
+unsafe extern "C" fn fixed_gettable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
+    params::FIXED_GETTABLE.as_ptr()
+}
+
+unsafe extern "C" fn fixed_settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
+    params::FIXED_SETTABLE.as_ptr()
 }

@@ -3,7 +3,7 @@
 use keyward_algorithms::{Digest, Family, Scheme, Signature};
 use keyward_protocol::{Error, Result};
 
-use super::{SignatureContext, pss::Salt};
+use super::{Input, SignatureContext, goes_with, prehash::Prehash, pss::Salt};
 use crate::{
     failure::unsupported,
     ffi::{
@@ -29,13 +29,23 @@ pub(crate) static ECDSA_GETTABLE: Descriptors =
 pub(crate) static ECDSA_SETTABLE: Descriptors =
     descriptors![DIGEST: Utf8, PROPERTIES: Utf8, DIGEST_SIZE: Unsigned];
 pub(crate) static ED25519_GETTABLE: Descriptors = descriptors![ALGORITHM_ID: Octets];
+pub(crate) static ED25519_SETTABLE: Descriptors =
+    descriptors![INSTANCE: Utf8, CONTEXT_STRING: Octets];
+pub(crate) static FIXED_GETTABLE: Descriptors = descriptors![ALGORITHM_ID: Octets];
+pub(crate) static FIXED_SETTABLE: Descriptors = descriptors![SIGNATURE: Octets];
 pub(crate) static NONE: Descriptors = descriptors![];
 
 impl SignatureContext {
     /// Parameters that do not apply are passed over, as everywhere in OpenSSL.
     pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+        if let Some(signature) = params.get(names::SIGNATURE) {
+            self.signature = signature.octets()?.to_vec();
+        }
         if self.key()?.family == Family::Ed25519 {
-            return Ok(());
+            return pure_ed25519(params);
+        }
+        if let Some(fixed) = self.fixed {
+            return leaves_no_choice(params, fixed);
         }
         if let Some(padding) = params.get(names::PAD_MODE).filter(|_| self.is_rsa()) {
             self.set_padding(padding)?;
@@ -66,13 +76,8 @@ impl SignatureContext {
         if !family.row().schemes.contains(scheme) {
             return Err(unsupported(format!("padding {word} with a key of type RSA-PSS")));
         }
-        if let Some(digest) =
-            self.digest.filter(|digest| Signature::find(*scheme, Some(*digest)).is_none())
-        {
-            return Err(unsupported(format!(
-                "padding {word} over the digest {}",
-                digest.row().name
-            )));
+        if let Some(digest) = self.digest.filter(|digest| !goes_with(*scheme, *digest)) {
+            return Err(unsupported(format!("padding {word} over the digest {}", digest.name())));
         }
         self.scheme = *scheme;
         Ok(())
@@ -80,7 +85,7 @@ impl SignatureContext {
 
     fn set_digest(&mut self, name: &str) -> Result<()> {
         let digest = self.acceptable(name)?;
-        if self.digests && self.digest != Some(digest) {
+        if self.input == Input::Message && self.digest != Some(digest) {
             return Err(Error::invalid("the digest cannot be changed once hashing has begun"));
         }
         self.digest = Some(digest);
@@ -118,8 +123,8 @@ impl SignatureContext {
 
     pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
         questions.answer_each(|name, wants_text| {
-            let digest = |digest: Option<Digest>| {
-                digest.map(|digest| Answer::Text(digest.row().openssl[0].into()))
+            let digest = |digest: Option<Prehash>| {
+                digest.map(|digest| Answer::Text(digest.openssl().into()))
             };
             Ok(match name {
                 _ if name == names::ALGORITHM_ID => {
@@ -130,7 +135,9 @@ impl SignatureContext {
                     self.digest.map(|digest| Answer::Integer(digest.size() as i64))
                 }
                 _ if !self.is_rsa() => None,
-                _ if name == names::MGF1_DIGEST => digest(self.mgf1.or(self.digest)),
+                _ if name == names::MGF1_DIGEST => {
+                    digest(self.mgf1.map(Prehash::from).or(self.digest))
+                }
                 _ if name == names::PAD_MODE => PADDINGS
                     .iter()
                     .find(|(.., scheme)| *scheme == self.scheme)
@@ -148,4 +155,36 @@ impl SignatureContext {
             })
         })
     }
+}
+
+/// Ed25519 comes in three instances (RFC 8032, 5.1); the service has the first, which takes neither
+/// a digest nor a context.
+fn pure_ed25519(params: Params<'_>) -> Result<()> {
+    if let Some(instance) = params.get(names::INSTANCE) {
+        let name = instance.text()?;
+        if !name.eq_ignore_ascii_case("Ed25519") {
+            return Err(unsupported(format!("the instance {name} of Ed25519"))
+                .hint("sign with pure Ed25519, the instance \"Ed25519\""));
+        }
+    }
+    match params.get(names::CONTEXT_STRING) {
+        Some(context) if !context.octets()?.is_empty() => {
+            Err(unsupported("a context string with Ed25519")
+                .hint("sign with pure Ed25519, which has no context"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// An algorithm that names scheme and digest refuses to hear of others.
+fn leaves_no_choice(params: Params<'_>, fixed: &Signature) -> Result<()> {
+    if let Some(digest) = params.get(names::DIGEST)
+        && Digest::from_name(digest.text()?) != fixed.digest
+    {
+        return Err(Error::invalid(format!("{} has a digest of its own", fixed.name)));
+    }
+    if params.get(names::PAD_MODE).is_some() {
+        return Err(Error::invalid(format!("{} has a padding of its own", fixed.name)));
+    }
+    Ok(())
 }

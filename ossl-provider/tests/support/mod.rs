@@ -16,9 +16,17 @@ fn target() -> PathBuf {
     executable.parent().and_then(Path::parent).expect("deps has a parent").to_owned()
 }
 
+/// Whether everything has been built before, for a machine that has no compiler.
+fn is_built() -> bool {
+    std::env::var_os("KEYWARD_TESTS_BUILT").is_some()
+}
+
 /// Builds a package as it is now; returns where the result is.
 fn build(package: &str) -> PathBuf {
     let target = target();
+    if is_built() {
+        return target;
+    }
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "-p", package]);
     if target.ends_with("release") {
@@ -127,17 +135,39 @@ impl Host {
         output
     }
 
+    /// The first two numbers of the version of the `openssl` program.
+    pub fn version(&self) -> (u32, u32) {
+        let text = self.stranger("version");
+        let version = text.split(' ').nth(1).expect("OpenSSL tells its version");
+        let mut numbers = version.split('.').map(|part| part.parse().expect("a number"));
+        (numbers.next().expect("a number"), numbers.next().expect("another"))
+    }
+
     /// Compiles one of the C programs beside the tests.
     pub fn compile(&self, name: &str) -> PathBuf {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/c/{name}.c"));
-        let program = self.path(name);
-        let (success, output) = run(Command::new("cc")
-            .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-o"])
-            .args([&program, &source])
-            .args(["-lcrypto", "-lpthread"]));
-        assert!(success, "{output}");
-        program
+        compile(name)
     }
+}
+
+/// Compiles one of the C programs beside the tests. They work with every OpenSSL 3, so they are
+/// also kept for machines that have no compiler.
+pub fn compile(name: &str) -> PathBuf {
+    let folder = target().join("host-programs");
+    let program = folder.join(name);
+    if is_built() {
+        return program;
+    }
+    fs::create_dir_all(&folder).unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/c/{name}.c"));
+    let fresh = tempfile::NamedTempFile::new_in(&folder).unwrap().into_temp_path();
+    let (success, output) = run(Command::new("cc")
+        .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-o"])
+        .args([&*fresh, &source])
+        .args(["-lssl", "-lcrypto", "-lpthread", "-ldl"]));
+    assert!(success, "{output}");
+    // Other tests may be running the one that is there.
+    fs::rename(fresh, &program).unwrap();
+    program
 }
 
 /// Runs a program to its end; whether it succeeded, and both its outputs.
