@@ -15,13 +15,17 @@ mod ports;
 mod process;
 mod scratch;
 mod service;
+mod site;
 
 pub use artifacts::{Artifacts, artifacts, repository};
 pub use authority::Authority;
 pub use commands::{CommandExt, Outcome, require};
-pub use hosts::{apache::Apache, haproxy::HaProxy, nginx::Nginx, s_server::SServer};
+pub use hosts::{
+    apache::Apache, haproxy::HaProxy, nginx::Nginx, s_server::SServer, shipped, wait_until_up,
+};
 pub use openssl::OpenSsl;
 pub use ports::{free_port, wait_for_port};
 pub use process::{Running, Signal, cpu_time_of, group_members, owner_of};
 pub use scratch::Scratch;
 pub use service::{Identity, Service, ServiceBuilder};
+pub use site::{Client, Host, Site};

@@ -11,7 +11,9 @@ use std::{
 
 use rustix::process::Signal;
 
-use crate::{Authority, CommandExt, Running, Scratch, artifacts, commands::require, free_port};
+use crate::{
+    Authority, CommandExt, OpenSsl, Running, Scratch, artifacts, commands::require, free_port,
+};
 
 /// How long a service may take to start or to end.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -55,6 +57,12 @@ impl Identity {
     /// The key's URI.
     pub fn uri(&self) -> String {
         format!("keyward:{}", self.name)
+    }
+
+    /// Its own certificate in DER, by plain openssl.
+    pub fn der(&self) -> Vec<u8> {
+        let pem = fs::read(&self.certificate).expect("the key has a certificate");
+        OpenSsl::plain(&["x509", "-outform", "DER"]).run_with(&pem).bytes()
     }
 }
 

@@ -8,10 +8,12 @@
 #![forbid(unsafe_code)]
 
 mod load;
+mod opening;
 mod report;
 mod target;
 mod verifier;
 
 pub use load::Load;
+pub use opening::Opening;
 pub use report::{LatencyMicros, Report};
 pub use target::{CertificateFamily, Target, TargetBuilder, TlsVersion, Visit};

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use keyward_load::{Load, Report, TargetBuilder, TlsVersion};
+use keyward_load::{Load, Opening, Report, TargetBuilder, TlsVersion};
 
 /// Full TLS handshakes against a server, counted and timed
 ///
@@ -80,6 +80,7 @@ fn run(arguments: &Handshakes) -> Result<Report, Box<dyn Error>> {
         version: arguments.tls,
         trusted_pem: arguments.ca.as_ref().map(fs::read).transpose()?,
         family: None,
+        opening: Opening::None,
         request: arguments.request.clone(),
     }
     .build()?;

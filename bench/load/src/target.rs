@@ -18,7 +18,7 @@ use rustls::{
 };
 use serde::Serialize;
 
-use crate::verifier::AcceptAll;
+use crate::{opening::Opening, verifier::AcceptAll};
 
 /// The version of TLS that a visit speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -66,6 +66,8 @@ pub struct TargetBuilder {
     /// Signature schemes to offer, for servers with certificates of several kinds; `None` offers
     /// all. Only `ecdsa` and `rsa` families are told apart.
     pub family: Option<CertificateFamily>,
+    /// What the two say before TLS begins.
+    pub opening: Opening,
     /// A path to fetch over HTTP after the handshake; `None` hangs up at once.
     pub request: Option<String>,
 }
@@ -85,6 +87,7 @@ pub struct Target {
     address: SocketAddr,
     name: ServerName<'static>,
     config: Arc<ClientConfig>,
+    opening: Opening,
     request: Option<Arc<str>>,
 }
 
@@ -113,6 +116,7 @@ impl TargetBuilder {
             version: TlsVersion::V1_3,
             trusted_pem: None,
             family: None,
+            opening: Opening::None,
             request: None,
         }
     }
@@ -136,6 +140,7 @@ impl TargetBuilder {
             name: ServerName::try_from(self.server_name.clone())
                 .map_err(|_| format!("{:?} is no server name", self.server_name))?,
             config: Arc::new(config),
+            opening: self.opening,
             request: self.request.map(|path| {
                 format!(
                     "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
@@ -148,7 +153,7 @@ impl TargetBuilder {
 }
 
 impl Target {
-    /// Connects, shakes hands, sends the request if there is one, and hangs up.
+    /// Connects, opens as the protocol wants it, shakes hands, sends the request if there is one, and hangs up.
     pub fn visit(&self) -> io::Result<Visit> {
         let mut tcp = TcpStream::connect(self.address)?;
         tcp.set_nodelay(true)?;
@@ -157,6 +162,8 @@ impl Target {
         // Closing resets the connection, so no port is left in TIME_WAIT: there are only some
         // 28,000 of them.
         rustix::net::sockopt::set_socket_linger(&tcp, Some(Duration::ZERO))?;
+
+        self.opening.speak(&mut tcp)?;
 
         let mut tls = ClientConnection::new(self.config.clone(), self.name.clone())
             .map_err(io::Error::other)?;
@@ -202,7 +209,9 @@ fn lean(version: TlsVersion, family: Option<CertificateFamily>) -> CryptoProvide
     let mut crypto = aws_lc_rs::default_provider();
     // In TLS 1.2 the groups also say which certificates the client reads (RFC 8422, 5.1).
     if version == TlsVersion::V1_3 {
-        crypto.kx_groups.retain(|group| group.name() == NamedGroup::X25519);
+        // The first is the one that a key is sent for; some servers have only the other.
+        let wanted = [NamedGroup::X25519, NamedGroup::secp256r1];
+        crypto.kx_groups.retain(|group| wanted.contains(&group.name()));
     }
     crypto.cipher_suites.retain(|suite| match suite.suite() {
         CipherSuite::TLS13_AES_128_GCM_SHA256 => true,

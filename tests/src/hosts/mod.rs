@@ -19,7 +19,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
 /// A shipped configuration with its places moved. Each place must be in the file, so that a test
 /// notices when the file changes.
-pub(crate) fn shipped(file: &str, places: &[(&str, &str)]) -> String {
+pub fn shipped(file: &str, places: &[(&str, &str)]) -> String {
     let path = repository().join("nginx-conf").join(file);
     let mut text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     for (from, to) in places {
@@ -30,7 +30,7 @@ pub(crate) fn shipped(file: &str, places: &[(&str, &str)]) -> String {
 }
 
 /// Waits until a server that was just started listens.
-pub(crate) fn wait_until_up(running: &mut Running, address: SocketAddr) {
+pub fn wait_until_up(running: &mut Running, address: SocketAddr) {
     let deadline = Instant::now() + PATIENCE;
     while !ports::wait_for_port(address, Duration::from_millis(100)) {
         if !running.is_running() || Instant::now() > deadline {

@@ -1,0 +1,20 @@
+//! lighttpd with mod_openssl.
+
+use keyward_tests::{Client, Host, Signal, Site};
+
+use crate::address_of;
+
+#[test]
+fn lighttpd_serves_through_reloads_and_restarts_of_the_service() {
+    Site::new(Some("www-data")).examine(Client::WEB, |site| {
+        site.scratch.write("html/index.html", "Hello from lighttpd.\n");
+        let (_, port) = address_of(site);
+        let html = site.scratch.join("html");
+        let configuration = site.configuration(
+            "lighttpd.conf",
+            &[("= 443", &format!("= {port}")), ("/var/www/html", html.to_str().unwrap())],
+        );
+        let mut command = site.command("lighttpd", "lighttpd lighttpd-mod-openssl");
+        Host::start(site, command.arg("-D").arg("-f").arg(configuration), Signal::USR1)
+    });
+}
