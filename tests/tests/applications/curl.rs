@@ -48,7 +48,7 @@ fn curl_proves_itself_to_a_server() {
         for version in [&["--tls-max", "1.2"][..], &["--tlsv1.3"]] {
             world.fetch(&caller, &[reference], version);
             if world.takes_uris() {
-                world.fetch(&caller, &[&uri, "--key-type", "PROV"], version);
+                world.fetch(&caller, &[&uri, "--engine", "keyward", "--key-type", "PROV"], version);
             }
         }
         world.site.service.kill();
