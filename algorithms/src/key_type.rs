@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    Curve, Digest, ObjectIdentifier, Right, Rights, Scheme, Signature, digest::oid, table,
+    Curve, Digest, MlDsa, ObjectIdentifier, Right, Rights, Scheme, Signature, digest::oid, table,
 };
 
 /// The facts about one family of keys.
@@ -52,6 +52,24 @@ table! {
         X25519 = 5 => { name: "x25519", openssl: "X25519:1.3.101.110", jca: "XDH",
             oid: oid("1.3.101.110"), schemes: &[], uses: Rights::of(&[Right::Derive]),
             default_uses: Rights::of(&[Right::Derive]) },
+        /// ML-DSA-44 (FIPS 204; RFC 9881).
+        MlDsa44 = 6 => { name: "ml-dsa-44",
+            openssl: "ML-DSA-44:MLDSA44:2.16.840.1.101.3.4.3.17:id-ml-dsa-44", jca: "ML-DSA-44",
+            oid: oid("2.16.840.1.101.3.4.3.17"),
+            schemes: &[Scheme::MlDsa44, Scheme::MlDsa44Mu],
+            uses: Rights::of(&[Right::Sign]), default_uses: Rights::of(&[Right::Sign]) },
+        /// ML-DSA-65.
+        MlDsa65 = 7 => { name: "ml-dsa-65",
+            openssl: "ML-DSA-65:MLDSA65:2.16.840.1.101.3.4.3.18:id-ml-dsa-65", jca: "ML-DSA-65",
+            oid: oid("2.16.840.1.101.3.4.3.18"),
+            schemes: &[Scheme::MlDsa65, Scheme::MlDsa65Mu],
+            uses: Rights::of(&[Right::Sign]), default_uses: Rights::of(&[Right::Sign]) },
+        /// ML-DSA-87.
+        MlDsa87 = 8 => { name: "ml-dsa-87",
+            openssl: "ML-DSA-87:MLDSA87:2.16.840.1.101.3.4.3.19:id-ml-dsa-87", jca: "ML-DSA-87",
+            oid: oid("2.16.840.1.101.3.4.3.19"),
+            schemes: &[Scheme::MlDsa87, Scheme::MlDsa87Mu],
+            uses: Rights::of(&[Right::Sign]), default_uses: Rights::of(&[Right::Sign]) },
     }
 }
 
@@ -75,6 +93,8 @@ pub enum KeyType {
     Ed25519,
     /// X25519.
     X25519,
+    /// ML-DSA with a parameter set.
+    MlDsa(MlDsa),
 }
 
 impl KeyType {
@@ -89,6 +109,7 @@ impl KeyType {
             .chain(sizes().map(KeyType::RsaPss))
             .chain(Curve::ALL.iter().copied().map(KeyType::Ec))
             .chain([KeyType::Ed25519, KeyType::X25519])
+            .chain(MlDsa::ALL.iter().copied().map(KeyType::MlDsa))
     }
 
     /// Reads a key type by Keyward's name or by OpenSSL's or Java's for the same: `rsa-2048`,
@@ -103,6 +124,14 @@ impl KeyType {
             "ed25519" => return Some(KeyType::Ed25519),
             "x25519" => return Some(KeyType::X25519),
             _ => {}
+        }
+        // OpenSSL has a second name without hyphens for each.
+        let is = |set: &MlDsa| {
+            let known = set.row().family.row().name;
+            lower == known || lower == known.replace('-', "")
+        };
+        if let Some(set) = MlDsa::ALL.iter().copied().find(is) {
+            return Some(KeyType::MlDsa(set));
         }
         if let Some(rest) = lower.strip_prefix("rsa-pss").or(lower.strip_prefix("rsassa-pss")) {
             return rsa_size(rest).map(KeyType::RsaPss);
@@ -122,6 +151,7 @@ impl KeyType {
             KeyType::Ec(_) => Family::Ec,
             KeyType::Ed25519 => Family::Ed25519,
             KeyType::X25519 => Family::X25519,
+            KeyType::MlDsa(set) => set.row().family,
         }
     }
 
@@ -132,6 +162,7 @@ impl KeyType {
             KeyType::Ec(curve) => curve.row().bits,
             KeyType::Ed25519 => 256,
             KeyType::X25519 => 253,
+            KeyType::MlDsa(set) => 8 * set.row().public_bytes as u32,
         }
     }
 
@@ -146,6 +177,7 @@ impl KeyType {
             },
             KeyType::Ec(curve) => curve.row().security_bits,
             KeyType::Ed25519 | KeyType::X25519 => 128,
+            KeyType::MlDsa(set) => set.row().security_bits,
         }
     }
 
@@ -157,18 +189,19 @@ impl KeyType {
             KeyType::Ec(curve) => curve.max_signature_bytes(),
             KeyType::Ed25519 => 64,
             KeyType::X25519 => 32,
+            KeyType::MlDsa(set) => set.row().signature_bytes,
         }
     }
 
     /// The digest that a signature uses when the caller names none; `None` where the algorithm
-    /// has its own (Ed25519) or the key does not sign.
+    /// has its own (Ed25519, ML-DSA) or the key does not sign.
     pub const fn default_digest(self) -> Option<Digest> {
         match self {
             KeyType::Rsa(_) | KeyType::RsaPss(_) => Some(Digest::Sha256),
             KeyType::Ec(Curve::P384) => Some(Digest::Sha384),
             KeyType::Ec(Curve::P521) => Some(Digest::Sha512),
             KeyType::Ec(_) => Some(Digest::Sha256),
-            KeyType::Ed25519 | KeyType::X25519 => None,
+            KeyType::Ed25519 | KeyType::X25519 | KeyType::MlDsa(_) => None,
         }
     }
 
@@ -187,6 +220,7 @@ impl fmt::Display for KeyType {
             KeyType::Ec(curve) => f.write_str(curve.row().name),
             KeyType::Ed25519 => f.write_str("ed25519"),
             KeyType::X25519 => f.write_str("x25519"),
+            KeyType::MlDsa(set) => f.write_str(set.row().family.row().name),
         }
     }
 }
@@ -210,6 +244,8 @@ mod tests {
             ("EC:secp384r1", KeyType::Ec(Curve::P384)),
             ("P521", KeyType::Ec(Curve::P521)),
             ("Ed25519", KeyType::Ed25519),
+            ("ML-DSA-44", KeyType::MlDsa(MlDsa::MlDsa44)),
+            ("MLDSA87", KeyType::MlDsa(MlDsa::MlDsa87)),
         ] {
             assert_eq!(KeyType::from_name(name), Some(expected), "{name}");
         }

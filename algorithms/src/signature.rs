@@ -11,6 +11,9 @@ pub struct SchemeRow {
     pub right: Right,
     /// The input is the whole message, not its digest.
     pub takes_message: bool,
+    /// The scheme that gives the same signatures from a digest that the caller makes, so that the
+    /// message need not be sent.
+    pub over_mu: Option<Scheme>,
 }
 
 table! {
@@ -18,16 +21,40 @@ table! {
     pub enum Scheme: SchemeRow {
         /// RSASSA-PKCS1-v1_5 (RFC 8017, 8.2). Without a digest the input is padded as it is: a
         /// DigestInfo that the caller made, or TLS 1.1's MD5 and SHA-1.
-        RsaPkcs1 = 1 => { name: "rsa-pkcs1", right: Right::Sign, takes_message: false },
+        RsaPkcs1 = 1 => { name: "rsa-pkcs1", right: Right::Sign, takes_message: false,
+            over_mu: None },
         /// RSASSA-PSS (RFC 8017, 8.1) with a chosen salt length and MGF1 digest.
-        RsaPss = 2 => { name: "rsa-pss", right: Right::Sign, takes_message: false },
+        RsaPss = 2 => { name: "rsa-pss", right: Right::Sign, takes_message: false,
+            over_mu: None },
         /// The bare RSA function on an input of the modulus' size.
-        RsaRaw = 3 => { name: "rsa-raw", right: Right::Raw, takes_message: false },
+        RsaRaw = 3 => { name: "rsa-raw", right: Right::Raw, takes_message: false,
+            over_mu: None },
         /// ECDSA (FIPS 186-5), the signature as DER `ECDSA-Sig-Value`. Without a digest the input
         /// is taken for the digest, whatever made it.
-        Ecdsa = 4 => { name: "ecdsa", right: Right::Sign, takes_message: false },
+        Ecdsa = 4 => { name: "ecdsa", right: Right::Sign, takes_message: false,
+            over_mu: None },
         /// Ed25519 (RFC 8032) over the whole message.
-        Ed25519 = 5 => { name: "ed25519", right: Right::Sign, takes_message: true },
+        Ed25519 = 5 => { name: "ed25519", right: Right::Sign, takes_message: true,
+            over_mu: None },
+        /// ML-DSA-44 (FIPS 204, 5.2) over the whole message with an empty context string.
+        MlDsa44 = 6 => { name: "ml-dsa-44", right: Right::Sign, takes_message: true,
+            over_mu: Some(Scheme::MlDsa44Mu) },
+        /// ML-DSA-65 over the whole message.
+        MlDsa65 = 7 => { name: "ml-dsa-65", right: Right::Sign, takes_message: true,
+            over_mu: Some(Scheme::MlDsa65Mu) },
+        /// ML-DSA-87 over the whole message.
+        MlDsa87 = 8 => { name: "ml-dsa-87", right: Right::Sign, takes_message: true,
+            over_mu: Some(Scheme::MlDsa87Mu) },
+        /// ML-DSA-44 over mu (FIPS 204, algorithm 7, line 6), in which the caller has put the
+        /// public key, any context string and the message. The signatures are ML-DSA-44's.
+        MlDsa44Mu = 9 => { name: "ml-dsa-44-mu", right: Right::Sign, takes_message: false,
+            over_mu: None },
+        /// ML-DSA-65 over mu.
+        MlDsa65Mu = 10 => { name: "ml-dsa-65-mu", right: Right::Sign, takes_message: false,
+            over_mu: None },
+        /// ML-DSA-87 over mu.
+        MlDsa87Mu = 11 => { name: "ml-dsa-87-mu", right: Right::Sign, takes_message: false,
+            over_mu: None },
     }
 }
 
@@ -94,6 +121,12 @@ static SIGNATURES: &[Signature] = &[
     row!("ecdsa-sha1", Ecdsa, Some(Sha1), ["SHA1withECDSA"], Some(oid("1.2.840.10045.4.1")), [0x0203]),
     row!("ecdsa", Ecdsa, None, ["NONEwithECDSA"], None, []),
     row!("ed25519", Ed25519, None, ["Ed25519", "EdDSA"], Some(oid("1.3.101.112")), [0x0807]),
+    row!("ml-dsa-44", MlDsa44, None, ["ML-DSA-44"], Some(oid("2.16.840.1.101.3.4.3.17")), [0x0904]),
+    row!("ml-dsa-65", MlDsa65, None, ["ML-DSA-65"], Some(oid("2.16.840.1.101.3.4.3.18")), [0x0905]),
+    row!("ml-dsa-87", MlDsa87, None, ["ML-DSA-87"], Some(oid("2.16.840.1.101.3.4.3.19")), [0x0906]),
+    row!("ml-dsa-44-mu", MlDsa44Mu, None, [], None, []),
+    row!("ml-dsa-65-mu", MlDsa65Mu, None, [], None, []),
+    row!("ml-dsa-87-mu", MlDsa87Mu, None, [], None, []),
 ];
 
 impl Signature {
@@ -115,6 +148,12 @@ impl Signature {
         })
     }
 
+    /// The algorithm that gives the same signatures from mu (FIPS 204, algorithm 7, line 6), a
+    /// digest that the caller makes with the public key: for ML-DSA alone.
+    pub fn over_mu(&self) -> Option<&'static Signature> {
+        Signature::find(self.scheme.row().over_mu?, None)
+    }
+
     /// Whether keys of this family can make such a signature.
     pub fn suits(&self, family: Family) -> bool {
         family.row().schemes.contains(&self.scheme)
@@ -126,8 +165,8 @@ impl Signature {
     pub fn algorithm_identifier(&self) -> Option<Vec<u8>> {
         match self.scheme {
             Scheme::RsaPkcs1 => Some(sequence(&[&der_oid(self.oid?), NULL])),
-            Scheme::Ecdsa | Scheme::Ed25519 => Some(sequence(&[&der_oid(self.oid?)])),
             Scheme::RsaPss | Scheme::RsaRaw => None,
+            _ => Some(sequence(&[&der_oid(self.oid?)])),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The outer structures of keys, for what aws-lc does not write or read: keys of id-RSASSA-PSS.
+//! The outer structures of keys, for what aws-lc does not write or read: keys of id-RSASSA-PSS,
+//! and keys that are known without the seed that they came from.
 
 use der::{
     Decode, Encode, Reader, Sequence, SliceReader,
@@ -74,6 +75,11 @@ struct PrivateKeyInfo<'a> {
 struct SubjectPublicKeyInfo<'a> {
     algorithm: AlgorithmIdentifier<'a>,
     key: BitStringRef<'a>,
+}
+
+/// A DER OCTET STRING.
+pub(crate) fn octet_string(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+    encode(&OctetStringRef::new(bytes).map_err(|_| CryptoError::InvalidKey)?)
 }
 
 /// Encodes into one buffer of the final size, so that no copy of a secret stays behind.

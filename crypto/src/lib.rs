@@ -17,6 +17,7 @@ mod hash;
 mod implicit_rejection;
 pub mod locked_memory;
 mod material;
+mod mu;
 mod private_key;
 mod pss;
 mod public_key;
@@ -25,6 +26,7 @@ mod tls_premaster;
 
 pub use error::CryptoError;
 pub use hash::{Hash, HashValue, Md5Sha1, hash};
+pub use mu::Mu;
 pub use private_key::PrivateKey;
 pub use pss::{PssParameters, PssRestriction, PssVerification};
 pub use public_key::PublicKey;

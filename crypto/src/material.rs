@@ -1,7 +1,7 @@
 //! What private and public keys have in common: an aws-lc key, its type, and the binding of RSA
 //! keys to PSS, which is kept here because aws-lc cannot write such keys.
 
-use keyward_algorithms::{Digest, Family, KeyType, Scheme, Signature};
+use keyward_algorithms::{Digest, Family, KeyType, ML_DSA_MU_BYTES, Scheme, Signature};
 
 use crate::{
     CryptoError, PssParameters, PssRestriction,
@@ -73,6 +73,9 @@ impl Material {
             // Eleven bytes is what the padding needs (RFC 8017, 9.2).
             (None, Scheme::RsaPkcs1, key_type) => input.len() + 11 <= key_type.max_output_bytes(),
             (None, Scheme::Ecdsa, _) => !input.is_empty(),
+            (None, Scheme::MlDsa44Mu | Scheme::MlDsa65Mu | Scheme::MlDsa87Mu, _) => {
+                input.len() == ML_DSA_MU_BYTES
+            }
             (None, _, _) => true,
         };
         if fits { Ok(()) } else { Err(CryptoError::input("the input has the wrong size")) }

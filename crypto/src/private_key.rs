@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use keyward_algorithms::{Encryption, Family, KeyType, Scheme, Signature};
+use keyward_algorithms::{Encryption, Family, KeyType, MlDsa, Scheme, Signature};
 use zeroize::Zeroizing;
 
 use crate::{
     CryptoError, OaepParameters, PssParameters, PssRestriction, PublicKey, TlsVersions,
-    asn1::KeyInfo,
+    asn1::{self, AlgorithmIdentifier, KeyInfo},
     aws_lc::{Padding, Pkey},
     error::Result,
     locked_memory,
@@ -37,6 +37,7 @@ impl PrivateKey {
             KeyType::Ec(curve) => Pkey::generate_ec(curve),
             KeyType::Ed25519 => Pkey::generate_ed25519(),
             KeyType::X25519 => Pkey::generate_x25519(),
+            KeyType::MlDsa(set) => Pkey::generate_ml_dsa(set),
         })
     }
 
@@ -89,8 +90,20 @@ impl PrivateKey {
                 let key = self.material.pkey.rsa()?.private_key_der()?;
                 KeyInfo { algorithm: pss.identifier()?, key: &key }.to_private_der()
             }
-            None => self.material.pkey.private_key_info(),
+            None => match self.key_type() {
+                KeyType::MlDsa(set) if !self.material.pkey.has_seed() => self.expanded_pkcs8(set),
+                _ => self.material.pkey.private_key_info(),
+            },
         }
+    }
+
+    /// The PKCS#8 of an ML-DSA key that came without its seed (RFC 9881, 6: `expandedKey`), which
+    /// aws-lc reads but does not write.
+    fn expanded_pkcs8(&self, set: MlDsa) -> Result<Zeroizing<Vec<u8>>> {
+        let expanded = self.material.pkey.ml_dsa_expanded(set)?;
+        let key = asn1::octet_string(&expanded)?;
+        let algorithm = AlgorithmIdentifier { oid: set.row().family.row().oid, parameters: None };
+        KeyInfo { algorithm, key: &key }.to_private_der()
     }
 
     /// The type of the key.
@@ -140,8 +153,15 @@ impl PrivateKey {
                 Ok(block.to_vec())
             }
             (Scheme::Ecdsa, _, KeyType::Ec(curve)) => pkey.sign_ecdsa(curve, input),
-            (Scheme::Ed25519, _, _) => pkey.sign_ed25519(input),
-            (Scheme::RsaPss, None, _) | (Scheme::Ecdsa, _, _) => Err(CryptoError::Unsupported),
+            (
+                Scheme::Ed25519 | Scheme::MlDsa44 | Scheme::MlDsa65 | Scheme::MlDsa87,
+                _,
+                key_type,
+            ) => pkey.sign_message(key_type.max_output_bytes(), input),
+            (Scheme::MlDsa44Mu | Scheme::MlDsa65Mu | Scheme::MlDsa87Mu, _, KeyType::MlDsa(set)) => {
+                pkey.sign_mu(set, input)
+            }
+            _ => Err(CryptoError::Unsupported),
         }
     }
 

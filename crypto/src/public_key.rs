@@ -72,7 +72,12 @@ impl PublicKey {
             (Scheme::RsaPss, Some(_)) => self.check_pss(algorithm, pss, input, signature),
             (Scheme::RsaPss, None) => Err(CryptoError::Unsupported),
             (Scheme::Ecdsa, _) => pkey.verify_ecdsa(input, signature),
-            (Scheme::Ed25519, _) => pkey.verify_ed25519(input, signature),
+            (Scheme::Ed25519 | Scheme::MlDsa44 | Scheme::MlDsa65 | Scheme::MlDsa87, _) => {
+                pkey.verify_message(input, signature)
+            }
+            (Scheme::MlDsa44Mu | Scheme::MlDsa65Mu | Scheme::MlDsa87Mu, _) => {
+                pkey.verify_mu(input, signature)
+            }
         }
     }
 

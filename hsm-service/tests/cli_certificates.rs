@@ -3,6 +3,11 @@
 mod cli_support;
 
 use cli_support::{Service, openssl, openssl_text, read};
+use keyward_algorithms::Signature;
+use keyward_crypto::PublicKey;
+use x509_parser::{
+    certification_request::X509CertificationRequest, pem::parse_x509_pem, prelude::FromDer,
+};
 
 /// Every key type that signs.
 const SIGNING_TYPES: [&str; 7] =
@@ -24,6 +29,34 @@ fn requests_of_every_signing_key_type_verify_and_carry_their_names() {
         ] {
             assert!(text.contains(expected), "{key_type}: {text}");
         }
+    }
+}
+
+/// Debian 12's OpenSSL does not know ML-DSA, so it is aws-lc that verifies, over the whole message.
+#[test]
+fn ml_dsa_keys_request_and_sign_certificates() {
+    let service = Service::start();
+    for key_type in ["ml-dsa-44", "ml-dsa-65", "ml-dsa-87"] {
+        service.ok(&["key", "generate", key_type, "--type", key_type]);
+        let algorithm = Signature::from_name(key_type).unwrap();
+        let check = |spki: &[u8], oid: String, signed: &[u8], signature: &[u8]| {
+            assert_eq!(oid, algorithm.oid.unwrap().to_string());
+            assert!(PublicKey::from_spki(spki).unwrap().verify(algorithm, None, signed, signature));
+        };
+
+        let pem = service.ok(&["key", "csr", key_type, "--subject", "CN=web.example"]);
+        let (_, der) = parse_x509_pem(pem.as_bytes()).unwrap();
+        let (_, request) = X509CertificationRequest::from_der(&der.contents).unwrap();
+        let info = &request.certification_request_info;
+        let oid = request.signature_algorithm.algorithm.to_string();
+        check(info.subject_pki.raw, oid, info.raw, &request.signature_value.data);
+
+        let pem = service.ok(&["key", "self-sign", key_type, "--subject", "CN=web.example"]);
+        let (_, der) = parse_x509_pem(pem.as_bytes()).unwrap();
+        let certificate = der.parse_x509().unwrap();
+        let oid = certificate.signature_algorithm.algorithm.to_string();
+        let signed = certificate.tbs_certificate.as_ref();
+        check(certificate.public_key().raw, oid, signed, &certificate.signature_value.data);
     }
 }
 

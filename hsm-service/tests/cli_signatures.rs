@@ -123,3 +123,26 @@ fn an_algorithm_that_does_not_suit_the_key_is_answered_with_those_that_do() {
     let error = service.error(&[&sign[..], &["ecdsa-sha265"]].concat(), 2);
     assert!(error["message"].as_str().unwrap().contains("ecdsa-sha256"), "{error}");
 }
+
+#[test]
+fn ml_dsa_signs_messages_of_any_size_in_a_context() {
+    let service = Service::start();
+    // More than any frame holds: the client sends its digest alone.
+    let message = service.write("message", "m".repeat(3 << 20));
+    let signature = service.file("signature");
+    for (key_type, bytes) in [("ml-dsa-44", 2420), ("ML-DSA-65", 3309), ("mldsa87", 4627)] {
+        service.ok(&["key", "generate", key_type, "--type", key_type]);
+        for context in [&[][..], &["--context", "releases"]] {
+            let sign = ["sign", key_type, "--in", &message, "--out", &signature];
+            service.ok(&[&sign[..], context].concat());
+            assert_eq!(read(&signature).len(), bytes);
+            let verify = ["verify", key_type, "--in", &message, "--signature", &signature];
+            assert_eq!(service.ok(&[&verify[..], context].concat()), "valid\n");
+            let ran = service.run(&[&verify[..], &["--context", "other"]].concat());
+            assert_eq!(ran.text(), "NOT valid\n");
+        }
+    }
+    service.ok(&["key", "generate", "ec", "--type", "p-256"]);
+    let error = service.error(&["sign", "ec", "--in", &message, "--context", "x"], 1);
+    assert_eq!(error["kind"], "invalid-argument", "{error}");
+}

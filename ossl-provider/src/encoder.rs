@@ -118,7 +118,7 @@ fn text(key: &Key, public: &Public, selection: Selection) -> String {
             }
         }
         Material::Raw(bytes) => {
-            let name = if public.family == Family::X25519 { "X25519" } else { "ED25519" };
+            let name = public.family.row().openssl.split(':').next().unwrap_or_default();
             _ = writeln!(text, "{name} Public-Key:");
             octets(&mut text, "pub", bytes);
         }

@@ -91,6 +91,7 @@ pub(crate) fn gettable(family: Family) -> Descriptors {
         Family::Ec => EC,
         Family::Ed25519 => ED25519,
         Family::X25519 => X25519,
+        Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => ED25519,
     }
 }
 
@@ -103,7 +104,7 @@ pub(crate) fn exchangeable(family: Family, selection: Selection) -> Option<Descr
         Family::Rsa => RSA_PUBLIC,
         Family::RsaPss => RSA_PSS_PUBLIC,
         Family::Ec => EC_PUBLIC,
-        Family::Ed25519 | Family::X25519 => RAW_PUBLIC,
+        _ => RAW_PUBLIC,
     })
 }
 
@@ -235,9 +236,7 @@ impl Key {
                 let Some(point) = params.get(names::PUB) else { return self.put_on_curve(curve) };
                 Public::ec(curve, point.octets()?)?
             }
-            Family::Ed25519 | Family::X25519 => {
-                Public::raw(self.family, params.get(names::PUB).ok_or_else(missing)?.octets()?)?
-            }
+            _ => Public::raw(self.family, params.get(names::PUB).ok_or_else(missing)?.octets()?)?,
         })
     }
 }

@@ -6,7 +6,9 @@ use der::{
     Decode, Encode, Sequence,
     asn1::{AnyRef, BitStringRef, UintRef},
 };
-use keyward_algorithms::{Curve, Family, KeyType, ObjectIdentifier, pss_algorithm_identifier};
+use keyward_algorithms::{
+    Curve, Family, KeyType, MlDsa, ObjectIdentifier, pss_algorithm_identifier,
+};
 use keyward_crypto::{CryptoError, PssRestriction, PublicKey};
 use keyward_protocol::{Error, Result};
 
@@ -29,7 +31,7 @@ pub(crate) enum Material {
     Rsa { n: Vec<u8>, e: Vec<u8> },
     /// An uncompressed point.
     Ec { curve: Curve, point: Vec<u8> },
-    /// The 32 bytes of an Ed25519 or X25519 key.
+    /// The bytes of a key that is no more than that: Ed25519, X25519, ML-DSA.
     Raw(Vec<u8>),
 }
 
@@ -94,7 +96,7 @@ impl Public {
         Public::from_spki(key.to_spki())
     }
 
-    /// An Ed25519 or X25519 key from its 32 bytes.
+    /// A key that is no more than bytes: Ed25519, X25519, ML-DSA.
     pub(crate) fn raw(family: Family, bytes: &[u8]) -> Result<Public> {
         let algorithm = AlgorithmIdentifier { oid: family.row().oid, parameters: None };
         Public::from_spki(write(algorithm, bytes)?)
@@ -110,7 +112,9 @@ impl Public {
             }
             (Material::Ec { curve, .. }, _) => KeyType::Ec(*curve),
             (Material::Raw(_), Family::X25519) => KeyType::X25519,
-            (Material::Raw(_), _) => KeyType::Ed25519,
+            (Material::Raw(_), family) => {
+                MlDsa::of(family).map_or(KeyType::Ed25519, KeyType::MlDsa)
+            }
         }
     }
 
@@ -168,6 +172,13 @@ fn read(spki: &[u8]) -> Result<(Family, Material)> {
         }
         Family::Ed25519 | Family::X25519 if key.len() == 32 => Material::Raw(key.to_vec()),
         Family::Ed25519 | Family::X25519 => return Err(malformed(())),
+        Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => {
+            let size = MlDsa::of(family).map(|set| set.row().public_bytes);
+            if size != Some(key.len()) {
+                return Err(malformed(()));
+            }
+            Material::Raw(key.to_vec())
+        }
     };
     Ok((family, material))
 }

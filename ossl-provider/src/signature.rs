@@ -190,10 +190,10 @@ impl SignatureContext {
     fn algorithm(&self) -> Result<&'static Signature> {
         let chosen = self.digest.and_then(Prehash::in_table);
         let digest = match self.scheme {
-            Scheme::RsaRaw | Scheme::Ed25519 => None,
             // The core leaves the digest of PSS out where it is the standard's default.
             Scheme::RsaPss => Some(chosen.unwrap_or(Digest::Sha1)),
             Scheme::RsaPkcs1 | Scheme::Ecdsa => chosen,
+            _ => None,
         };
         Signature::find(self.scheme, digest).ok_or_else(|| {
             let digest = digest.map_or("no digest", |digest| digest.row().name);

@@ -196,5 +196,8 @@ pub(crate) fn type_name(key: &Key) -> &'static CStr {
         Family::Ec => c"EC",
         Family::Ed25519 => c"ED25519",
         Family::X25519 => c"X25519",
+        Family::MlDsa44 => c"ML-DSA-44",
+        Family::MlDsa65 => c"ML-DSA-65",
+        Family::MlDsa87 => c"ML-DSA-87",
     }
 }

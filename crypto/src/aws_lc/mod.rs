@@ -5,16 +5,21 @@
 //! queue of this thread, so that nothing about a key lingers there.
 
 mod digest;
+mod digest_context;
 mod ec;
 mod md5;
+mod ml_dsa;
 mod oaep;
 mod pkey;
+mod pkey_context;
 mod raw;
 mod rsa;
+mod shake;
 
 pub(crate) use md5::Md5;
 pub(crate) use pkey::Pkey;
 pub(crate) use rsa::{Padding, RsaKey};
+pub(crate) use shake::Shake256;
 
 use std::{ffi::c_int, ptr::NonNull};
 

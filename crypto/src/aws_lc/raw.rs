@@ -1,15 +1,14 @@
 //! Keys that are 32 bytes: Ed25519 and X25519 (RFC 8032, RFC 7748).
 
-use std::{ffi::c_int, mem::MaybeUninit, ptr};
+use std::{ffi::c_int, ptr};
 
-use aws_lc_sys::{EVP_MD_CTX, EVP_PKEY};
+use aws_lc_sys::EVP_PKEY;
 use zeroize::Zeroizing;
 
 use super::{Pkey, check};
 use crate::error::Result;
 
 const KEY_BYTES: usize = 32;
-const ED25519_SIGNATURE_BYTES: usize = 64;
 
 impl Pkey {
     /// A new Ed25519 key.
@@ -20,59 +19,6 @@ impl Pkey {
     /// A new X25519 key.
     pub(crate) fn generate_x25519() -> Result<Pkey> {
         generate(aws_lc_sys::EVP_PKEY_X25519)
-    }
-
-    /// Ed25519 over a whole message.
-    pub(crate) fn sign_ed25519(&self, message: &[u8]) -> Result<Vec<u8>> {
-        let mut context = DigestContext::new();
-        // SAFETY: the context is initialised; Ed25519 takes no digest; `init` takes a reference of
-        // its own to the key.
-        check(unsafe {
-            aws_lc_sys::EVP_DigestSignInit(
-                context.as_mut_ptr(),
-                ptr::null_mut(),
-                ptr::null(),
-                ptr::null_mut(),
-                self.as_ptr(),
-            )
-        })?;
-        let mut signature = vec![0; ED25519_SIGNATURE_BYTES];
-        let mut length = signature.len();
-        // SAFETY: `length` says how much room the signature has; the message is readable.
-        check(unsafe {
-            aws_lc_sys::EVP_DigestSign(
-                context.as_mut_ptr(),
-                signature.as_mut_ptr(),
-                &mut length,
-                message.as_ptr(),
-                message.len(),
-            )
-        })?;
-        Ok(signature)
-    }
-
-    pub(crate) fn verify_ed25519(&self, message: &[u8], signature: &[u8]) -> Result<()> {
-        let mut context = DigestContext::new();
-        // SAFETY: as in `sign_ed25519`.
-        check(unsafe {
-            aws_lc_sys::EVP_DigestVerifyInit(
-                context.as_mut_ptr(),
-                ptr::null_mut(),
-                ptr::null(),
-                ptr::null_mut(),
-                self.as_ptr(),
-            )
-        })?;
-        // SAFETY: both slices are readable for their lengths.
-        check(unsafe {
-            aws_lc_sys::EVP_DigestVerify(
-                context.as_mut_ptr(),
-                signature.as_ptr(),
-                signature.len(),
-                message.as_ptr(),
-                message.len(),
-            )
-        })
     }
 
     /// X25519 with a peer; an all-zero secret is a failure.
@@ -108,28 +54,4 @@ fn generate(kind: c_int) -> Result<Pkey> {
     Pkey::adopt(unsafe {
         aws_lc_sys::EVP_PKEY_new_raw_private_key(kind, ptr::null_mut(), seed.as_ptr(), seed.len())
     })
-}
-
-/// An `EVP_MD_CTX` on the stack.
-struct DigestContext(MaybeUninit<EVP_MD_CTX>);
-
-impl DigestContext {
-    fn new() -> DigestContext {
-        let mut context = MaybeUninit::uninit();
-        // SAFETY: `EVP_MD_CTX_init` initialises the structure, to be freed by `cleanup`.
-        unsafe { aws_lc_sys::EVP_MD_CTX_init(context.as_mut_ptr()) };
-        DigestContext(context)
-    }
-
-    fn as_mut_ptr(&mut self) -> *mut EVP_MD_CTX {
-        self.0.as_mut_ptr()
-    }
-}
-
-impl Drop for DigestContext {
-    fn drop(&mut self) {
-        // SAFETY: the context was initialised in `new` and is cleaned up once. An EVP_MD_CTX has
-        // no pointers into itself, so moving it out of `new` was sound.
-        unsafe { aws_lc_sys::EVP_MD_CTX_cleanup(self.0.as_mut_ptr()) };
-    }
 }

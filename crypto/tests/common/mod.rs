@@ -14,7 +14,7 @@ use openssl::{
     sign::RsaPssSaltlen,
 };
 
-/// A key type of every family and curve, with more than one RSA size.
+/// A key type of every family and curve that OpenSSL 3.0 has, with more than one RSA size.
 pub(crate) fn key_types() -> Vec<KeyType> {
     let curves = Curve::ALL.iter().copied().map(KeyType::Ec);
     [KeyType::Rsa(2048), KeyType::Rsa(3072), KeyType::RsaPss(2048)]
@@ -68,7 +68,7 @@ fn configure<T>(context: &mut PkeyCtxRef<T>, algorithm: &Signature, pss: Option<
         Scheme::RsaPkcs1 => context.set_rsa_padding(Padding::PKCS1).unwrap(),
         Scheme::RsaRaw => context.set_rsa_padding(Padding::NONE).unwrap(),
         Scheme::RsaPss => context.set_rsa_padding(Padding::PKCS1_PSS).unwrap(),
-        Scheme::Ecdsa | Scheme::Ed25519 => {}
+        _ => {}
     }
     if let Some(digest) = algorithm.digest {
         context.set_signature_md(md(digest)).unwrap();

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use clap::Args;
 use keyward_algorithms::{Digest, ErrorKind, Scheme, Signature, pss_algorithm_identifier};
 use keyward_client::Client;
-use keyward_crypto::{Hash, PublicKey};
+use keyward_crypto::{Hash, Mu, PublicKey};
 use keyward_protocol::{Error, Key, PssParameters, SignRequest, constants::MAX_MESSAGE_BYTES};
 
 use super::arguments;
@@ -26,16 +26,25 @@ pub(crate) struct AlgorithmArgs {
 
 /// A signature algorithm with its parameters.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Choice {
+pub(crate) struct Choice<'a> {
     /// The algorithm.
     pub(crate) algorithm: &'static Signature,
     /// The choices of RSASSA-PSS; `None` for every other scheme.
     pub(crate) pss: Option<PssParameters>,
+    /// What goes into the digest that ML-DSA signs; `None` for every other scheme.
+    mu: Option<MuParameters<'a>>,
+}
+
+/// What ML-DSA signs besides the message.
+#[derive(Clone, Copy, Debug)]
+struct MuParameters<'a> {
+    spki: &'a [u8],
+    context: &'a [u8],
 }
 
 impl AlgorithmArgs {
     /// The algorithm for a key. An RSA-PSS key that is bound to parameters gets those.
-    pub(crate) fn choose(&self, key: &Key) -> Result<Choice, Error> {
+    pub(crate) fn choose<'a>(&self, key: &'a Key) -> Result<Choice<'a>, Error> {
         let bound =
             PublicKey::from_spki(&key.spki).ok().and_then(|public| public.pss_restriction());
         let suitable = match bound {
@@ -75,11 +84,12 @@ impl AlgorithmArgs {
             }
             _ => None,
         };
-        Ok(Choice { algorithm, pss })
+        let mu = algorithm.over_mu().map(|_| MuParameters { spki: &key.spki, context: b"" });
+        Ok(Choice { algorithm, pss, mu })
     }
 
     /// The algorithm to verify with: without `--salt`, the signature says how long its salt is.
-    pub(crate) fn choose_to_verify(&self, key: &Key) -> Result<Choice, Error> {
+    pub(crate) fn choose_to_verify<'a>(&self, key: &'a Key) -> Result<Choice<'a>, Error> {
         let mut choice = self.choose(key)?;
         if let Some(pss) = &mut choice.pss {
             pss.salt_bytes = self.salt;
@@ -88,10 +98,30 @@ impl AlgorithmArgs {
     }
 }
 
-impl Choice {
+impl<'a> Choice<'a> {
+    /// An algorithm that has no choices.
+    pub(crate) fn plain(algorithm: &'static Signature) -> Choice<'a> {
+        Choice { algorithm, pss: None, mu: None }
+    }
+
+    /// The same algorithm with a context string, which ML-DSA alone has.
+    pub(crate) fn in_context(self, context: &'a [u8]) -> Result<Choice<'a>, Error> {
+        match self.mu {
+            Some(mu) => Ok(Choice { mu: Some(MuParameters { context, ..mu }), ..self }),
+            None if context.is_empty() => Ok(self),
+            None => Err(Error::invalid(format!("{} takes no context string", self.algorithm.name))
+                .hint("leave out --context, or sign with an ml-dsa key")),
+        }
+    }
+
     /// What is sent to be signed: the digest of what the source gives, or all of it where the
     /// algorithm takes the message or names no digest.
     pub(crate) fn input(&self, source: &mut dyn Read) -> io::Result<Vec<u8>> {
+        if let Some(mu) = self.mu {
+            let mut context = Mu::new(mu.spki, mu.context).map_err(io::Error::other)?;
+            in_pieces(source, |piece| context.update(piece).map_err(io::Error::other))?;
+            return Ok(context.finish().map_err(io::Error::other)?.to_vec());
+        }
         let Some(digest) = self.algorithm.digest else {
             let mut message = Vec::new();
             source.take(MAX_MESSAGE_BYTES as u64 + 1).read_to_end(&mut message)?;
@@ -105,20 +135,17 @@ impl Choice {
             return Ok(message);
         };
         let mut context = Hash::new(digest);
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match source.read(&mut buffer) {
-                Ok(0) => return Ok(context.finish().as_ref().to_vec()),
-                Ok(count) => context.update(&buffer[..count]),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        in_pieces(source, |piece| {
+            context.update(piece);
+            Ok(())
+        })?;
+        Ok(context.finish().as_ref().to_vec())
     }
 
     /// The request to sign or verify an input.
-    pub(crate) fn request<'a>(&self, input: &'a [u8]) -> SignRequest<'a> {
-        SignRequest { algorithm: self.algorithm, pss: self.pss, input }
+    pub(crate) fn request<'b>(&self, input: &'b [u8]) -> SignRequest<'b> {
+        let over_mu = self.mu.and_then(|_| self.algorithm.over_mu());
+        SignRequest { algorithm: over_mu.unwrap_or(self.algorithm), pss: self.pss, input }
     }
 
     /// Signs a message with a key in the service.
@@ -149,5 +176,21 @@ impl Choice {
             Error::new(ErrorKind::Unsupported, message)
                 .hint("choose an algorithm with a digest, such as rsa-pkcs1-sha256")
         })
+    }
+}
+
+/// Reads a source to its end.
+fn in_pieces(
+    source: &mut dyn Read,
+    mut take: impl FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(count) => take(&buffer[..count])?,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }

@@ -14,7 +14,7 @@ use hdrhistogram::Histogram;
 use keyward_algorithms::{Agreement, Digest, Encryption, ErrorKind, KeyType, Right};
 use keyward_client::{Client, KeyTemplate};
 use keyward_crypto::PrivateKey;
-use keyward_protocol::{CipherRequest, Error, Key, KeySelector, OaepParameters};
+use keyward_protocol::{CipherRequest, Error, Key, KeySelector, OaepParameters, SignRequest};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -160,10 +160,13 @@ impl Bench<'_> {
     fn signing(&self, key: &Key) -> Result<(String, Operation), Error> {
         let choice = self.args.algorithm.choose(key)?;
         let input = choice.digest_of(b"keyward bench")?;
+        let SignRequest { algorithm, pss, .. } = choice.request(&input);
+        let name = choice.algorithm.name;
         let (client, id) = (self.client.clone(), key.id);
-        let operation: Operation =
-            Arc::new(move || client.sign(&id, &choice.request(&input)).map(|_| ()));
-        Ok((format!("{} sign {}", key.key_type, choice.algorithm.name), operation))
+        let operation: Operation = Arc::new(move || {
+            client.sign(&id, &SignRequest { algorithm, pss, input: &input }).map(|_| ())
+        });
+        Ok((format!("{} sign {name}", key.key_type), operation))
     }
 
     fn decryption(&self, key: &Key) -> Result<(String, Operation), Error> {

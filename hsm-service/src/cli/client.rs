@@ -135,7 +135,7 @@ fn addresses(args: &EnrolArgs, client: &Client) -> Result<String, Failure> {
 
 fn request(user: &str, key: &PrivateKey) -> Result<Vec<u8>, Error> {
     let choice = Signature::find(Scheme::Ecdsa, Some(Digest::Sha256))
-        .map(|algorithm| Choice { algorithm, pss: None })
+        .map(Choice::plain)
         .ok_or_else(|| Error::new(ErrorKind::Internal, "there is no ECDSA with SHA-256"))?;
     let spki = key.public_key_spki();
     let signer = Signer {

@@ -70,11 +70,15 @@ pub(crate) struct InputArgs {
     /// The input is the digest, in binary or hexadecimal, not the message
     #[arg(long)]
     digest_in: bool,
+    /// ML-DSA: context string, which the verifier has to know
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    context: String,
 }
 
 impl InputArgs {
     /// What goes to the service.
-    fn read(&self, choice: &Choice) -> Result<Vec<u8>, Error> {
+    fn read(&self, choice: &Choice<'_>) -> Result<Vec<u8>, Error> {
+        let choice = &choice.in_context(self.context.as_bytes())?;
         if self.digest_in {
             let bytes = files::read(&self.input)?;
             return as_digest(&bytes, choice);
@@ -89,7 +93,7 @@ impl InputArgs {
 }
 
 /// A digest in binary or hexadecimal; which one is told by its length.
-fn as_digest(bytes: &[u8], choice: &Choice) -> Result<Vec<u8>, Error> {
+fn as_digest(bytes: &[u8], choice: &Choice<'_>) -> Result<Vec<u8>, Error> {
     let Some(digest) = choice.algorithm.digest else {
         return Err(Error::invalid(format!("{} names no digest", choice.algorithm.name))
             .hint("leave out --digest-in: the input is signed as it is"));
@@ -167,7 +171,7 @@ mod tests {
     #[test]
     fn a_digest_is_taken_in_binary_and_in_hexadecimal() {
         let algorithm = Signature::from_name("ecdsa-sha256").unwrap();
-        let choice = Choice { algorithm, pss: None };
+        let choice = Choice::plain(algorithm);
         let binary = [0xab; 32];
         let hexadecimal = format!("{}\n", "aB".repeat(32));
         assert_eq!(as_digest(&binary, &choice).unwrap(), binary);

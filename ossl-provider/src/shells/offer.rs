@@ -87,6 +87,9 @@ const fn family(family: Family) -> &'static CStr {
         Family::Ec => c_names!(Family::Ec.row().openssl),
         Family::Ed25519 => c_names!(Family::Ed25519.row().openssl),
         Family::X25519 => c_names!(Family::X25519.row().openssl),
+        Family::MlDsa44 => c_names!(Family::MlDsa44.row().openssl),
+        Family::MlDsa65 => c_names!(Family::MlDsa65.row().openssl),
+        Family::MlDsa87 => c_names!(Family::MlDsa87.row().openssl),
     }
 }
 

@@ -21,7 +21,8 @@ Examples:
   keyward key generate legacy --type rsa-3072 --usage sign,decrypt
 
 Types: rsa-2048, rsa-3072, rsa-4096 and other multiples of 256 up to 8192, the same after rsa-pss-,
-p-256, p-384, p-521, secp256k1, ed25519, x25519; OpenSSL's and Java's names are taken too.")]
+p-256, p-384, p-521, secp256k1, ed25519, x25519, ml-dsa-44, ml-dsa-65, ml-dsa-87; OpenSSL's and
+Java's names are taken too.")]
 pub(crate) struct GenerateArgs {
     /// Name, unique among your keys: 1 to 128 of letters, digits, dot, underscore, hyphen
     #[arg(value_parser = arguments::new_key_name)]

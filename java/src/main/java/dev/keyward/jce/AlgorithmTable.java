@@ -42,7 +42,13 @@ final class AlgorithmTable {
         RSA_PSS(2, KeyRight.SIGN, false),
         RSA_RAW(3, KeyRight.RAW, false),
         ECDSA(4, KeyRight.SIGN, false),
-        ED25519(5, KeyRight.SIGN, true);
+        ED25519(5, KeyRight.SIGN, true),
+        ML_DSA_44(6, KeyRight.SIGN, true),
+        ML_DSA_65(7, KeyRight.SIGN, true),
+        ML_DSA_87(8, KeyRight.SIGN, true),
+        ML_DSA_44_MU(9, KeyRight.SIGN, false),
+        ML_DSA_65_MU(10, KeyRight.SIGN, false),
+        ML_DSA_87_MU(11, KeyRight.SIGN, false);
 
         final int code;
         final KeyRight right;
@@ -97,7 +103,13 @@ final class AlgorithmTable {
         ED25519("ed25519", "EdDSA", "1.3.101.112",
             List.of(Scheme.ED25519)),
         X25519("x25519", "XDH", "1.3.101.110",
-            List.of());
+            List.of()),
+        ML_DSA_44("ml-dsa-44", "ML-DSA-44", "2.16.840.1.101.3.4.3.17",
+            List.of(Scheme.ML_DSA_44, Scheme.ML_DSA_44_MU)),
+        ML_DSA_65("ml-dsa-65", "ML-DSA-65", "2.16.840.1.101.3.4.3.18",
+            List.of(Scheme.ML_DSA_65, Scheme.ML_DSA_65_MU)),
+        ML_DSA_87("ml-dsa-87", "ML-DSA-87", "2.16.840.1.101.3.4.3.19",
+            List.of(Scheme.ML_DSA_87, Scheme.ML_DSA_87_MU));
 
         final String keyward;
         final String jca;
@@ -212,7 +224,13 @@ final class AlgorithmTable {
             new SignatureAlgorithm(Scheme.ECDSA, null,
                 List.of("NONEwithECDSA"), null),
             new SignatureAlgorithm(Scheme.ED25519, null,
-                List.of("Ed25519", "EdDSA"), "1.3.101.112"));
+                List.of("Ed25519", "EdDSA"), "1.3.101.112"),
+            new SignatureAlgorithm(Scheme.ML_DSA_44, null,
+                List.of("ML-DSA-44"), "2.16.840.1.101.3.4.3.17"),
+            new SignatureAlgorithm(Scheme.ML_DSA_65, null,
+                List.of("ML-DSA-65"), "2.16.840.1.101.3.4.3.18"),
+            new SignatureAlgorithm(Scheme.ML_DSA_87, null,
+                List.of("ML-DSA-87"), "2.16.840.1.101.3.4.3.19"));
 
     private AlgorithmTable() {}
 }

@@ -49,6 +49,7 @@ abstract class ServiceKey implements KeywardPrivateKey {
             case EC -> new Ec(client, info, (ECPublicKey) publicKey);
             case ED25519 -> new Ed25519(client, info, publicKey);
             case X25519 -> new X25519(client, info, publicKey);
+            case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> new MlDsa(client, info, publicKey);
         };
     }
 
@@ -60,6 +61,7 @@ abstract class ServiceKey implements KeywardPrivateKey {
             case EC -> Ec.class.getName();
             case ED25519 -> Ed25519.class.getName();
             case X25519 -> X25519.class.getName();
+            case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> MlDsa.class.getName();
         };
     }
 
@@ -229,6 +231,15 @@ abstract class ServiceKey implements KeywardPrivateKey {
         @Override
         public Optional<byte[]> getBytes() {
             return Optional.empty();
+        }
+    }
+
+    /** The JDK has no interface of its own for these. */
+    private static final class MlDsa extends ServiceKey {
+        private static final long serialVersionUID = 1L;
+
+        MlDsa(ServiceClient client, KeyInfo info, PublicKey publicKey) {
+            super(client, info, publicKey);
         }
     }
 
