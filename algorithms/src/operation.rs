@@ -107,5 +107,11 @@ table! {
         /// Issues a client certificate.
         Enrol = 26 => { name: "enrol", requires: Requires::Role(Role::Admin),
             audit: Audit::Act, repeatable: false, slow: false },
+        /// Makes a backup.
+        MakeBackup = 70 => { name: "make-backup", requires: Requires::Role(Role::Operator),
+            audit: Audit::Act, repeatable: false, slow: true },
+        /// Lists the backups there are.
+        ListBackups = 71 => { name: "list-backups", requires: Requires::Role(Role::Operator),
+            audit: Audit::Nothing, repeatable: true, slow: false },
     }
 }

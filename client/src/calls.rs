@@ -213,6 +213,23 @@ impl Client {
         }
     }
 
+    /// Has the service make a backup.
+    pub fn make_backup(&self) -> Result<messages::Backups> {
+        self.backups(Operation::MakeBackup(messages::MakeBackup {}))
+    }
+
+    /// The backups that the service keeps.
+    pub fn list_backups(&self) -> Result<messages::Backups> {
+        self.backups(Operation::ListBackups(messages::ListBackups {}))
+    }
+
+    fn backups(&self, operation: Operation) -> Result<messages::Backups> {
+        match self.call(operation)? {
+            response::Result::Backups(backups) => Ok(backups),
+            _ => Err(unexpected()),
+        }
+    }
+
     fn key(&self, operation: Operation) -> Result<Key> {
         match self.call(operation)? {
             response::Result::Key(info) => Key::try_from(info),

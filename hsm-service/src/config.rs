@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use crate::{
     Error, Result,
+    backup::age::Recipient,
     identity::{IdentityPattern, Role},
 };
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Where the service tells how it is.
     pub health: HealthConfig,
+    /// Backups of the keys.
+    pub backup: BackupConfig,
     /// What is written to the log.
     pub log: LogConfig,
     /// Set by `serve --dev` alone.
@@ -134,6 +137,35 @@ pub struct LimitsConfig {
     pub cached_keys: usize,
 }
 
+/// Backups of the keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BackupConfig {
+    /// Who can open them; without any, none are made.
+    pub recipients: Vec<Recipient>,
+    /// Where they are put; `backups` beside the data if nothing is said.
+    pub folder: Option<PathBuf>,
+    /// How often one is made, in hours; 0 for only when asked to.
+    pub every_hours: u64,
+    /// How old the last one must be for another to be made after keys have changed, in minutes; 0
+    /// for never.
+    pub after_changes_minutes: u64,
+    /// How many of the newest are kept.
+    pub keep: usize,
+}
+
+impl Default for BackupConfig {
+    fn default() -> BackupConfig {
+        BackupConfig {
+            recipients: Vec::new(),
+            folder: None,
+            every_hours: 24,
+            after_changes_minutes: 60,
+            keep: 30,
+        }
+    }
+}
+
 /// Where the service tells how it is.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -189,6 +221,7 @@ impl Default for Config {
             certificates: CertificatesConfig::default(),
             limits: LimitsConfig::default(),
             health: HealthConfig::default(),
+            backup: BackupConfig::default(),
             log: LogConfig::default(),
             development: false,
         }
@@ -315,6 +348,11 @@ impl Config {
             Some(HealthAddress::Unix(socket.with_file_name("health.sock")))
         };
         self.health.listen.clone().or_else(beside).unwrap_or(HealthAddress::Off)
+    }
+
+    /// Where backups are put.
+    pub fn backup_folder(&self) -> PathBuf {
+        self.backup.folder.clone().unwrap_or_else(|| self.state.join("backups"))
     }
 
     /// The folder with the keys: nobody but the service may look into it.

@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 use crate::{
     Error, Result, Service,
     backend::{BUSY_RETRY_MS, Product, guarded},
-    handlers::{enrol, keys, making, session, using},
+    handlers::{backup, enrol, keys, making, session, using},
     metrics::{Series, Ticket},
     peer::Peer,
     policy,
@@ -84,6 +84,8 @@ impl Service {
             }
             Asked::Share(request) => return done(guarded(|| keys::share(self, caller, &request))),
             Asked::Enrol(request) => return done(guarded(|| enrol::enrol(self, caller, &request))),
+            Asked::MakeBackup(_) => return done(guarded(|| backup::make(self, caller))),
+            Asked::ListBackups(_) => return done(guarded(|| backup::list(self, caller))),
             Asked::Sign(request) => using::sign(self, caller, request),
             Asked::Decrypt(request) => using::decrypt(self, caller, request),
             Asked::Derive(request) => using::derive(self, caller, request),

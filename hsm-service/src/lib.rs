@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+pub mod backup;
 pub mod cli;
 pub mod config;
 pub mod dev;

@@ -13,6 +13,7 @@ use keyward_algorithms::ErrorKind;
 use crate::{
     Config, Error, Result,
     backend::Backend,
+    backup::Keeper,
     identity::{Identity, Users},
     issue::Authority,
     keys::Keys,
@@ -32,6 +33,8 @@ pub struct Service {
     pub(crate) request_time: Duration,
     pub(crate) client_days: u32,
     pub(crate) metrics: Arc<Metrics>,
+    /// Makes backups, where there are recipients for them.
+    pub(crate) backups: Option<Keeper>,
     pub(crate) max_connections: usize,
     /// The service takes no more requests.
     pub(crate) ending: AtomicBool,
@@ -50,6 +53,12 @@ impl Service {
             Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"))
         })?;
         let metrics = Metrics::new();
+        let backups = Keeper::start(
+            config,
+            Arc::clone(&store),
+            authority.fingerprint(),
+            Arc::clone(&metrics),
+        )?;
         Ok(Service {
             users,
             keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
@@ -60,6 +69,7 @@ impl Service {
             request_time: config.limits.request(),
             client_days: config.certificates.client_days,
             metrics,
+            backups,
             max_connections: config.limits.connections,
             ending: AtomicBool::new(false),
             warnings,

@@ -25,5 +25,7 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::SetChain(_) => Operation::SetChain,
         Asked::Share(_) => Operation::Share,
         Asked::Enrol(_) => Operation::Enrol,
+        Asked::MakeBackup(_) => Operation::MakeBackup,
+        Asked::ListBackups(_) => Operation::ListBackups,
     }
 }

@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod arguments;
+mod backup;
 mod bench;
 mod cert;
 mod client;
@@ -68,6 +69,8 @@ enum Command {
     Verify(signature::VerifyArgs),
     #[command(subcommand)]
     Client(client::ClientCommand),
+    #[command(subcommand)]
+    Backup(backup::BackupCommand),
     Bench(bench::BenchArgs),
     Completion(manual::CompletionArgs),
     Man(manual::ManArgs),
@@ -98,6 +101,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Sign(args) => signature::sign(&args, &context),
         Command::Verify(args) => signature::verify(&args, &context),
         Command::Client(command) => client::run(&command, &context),
+        Command::Backup(command) => backup::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),
         Command::Completion(args) => manual::completion(&args, Cli::command(), &output),
         Command::Man(args) => manual::man(&args, Cli::command(), &output),

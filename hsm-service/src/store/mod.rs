@@ -7,6 +7,8 @@ mod seal;
 mod sealer;
 mod sqlite;
 
+use std::path::Path;
+
 use keyward_crypto::locked_memory::LockedBytes;
 use keyward_protocol::KeyId;
 
@@ -97,6 +99,14 @@ pub trait Store: Send + Sync {
 
     /// How many keys there are: all, or those that a viewer owns or is granted.
     fn count(&self, viewer: Option<&str>) -> Result<u64>;
+
+    /// Writes a consistent copy of the store to a new file, secrets sealed as they are, while others
+    /// go on using the store; how many keys are in it.
+    fn snapshot(&self, path: &Path) -> Result<u64>;
+
+    /// A message authentication code (HMAC-SHA-256) that only this store's data key gives, for one
+    /// purpose.
+    fn authenticate(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>>;
 
     /// Tells a watcher of every change from now on.
     fn subscribe(&self, watcher: Watcher);

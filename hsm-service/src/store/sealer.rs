@@ -2,7 +2,7 @@
 
 use aws_lc_rs::{
     aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey},
-    rand,
+    hkdf, hmac, rand,
 };
 use keyward_algorithms::ErrorKind;
 use keyward_crypto::locked_memory::LockedBytes;
@@ -54,6 +54,15 @@ impl Sealer {
         let opened = self.cipher().ok()?.open_in_place(nonce, Aad::from(binding), &mut bytes);
         let length = opened.ok()?.len();
         Some(Secret { bytes, length })
+    }
+
+    /// A message authentication code under a key that is derived for one purpose (HKDF).
+    pub(super) fn authenticate(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>> {
+        let label = ["keyward authentication 1: ".as_bytes(), purpose.as_bytes()];
+        let key = hkdf::Prk::new_less_safe(hkdf::HKDF_SHA256, &self.key);
+        let key = key.expand(&label, hmac::HMAC_SHA256).map(hmac::Key::from);
+        let key = key.map_err(|_| failed("derive a key"))?;
+        Ok(hmac::sign(&key, message).as_ref().to_vec())
     }
 
     /// Does the work of opening for nothing.

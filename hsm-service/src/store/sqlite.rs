@@ -142,6 +142,26 @@ impl SqliteStore {
         }
     }
 
+    /// Looks at every key, after SQLite has looked at the file.
+    pub(crate) fn check(&self, look: &mut dyn FnMut(&Record, &Secret) -> Result<()>) -> Result<()> {
+        let verdict: String = self.read("check the store", |connection| {
+            connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
+        })?;
+        if verdict != "ok" {
+            return Err(Error::invalid(format!("the store's file is damaged: {verdict}")));
+        }
+        let mut last = 0;
+        loop {
+            let rows = self.read("read the keys", |connection| rows::after(connection, last))?;
+            let Some((end, _)) = rows.last() else { return Ok(()) };
+            last = *end;
+            for (_, row) in rows {
+                let (record, secret) = row.open(&self.sealer)?;
+                look(&record, &secret)?;
+            }
+        }
+    }
+
     fn open_all(&self, rows: Vec<rows::Row>) -> Vec<Record> {
         let open = |row: rows::Row| match row.open(&self.sealer) {
             Ok((record, _)) => Some(record),
@@ -220,6 +240,18 @@ impl Store for SqliteStore {
                 .prepare_cached("SELECT count(*) FROM seen WHERE user = ?")?
                 .query_row([viewer], |row| row.get(0)),
         })
+    }
+
+    fn snapshot(&self, path: &Path) -> Result<u64> {
+        let to = path.to_string_lossy();
+        self.read("copy the store", |connection| {
+            connection.execute("VACUUM INTO ?", [to.as_ref()]).map(drop)
+        })?;
+        schema::count_in(path)
+    }
+
+    fn authenticate(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>> {
+        self.sealer.authenticate(purpose, message)
     }
 
     fn subscribe(&self, watcher: Watcher) {

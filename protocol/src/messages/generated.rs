@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 70, 71"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -53,6 +53,10 @@ pub mod request {
         Share(super::Share),
         #[prost(message, tag = "26")]
         Enrol(super::Enrol),
+        #[prost(message, tag = "70")]
+        MakeBackup(super::MakeBackup),
+        #[prost(message, tag = "71")]
+        ListBackups(super::ListBackups),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -61,7 +65,7 @@ pub struct Response {
     /// The request that this answers; 0 answers a frame whose id could not be read, and closes.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "response::Result", tags = "2, 10, 11, 12, 13, 14, 15, 16, 26")]
+    #[prost(oneof = "response::Result", tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 70")]
     pub result: ::core::option::Option<response::Result>,
 }
 /// Nested message and enum types in `Response`.
@@ -91,6 +95,9 @@ pub mod response {
         Done(super::Done),
         #[prost(message, tag = "26")]
         Enrolment(super::Enrolment),
+        /// MakeBackup answers with the backup that it made, ListBackups with all, oldest first.
+        #[prost(message, tag = "70")]
+        Backups(super::Backups),
     }
 }
 /// Why a request was not carried out.
@@ -431,6 +438,29 @@ pub struct Enrolment {
     /// DER certificate of the authority that also issued the service's certificate.
     #[prost(bytes = "vec", tag = "2")]
     pub ca: ::prost::alloc::vec::Vec<u8>,
+}
+/// Makes a backup now, in the folder and for the recipients of the service's configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct MakeBackup {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListBackups {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Backups {
+    /// Where the service keeps them.
+    #[prost(string, tag = "1")]
+    pub folder: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub files: ::prost::alloc::vec::Vec<BackupFile>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BackupFile {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub bytes: u64,
+    /// In seconds since 1970.
+    #[prost(uint64, tag = "3")]
+    pub created: u64,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

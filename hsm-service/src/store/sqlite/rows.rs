@@ -93,6 +93,16 @@ pub(super) fn by_id(connection: &Connection, id: &KeyId) -> rusqlite::Result<Opt
         .optional()
 }
 
+/// Some rows after a row number, with their own numbers.
+pub(super) fn after(connection: &Connection, last: i64) -> rusqlite::Result<Vec<(i64, Row)>> {
+    connection
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS}, rowid FROM keys WHERE rowid > ? ORDER BY rowid LIMIT 1000"
+        ))?
+        .query_map([last], |row| Ok((row.get("rowid")?, Row::read(row)?)))?
+        .collect()
+}
+
 pub(super) fn by_name(
     connection: &Connection,
     viewer: &str,

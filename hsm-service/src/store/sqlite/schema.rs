@@ -130,6 +130,15 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
     Ok(())
 }
 
+/// How many keys are in a copy of the store, which is left as it is.
+pub(super) fn count_in(path: &Path) -> Result<u64> {
+    let explain = |error: rusqlite::Error| failed("count the keys of the copy", &error);
+    let copy =
+        Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(explain)?;
+    copy.query_row("SELECT value FROM counts WHERE name = 'keys'", [], |row| row.get(0))
+        .map_err(explain)
+}
+
 /// The data key as the seal wrapped it.
 pub(super) fn wrapped_data_key(connection: &Connection) -> Result<Vec<u8>> {
     connection

@@ -1,0 +1,189 @@
+//! `keyward backup …`: making, checking and restoring backups.
+
+use std::{fs, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use keyward_protocol::{Error, messages::Backups};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{
+    context::Context,
+    failure::{Outcome, file_error},
+    output::{create_file, facts, table},
+    time,
+};
+use crate::{
+    Config,
+    backup::{self, Manifest, age::Identity},
+    config,
+    store::{KeyFile, Seal, open_seal},
+};
+
+/// Make, verify, restore and list backups
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  keyward backup identity --out backup.key      who can open backups: keep it elsewhere
+  keyward backup create
+  keyward backup verify keyward-20261124T172033Z.backup --identity backup.key --master-key master.key")]
+pub(crate) enum BackupCommand {
+    Identity(IdentityArgs),
+    Create(CreateArgs),
+    List(ListArgs),
+    Verify(VerifyArgs),
+    Restore(RestoreArgs),
+}
+
+/// Make the identity that opens backups, and print the recipient to configure
+///
+/// The file is for age too (age-encryption.org). It does not belong on the service's machine.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyward backup identity --out backup.key")]
+pub(crate) struct IdentityArgs {
+    /// Where to write it; nothing is overwritten
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Have the service make a backup now
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyward backup create")]
+pub(crate) struct CreateArgs {}
+
+/// List the backups in the service's folder
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyward backup list")]
+pub(crate) struct ListArgs {}
+
+/// Prove that a backup restores, without a service
+///
+/// Unpacks it in a temporary folder, opens every key in it with the master key, and compares each
+/// with its public half.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyward backup verify keyward-20261124T172033Z.backup --identity backup.key --master-key master.key")]
+pub(crate) struct VerifyArgs {
+    /// The backup
+    file: PathBuf,
+    /// The identity of one of its recipients
+    #[arg(long, value_name = "FILE")]
+    identity: PathBuf,
+    /// The master key [default: what the configuration says]
+    #[arg(long, value_name = "FILE", conflicts_with = "config")]
+    master_key: Option<PathBuf>,
+    /// The service's configuration
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+}
+
+/// Restore a backup into the folder of a service that is not running
+///
+/// What is there is put aside. A backup of another service is refused, and so is one that anybody
+/// has changed.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  systemctl stop keyward
+  runuser -u keyward -- keyward backup restore keyward-20261124T172033Z.backup --identity backup.key")]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    file: PathBuf,
+    /// The identity of one of its recipients
+    #[arg(long, value_name = "FILE")]
+    identity: PathBuf,
+    /// The configuration of the service to restore
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    config: PathBuf,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+/// Does what a `backup` command says.
+pub(crate) fn run(command: &BackupCommand, context: &Context) -> Outcome {
+    match command {
+        BackupCommand::Identity(args) => identity(args, context),
+        BackupCommand::Create(CreateArgs {}) => {
+            let backups = context.client()?.make_backup()?;
+            show(&backups, context)
+        }
+        BackupCommand::List(ListArgs {}) => show(&context.client()?.list_backups()?, context),
+        BackupCommand::Verify(args) => verify(args, context),
+        BackupCommand::Restore(args) => restore(args, context),
+    }
+}
+
+fn identity(args: &IdentityArgs, context: &Context) -> Outcome {
+    let identity = Identity::generate()?;
+    let recipient = identity.recipient().to_string();
+    let secret = identity.to_text()?;
+    let text = Zeroizing::new(format!("# public key: {recipient}\n{}\n", *secret));
+    create_file(&args.out, 0o600, text.as_bytes())?;
+    context.output.document("recipient", &format!("{recipient}\n"))?;
+    context.output.note(
+        "put the recipient under [backup] in the service's configuration, and the file where the \
+         service is not",
+    );
+    Ok(())
+}
+
+fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
+    let seal: Box<dyn Seal> = match &args.master_key {
+        Some(path) => Box::new(KeyFile::new(path)),
+        None => open_seal(&Config::load(&args.config)?.seal)?,
+    };
+    let manifest = backup::verify(&args.file, &identities(&args.identity)?, &*seal)?;
+    tell("restores", &manifest, context)
+}
+
+fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
+    let config = Config::load(&args.config)?;
+    let question = format!("Put this backup in place of the keys in {}?", config.data().display());
+    context.confirm(&question, args.yes)?;
+    let manifest = backup::restore(&args.file, &identities(&args.identity)?, &config)?;
+    tell("restored", &manifest, context)
+}
+
+fn identities(path: &PathBuf) -> Result<Vec<Identity>, Error> {
+    let text = fs::read_to_string(path).map(Zeroizing::new);
+    let text = text.map_err(|error| file_error("read the identity", path, &error))?;
+    Identity::parse_file(&text)
+}
+
+fn tell(result: &str, manifest: &Manifest, context: &Context) -> Outcome {
+    let value = json!({ "result": result, "manifest": manifest });
+    context.output.result(&value, || {
+        facts(&[
+            ("backup", result.into()),
+            ("keys", manifest.keys.to_string()),
+            ("made", time::moment(manifest.created)),
+            ("service id", manifest.service.clone()),
+            ("version", manifest.version.clone()),
+        ])
+    })
+}
+
+fn show(backups: &Backups, context: &Context) -> Outcome {
+    let files: Vec<_> = backups
+        .files
+        .iter()
+        .map(|file| json!({ "name": file.name, "bytes": file.bytes, "created": file.created }))
+        .collect();
+    let value = json!({ "folder": backups.folder, "files": files });
+    context.output.result(&value, || {
+        let rows: Vec<Vec<String>> = backups
+            .files
+            .iter()
+            .map(|file| vec![file.name.clone(), file.bytes.to_string(), time::moment(file.created)])
+            .collect();
+        format!("{}\n{}", backups.folder, table(&["NAME", "BYTES", "MADE"], &rows))
+    })
+}

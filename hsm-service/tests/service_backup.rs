@@ -1,0 +1,220 @@
+//! Backups: made by operators while the service runs, proved and restored without it.
+
+mod service_support;
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use keyward_algorithms::ErrorKind;
+use service_support::{KEYWARD, ME, Service, State, generate, sign};
+use tempfile::TempDir;
+
+/// A backup that this version's first release made, with what opens it.
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/backup-1");
+
+fn keyward(arguments: &[&str]) -> Output {
+    Command::new(KEYWARD).args(arguments).output().unwrap()
+}
+
+fn ok(arguments: &[&str]) -> String {
+    let output = keyward(arguments);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {stderr}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Runs `keyward`, which must fail, and gives what it says.
+fn refused(arguments: &[&str]) -> String {
+    let output = keyward(arguments);
+    assert!(!output.status.success(), "{arguments:?} succeeded");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// A service with a recipient, and the file with its identity.
+fn state_with_backups() -> (State, PathBuf) {
+    let mut state = State::with(ME);
+    let identity = state.path("backup.key");
+    let recipient = ok(&["backup", "identity", "--out", text(&identity)]);
+    state.more += &format!("[backup]\nrecipients = [{:?}]\nkeep = 3\n", recipient.trim());
+    (state, identity)
+}
+
+fn make(service: &Service) -> PathBuf {
+    let made = service.enrol("backer", &["operator"]).make_backup().unwrap();
+    Path::new(&made.folder).join(&made.files[0].name)
+}
+
+fn verify(backup: &Path, identity: &Path, master_key: &Path) -> Output {
+    let files = ["--identity", text(identity), "--master-key", text(master_key)];
+    keyward(&[&["backup", "verify", text(backup), "--json"], &files[..]].concat())
+}
+
+#[test]
+fn a_backup_of_a_running_service_restores_its_keys_as_they_were() {
+    let (state, identity) = state_with_backups();
+    let service = state.start();
+    let client = service.client();
+    let before = generate(&client, "before", "p-256");
+    let backup = make(&service);
+    let after = generate(&client, "after", "p-256");
+    let verified = verify(&backup, &identity, &state.issued.master_key);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+    let verified: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
+    assert_eq!(verified["manifest"]["keys"], 1);
+    sign(&client, &after).unwrap();
+
+    let config = state.path("keyward.toml");
+    let arguments = ["backup", "restore", text(&backup), "--identity", text(&identity)];
+    let arguments = [&arguments[..], &["--config", text(&config), "--yes"]].concat();
+    assert!(refused(&arguments).contains("another service is using the data folder"));
+    service.terminate();
+    ok(&arguments);
+
+    let service = state.start();
+    let client = service.client();
+    sign(&client, &before).unwrap();
+    assert_eq!(sign(&client, &after).unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(client.status().unwrap().keys, 1);
+}
+
+#[test]
+fn only_operators_make_backups_and_nobody_reads_them_through_the_service() {
+    let (state, _) = state_with_backups();
+    let service = state.start();
+    let denied = service.client().make_backup().unwrap_err();
+    assert_eq!(denied.kind, ErrorKind::PermissionDenied);
+    let operator = service.enrol("backer", &["operator"]);
+    for _ in 0..5 {
+        operator.make_backup().unwrap();
+    }
+    assert_eq!(operator.list_backups().unwrap().files.len(), 3, "the setting `keep`");
+    let without = State::with("");
+    let service = without.start();
+    let error = service.enrol("backer", &["operator"]).make_backup().unwrap_err();
+    assert!(error.hint.unwrap().contains("keyward backup identity"));
+}
+
+#[test]
+fn a_tampered_or_foreign_backup_is_refused_with_a_reason() {
+    let (state, identity) = state_with_backups();
+    let service = state.start();
+    generate(&service.client(), "web", "p-256");
+    let backup = make(&service);
+    let key = &state.issued.master_key;
+    let complaint = |backup: &Path, identity: &Path, key: &Path| {
+        let output = verify(backup, identity, key);
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+
+    let bytes = fs::read(&backup).unwrap();
+    let mut changed = bytes.clone();
+    changed[bytes.len() / 2] ^= 1;
+    let tampered = state.path("tampered.backup");
+    fs::write(&tampered, &changed).unwrap();
+    assert!(complaint(&tampered, &identity, key).contains("changed"));
+    fs::write(&tampered, &bytes[..bytes.len() - 100]).unwrap();
+    assert!(complaint(&tampered, &identity, key).contains("changed or cut short"));
+    fs::write(&tampered, "not a backup\n").unwrap();
+    assert!(complaint(&tampered, &identity, key).contains("no age file"));
+
+    let stranger = state.path("stranger.key");
+    ok(&["backup", "identity", "--out", text(&stranger)]);
+    assert!(complaint(&backup, &stranger, key).contains("not for any of these identities"));
+    let (other, _) = state_with_backups();
+    assert!(complaint(&backup, &identity, &other.issued.master_key).contains("does not open"));
+
+    // Into another service's place.
+    other.start().terminate();
+    let config = other.path("keyward.toml");
+    let arguments = ["backup", "restore", text(&backup), "--identity", text(&identity)];
+    refused(&[&arguments[..], &["--config", text(&config), "--yes"]].concat());
+    assert!(other.data().join("keys.db").exists());
+}
+
+#[test]
+fn who_can_encrypt_to_the_recipient_cannot_forge_a_backup() {
+    let (state, identity) = state_with_backups();
+    let service = state.start();
+    let backup = make(&service);
+    let age = |arguments: &[&str]| {
+        let output = Command::new("age").args(arguments).output().expect("age is installed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    // The age program reads what the service wrote, and the service what age wrote.
+    let [plain, forged] = ["plain", "forged"].map(|name| state.path(name));
+    age(&["--decrypt", "-i", text(&identity), "-o", text(&plain), text(&backup)]);
+    let content = fs::read(&plain).unwrap();
+    assert!(content.starts_with(b"keyward backup 1\n"));
+    let line = fs::read_to_string(&identity).unwrap();
+    let recipient = line.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
+    age(&["-r", recipient, "-o", text(&forged), text(&plain)]);
+    assert!(verify(&forged, &identity, &state.issued.master_key).status.success());
+
+    // An older date, say, to have it taken for another one.
+    let place = content.windows(9).position(|window| window == b"\"created\"").unwrap() + 10;
+    let mut changed = content;
+    changed[place] = if changed[place] == b'1' { b'2' } else { b'1' };
+    fs::write(&plain, changed).unwrap();
+    fs::remove_file(&forged).unwrap();
+    age(&["-r", recipient, "-o", text(&forged), text(&plain)]);
+    let output = verify(&forged, &identity, &state.issued.master_key);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.contains("not written by the service that it names"), "{stderr}");
+}
+
+#[test]
+fn the_golden_backup_of_this_layout_restores() {
+    let scratch = TempDir::new().unwrap();
+    let file = |name: &str| Path::new(GOLDEN).join(name);
+    // Permissions do not survive every checkout.
+    let key = scratch.path().join("master.key");
+    fs::copy(file("master.key"), &key).unwrap();
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o600)).unwrap();
+
+    let state = State::new();
+    let hsm = scratch.path().join("hsm");
+    let config = scratch.path().join("keyward.toml");
+    let me = rustix::process::geteuid().as_raw();
+    fs::write(
+        &config,
+        format!(
+            "state = {hsm:?}\n[seal]\nkey_file = {key:?}\n[[listen]]\nunix = {:?}\n[[user]]\n\
+             name = \"me\"\nidentities = [\"uid:{me}\"]\n",
+            state.socket()
+        ),
+    )
+    .unwrap();
+    let (backup, identity) = (file("golden.backup"), file("backup.key"));
+    let arguments = ["backup", "restore", text(&backup), "--identity", text(&identity)];
+    ok(&[&arguments[..], &["--config", text(&config), "--yes"]].concat());
+
+    let mut process =
+        Command::new(KEYWARD).args(["serve", "--config", text(&config)]).spawn().unwrap();
+    let address = format!("unix:{}", state.socket().display());
+    ok(&["status", "--wait", "20", "--address", &address]);
+    let public = ok(&["key", "public", "golden", "--address", &address]);
+    let message = scratch.path().join("message");
+    fs::write(&message, "signed by a key from the past").unwrap();
+    let signature = scratch.path().join("signature");
+    let sign = ["sign", "golden", "--in", text(&message), "--out", text(&signature)];
+    let signed = keyward(&[&sign[..], &["--address", &address]].concat());
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(signed.status.success(), "{}", String::from_utf8_lossy(&signed.stderr));
+    assert_eq!(public, fs::read_to_string(file("golden.pub")).unwrap());
+    let checked = Command::new("openssl")
+        .args(["dgst", "-sha256", "-verify", text(&file("golden.pub"))])
+        .args(["-signature", text(&signature), text(&message)])
+        .output()
+        .unwrap();
+    assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}
