@@ -1,7 +1,10 @@
 //! What private and public keys have in common: an aws-lc key, its type, and the binding of RSA
 //! keys to PSS, which is kept here because aws-lc cannot write such keys.
 
-use keyward_algorithms::{Digest, Family, KeyType, ML_DSA_MU_BYTES, Scheme, Signature};
+use der::asn1::AnyRef;
+use keyward_algorithms::{
+    Digest, Family, KeyType, ML_DSA_MU_BYTES, ObjectIdentifier, Scheme, Signature,
+};
 
 use crate::{
     CryptoError, PssParameters, PssRestriction,
@@ -42,7 +45,14 @@ impl Material {
             let pkey = Pkey::from_rsa_public_key(info.key).map_err(invalid_key)?;
             return Material::new(pkey, Some(PssAlgorithm::read(info.algorithm)?));
         }
-        Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
+        let family = Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
+        // RFC 5480, 2.1.1: a curve is named, never described. aws-lc would take a description of a
+        // curve that it knows, also a broken one.
+        let parameters = info.algorithm.parameters;
+        let is_named = |any: AnyRef<'_>| any.decode_as::<ObjectIdentifier>().is_ok();
+        if family == Family::Ec && !parameters.is_some_and(is_named) {
+            return Err(CryptoError::InvalidKey);
+        }
         Material::new(Pkey::from_public_key_info(der).map_err(invalid_key)?, None)
     }
 
