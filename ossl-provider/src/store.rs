@@ -2,10 +2,11 @@
 
 use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
-use keyward_algorithms::{ErrorKind, Family, Right};
+use keyward_algorithms::{ErrorKind, Family, MlDsa, Right};
 use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
 
 use crate::{
+    failure::unsupported,
     ffi::{
         bindings::{OSSL_OBJECT_CERT, OSSL_OBJECT_PKEY},
         builder::{Callback, ParamList},
@@ -114,7 +115,10 @@ impl StoreContext {
                 let found = client.find(selector);
                 vec![found.map_err(|error| not_found(error, &self.uri, &client.place()))?]
             }
-            None => client.list("")?.into_iter().filter(may_use).collect(),
+            None => {
+                let keys = client.list("")?.into_iter();
+                keys.filter(|key| may_use(key) && is_offered(key)).collect()
+            }
         };
         let mut objects = VecDeque::new();
         for key in found {
@@ -132,6 +136,12 @@ impl StoreContext {
             (None, Expected::Certificate) => Some(ObjectKind::Certificate),
             (kind, _) => kind,
         };
+        if kind != Some(ObjectKind::Certificate) && !is_offered(&key) {
+            let (name, key_type) = (&key.name, key.key_type);
+            let message =
+                format!("key \"{name}\" is of type {key_type}, which is not offered here");
+            return Err(unsupported(message).hint("`keyward sign` and the Java provider use it"));
+        }
         let Found { id, spki, chain, .. } = &key;
         match kind {
             Some(ObjectKind::Public) => {
@@ -164,6 +174,11 @@ impl StoreContext {
 fn may_use(key: &Found) -> bool {
     let uses = [Right::Sign, Right::Decrypt, Right::Derive, Right::Raw];
     uses.into_iter().any(|right| key.rights.has(right))
+}
+
+/// Whether there is key management for the key here: not for ML-DSA.
+fn is_offered(key: &Found) -> bool {
+    MlDsa::of(key.key_type.family()).is_none()
 }
 
 /// Says of a key that is not found where it was looked for.
