@@ -3,6 +3,7 @@
 use std::{
     io::IsTerminal,
     sync::{Arc, atomic::Ordering},
+    thread,
 };
 
 use keyward_algorithms::ErrorKind;
@@ -36,6 +37,7 @@ pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
     let asked = health.as_ref().map_or("off", Health::address);
     tracing::info!(version = env!("CARGO_PKG_VERSION"), addresses, health = asked, "serving");
     notify(&[NotifyState::Ready]);
+    watch(&service)?;
     ready(listeners.addresses());
 
     for signal in signals.forever() {
@@ -51,6 +53,26 @@ pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
         tracing::warn!("some requests were not answered in time");
     }
     Ok(())
+}
+
+/// Where systemd watches the service (`WatchdogSec=`), tells it in time that the store can still be
+/// asked. A store that answers with an error is well enough: starting anew would not mend it.
+fn watch(service: &Arc<Service>) -> Result<()> {
+    let Some(patience) = sd_notify::watchdog_enabled() else { return Ok(()) };
+    let service = Arc::downgrade(service);
+    let watching = move || {
+        while let Some(service) = service.upgrade() {
+            let _ = service.store().count(None);
+            notify(&[NotifyState::Watchdog]);
+            drop(service);
+            thread::sleep(patience / 3);
+        }
+    };
+    thread::Builder::new()
+        .name("watchdog".into())
+        .spawn(watching)
+        .map(drop)
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}")))
 }
 
 /// Without systemd there is nobody to tell.
