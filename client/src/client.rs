@@ -1,7 +1,6 @@
 //! The client: which connection a request takes, and when it is tried again.
 
 use std::{
-    os::fd::AsFd,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -19,13 +18,7 @@ use keyward_protocol::{
 
 use zeroize::Zeroize;
 
-use crate::{
-    Address, Pause, Settings,
-    connection::Broken,
-    endpoint::Endpoint,
-    outage::Outage,
-    pause::{Alarm, Blocking, MOST_PAUSES},
-};
+use crate::{Address, Settings, connection::Broken, endpoint::Endpoint, outage::Outage};
 
 /// A service, or a cluster of them, as a program sees it. Cheap to clone; making one does no I/O.
 ///
@@ -41,7 +34,6 @@ struct Shared {
     endpoints: Vec<Endpoint>,
     outage: Outage,
     turn: AtomicUsize,
-    pause: Box<dyn Pause>,
 }
 
 /// How a try failed.
@@ -61,15 +53,9 @@ impl Client {
 
     /// A client with these settings.
     pub fn new(settings: Settings) -> Client {
-        Client::pausing(settings, Box::new(Blocking))
-    }
-
-    /// A client whose requests let the host work while they wait.
-    pub fn pausing(settings: Settings, pause: Box<dyn Pause>) -> Client {
         let endpoints = settings.addresses.iter().cloned().map(Endpoint::new).collect();
         let outage = Outage::new();
-        let turn = AtomicUsize::new(0);
-        Client(Arc::new(Shared { settings, endpoints, outage, turn, pause }))
+        Client(Arc::new(Shared { settings, endpoints, outage, turn: AtomicUsize::new(0) }))
     }
 
     /// The settings that it was made with.
@@ -127,7 +113,7 @@ impl Client {
             if !again {
                 return Err(failed.error);
             }
-            shared.wait(pause);
+            sleep(pause);
             pause = (pause * 2).min(longest);
         }
     }
@@ -164,11 +150,8 @@ impl Shared {
                 let idle = if row.repeatable { endpoint.take_idle(thread) } else { None };
                 let (mut connection, idle) = match idle {
                     Some(connection) => (connection, true),
-                    None => match endpoint.connect(
-                        settings.tls.as_ref(),
-                        settings.connect_timeout,
-                        &*self.pause,
-                    ) {
+                    None => match endpoint.connect(settings.tls.as_ref(), settings.connect_timeout)
+                    {
                         Ok(connection) => (connection, false),
                         Err(error) => {
                             last_error = Some(error);
@@ -176,7 +159,7 @@ impl Shared {
                         }
                     },
                 };
-                let outcome = connection.round_trip(request, timeout, &*self.pause);
+                let outcome = connection.round_trip(request, timeout);
                 return match outcome {
                     Ok(result) => {
                         endpoint.put_idle(thread, connection);
@@ -193,21 +176,6 @@ impl Shared {
         }
         let error = last_error.unwrap_or_else(|| self.still_away());
         Err(Failed { error, sent: false, stale: false })
-    }
-
-    /// Lets some time pass.
-    fn wait(&self, time: Duration) {
-        let until = Instant::now() + time;
-        if self.pause.can_pause()
-            && let Ok(alarm) = Alarm::after(time)
-        {
-            for _ in 0..MOST_PAUSES {
-                if Instant::now() >= until || !self.pause.pause(&[alarm.as_fd()]) {
-                    break;
-                }
-            }
-        }
-        sleep(until.saturating_duration_since(Instant::now()));
     }
 
     fn still_away(&self) -> Error {

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    os::fd::AsFd,
     time::{Duration, Instant},
 };
 
@@ -14,12 +13,7 @@ use keyward_protocol::{
 
 use zeroize::Zeroize;
 
-use crate::{
-    Pause,
-    owner::Owner,
-    pause::{Alarm, MOST_PAUSES},
-    stream::Stream,
-};
+use crate::{owner::Owner, stream::Stream};
 
 /// A connection that is ready for a request.
 pub(crate) struct Connection {
@@ -42,15 +36,11 @@ pub(crate) enum Broken {
 
 impl Connection {
     /// Says hello on a new stream.
-    pub(crate) fn open(
-        stream: Stream,
-        timeout: Duration,
-        pause: &dyn Pause,
-    ) -> Result<Connection, Broken> {
+    pub(crate) fn open(stream: Stream, timeout: Duration) -> Result<Connection, Broken> {
         let mut connection =
             Connection { stream, reader: FrameReader::new(), outgoing: Vec::new(), last_id: 0 };
         let mut request = Request { operation: Some(hello()), ..Default::default() };
-        match connection.round_trip(&mut request, timeout, pause)? {
+        match connection.round_trip(&mut request, timeout)? {
             response::Result::Hello(_) => Ok(connection),
             response::Result::Failure(failure) => Err(Broken::Unsendable(failure.into())),
             _ => Err(Broken::Lost("the service answered hello with something else".into())),
@@ -67,7 +57,6 @@ impl Connection {
         &mut self,
         request: &mut Request,
         timeout: Duration,
-        pause: &dyn Pause,
     ) -> Result<response::Result, Broken> {
         let deadline = Instant::now() + timeout;
         self.stream.set_timeout(timeout).map_err(|error| lost(&error))?;
@@ -81,34 +70,9 @@ impl Connection {
             self.outgoing.zeroize();
         }
         written.map_err(|error| lost(&error))?;
-        if pause.can_pause() {
-            self.pause_until_answered(deadline, pause)?;
-        }
         self.receive(deadline)?.result.ok_or_else(|| {
             Broken::Lost("the service answered with a kind that this version does not know".into())
         })
-    }
-
-    /// Lets the host work until there is an answer. Where it can't, the read that follows blocks.
-    fn pause_until_answered(&self, deadline: Instant, pause: &dyn Pause) -> Result<(), Broken> {
-        let left = || deadline.saturating_duration_since(Instant::now());
-        let alarm = Alarm::after(left()).map_err(|error| lost(&error))?;
-        for _ in 0..MOST_PAUSES {
-            if self.stream.is_readable().map_err(|error| lost(&error))? {
-                return Ok(());
-            }
-            if left().is_zero() {
-                return Err(Broken::TimedOut);
-            }
-            if !pause.pause(&[self.stream.as_fd(), alarm.as_fd()]) {
-                return Ok(());
-            }
-            // Much may have happened in the host meanwhile.
-            if !self.is_usable_by(Owner::current()) {
-                return Err(Broken::Lost("the host has closed the connection".into()));
-            }
-        }
-        Ok(())
     }
 
     fn receive(&mut self, deadline: Instant) -> Result<Response, Broken> {

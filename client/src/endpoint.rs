@@ -13,18 +13,14 @@ use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
 
 use crate::{
-    Address, Pause,
+    Address,
     connection::{Broken, Connection},
     owner::Owner,
-    pause::Blocking,
     stream::Stream,
 };
 
 /// How many idle connections are kept for each address; a thread beyond them opens its own anew.
 const SLOTS: usize = 128;
-
-/// More than TLS's handshake needs.
-const HANDSHAKE_STACK_BYTES: usize = 512 * 1024;
 
 /// An address and its idle connections.
 ///
@@ -85,22 +81,20 @@ impl Endpoint {
         &self,
         tls: Option<&Arc<rustls::ClientConfig>>,
         timeout: Duration,
-        pause: &dyn Pause,
     ) -> Result<Connection, Error> {
-        let outcome = match &self.address {
-            Address::Unix(path) => self.open(Stream::unix(path, timeout), timeout, pause),
+        let stream = match &self.address {
+            Address::Unix(path) => Stream::unix(path, timeout),
             Address::Tls { host, port } => {
-                let config = tls.ok_or_else(no_tls_files)?.clone();
-                let connect = || Stream::tls(host, *port, config, timeout);
-                match pause.can_pause() {
-                    // TLS's handshake needs more stack than a job may have. It is not paused,
-                    // since a connection is opened once and used often.
-                    true => stacker::grow(HANDSHAKE_STACK_BYTES, || {
-                        self.open(connect(), timeout, &Blocking)
-                    }),
-                    false => self.open(connect(), timeout, pause),
-                }
+                let config = tls.ok_or_else(no_tls_files)?;
+                Stream::tls(host, *port, config.clone(), timeout)
             }
+        };
+        let outcome = match stream {
+            Ok(stream) => Connection::open(stream, timeout).map_err(|broken| match broken {
+                Broken::Lost(why) => self.unreachable(&why, None),
+                other => other.into_error(&self.address, timeout),
+            }),
+            Err(error) => Err(self.unreachable(&error.to_string(), Some(error.kind()))),
         };
         let down_until = match &outcome {
             Ok(_) => 0,
@@ -108,20 +102,6 @@ impl Endpoint {
         };
         self.down_until.store(down_until, Relaxed);
         outcome
-    }
-
-    fn open(
-        &self,
-        stream: io::Result<Stream>,
-        timeout: Duration,
-        pause: &dyn Pause,
-    ) -> Result<Connection, Error> {
-        let stream =
-            stream.map_err(|error| self.unreachable(&error.to_string(), Some(error.kind())))?;
-        Connection::open(stream, timeout, pause).map_err(|broken| match broken {
-            Broken::Lost(why) => self.unreachable(&why, None),
-            other => other.into_error(&self.address, timeout),
-        })
     }
 
     fn unreachable(&self, why: &str, kind: Option<io::ErrorKind>) -> Error {

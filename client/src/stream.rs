@@ -101,21 +101,6 @@ impl Stream {
         Ok(())
     }
 
-    /// The socket, to wait for.
-    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.kind().fd()
-    }
-
-    /// Whether a read would find something, be it the end.
-    pub(crate) fn is_readable(&self) -> io::Result<bool> {
-        let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        match retry_interrupted(|| recv(self.kind().fd(), &mut [0_u8; 1], peek)) {
-            Ok(_) => Ok(true),
-            Err(Errno::AGAIN) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Writes all of it.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         match self.kind_mut() {

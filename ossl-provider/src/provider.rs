@@ -57,11 +57,7 @@ fn client(core: &Core) -> Result<Client> {
         .collect();
     let overrides: Vec<(&str, &str)> =
         values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let settings = Settings::load(&overrides)?;
-    Ok(match core.jobs() {
-        Some(jobs) => Client::pausing(settings, Box::new(jobs)),
-        None => Client::new(settings),
-    })
+    Ok(Client::new(Settings::load(&overrides)?))
 }
 
 fn setting(core: &Core, name: &str) -> Option<String> {

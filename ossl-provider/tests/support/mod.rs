@@ -2,8 +2,6 @@
 //! loads the module, and the programs that use it.
 #![allow(dead_code, unreachable_pub)] // Each test file uses its part.
 
-pub mod delay;
-
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -67,12 +65,6 @@ impl Host {
         let host = Host { folder: tempfile::tempdir().unwrap(), address: address.into() };
         host.configure("", "");
         host
-    }
-
-    /// From now on its service is at another address.
-    pub fn move_to(&mut self, address: &str) {
-        self.address = address.into();
-        self.configure("", "");
     }
 
     /// Writes the configuration, with more lines for the provider's section and for the
@@ -214,11 +206,6 @@ impl Service {
             std::thread::sleep(Duration::from_millis(50));
         }
         service
-    }
-
-    /// Where the service listens.
-    pub fn socket(&self) -> PathBuf {
-        self.state.path().join("hsm.sock")
     }
 
     fn log(&self) -> String {
