@@ -107,6 +107,12 @@ table! {
         /// Issues a client certificate.
         Enrol = 26 => { name: "enrol", requires: Requires::Role(Role::Admin),
             audit: Audit::Act, repeatable: false, slow: false },
+        /// Reads a page of the audit log.
+        ReadAudit = 50 => { name: "read-audit", requires: Requires::Role(Role::Auditor),
+            audit: Audit::Nothing, repeatable: true, slow: false },
+        /// Tells where the audit log ends.
+        AuditHead = 51 => { name: "audit-head", requires: Requires::Role(Role::Auditor),
+            audit: Audit::Nothing, repeatable: true, slow: false },
         /// Makes a backup.
         MakeBackup = 70 => { name: "make-backup", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: false, slow: true },

@@ -154,7 +154,7 @@ impl Backend {
         };
         let since = Instant::now();
         let peer = Arc::clone(peer);
-        let user = Arc::clone(&peer.caller.queue);
+        let user = Arc::clone(&peer.caller().queue);
         lane.push(&user, Box::new(Waiting { peer, work, queue, since, deadline, done }));
     }
 

@@ -44,6 +44,8 @@ pub struct Config {
     pub backup: BackupConfig,
     /// What is written to the log.
     pub log: LogConfig,
+    /// The audit log.
+    pub audit: AuditConfig,
     /// Set by `serve --dev` alone.
     #[serde(skip)]
     pub development: bool,
@@ -211,6 +213,47 @@ pub struct LogConfig {
     pub level: String,
 }
 
+/// The audit log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditConfig {
+    /// The folder with the log's files; `audit` in the state's folder if nothing is said.
+    pub folder: Option<PathBuf>,
+    /// Whether each use of a key is recorded. Acts of management always are.
+    pub uses: bool,
+    /// What becomes of uses that cannot be recorded.
+    pub when_full: WhenFull,
+    /// The size from which the log goes on in the next file, in MiB.
+    pub file_mib: u64,
+    /// How many files are kept; 0 keeps them all.
+    pub keep_files: u64,
+    /// The size of the journal, which holds what is not yet in the log's files, in MiB.
+    pub journal_mib: u64,
+}
+
+/// What becomes of uses of keys that cannot be recorded, because the disk is full or broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// They go on; the log says afterwards how many are missing.
+    Continue,
+    /// They are refused.
+    Refuse,
+}
+
+impl Default for AuditConfig {
+    fn default() -> AuditConfig {
+        AuditConfig {
+            folder: None,
+            uses: true,
+            when_full: WhenFull::Continue,
+            file_mib: 64,
+            keep_files: 0,
+            journal_mib: 32,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {
@@ -223,6 +266,7 @@ impl Default for Config {
             health: HealthConfig::default(),
             backup: BackupConfig::default(),
             log: LogConfig::default(),
+            audit: AuditConfig::default(),
             development: false,
         }
     }
@@ -338,6 +382,11 @@ impl Config {
             let message = format!("\"{}\" is no log level", self.log.level);
             return Err(Error::invalid(message).hint("use error, warn, info, debug or trace"));
         }
+        let AuditConfig { file_mib, journal_mib, .. } = self.audit;
+        if !(1..=1024).contains(&journal_mib) || !(1..=1 << 20).contains(&file_mib) {
+            return Err(Error::invalid("[audit] has a size that makes no sense")
+                .hint("`journal_mib` is from 1 to 1024, `file_mib` at least 1"));
+        }
         Ok(())
     }
 
@@ -353,6 +402,11 @@ impl Config {
     /// Where backups are put.
     pub fn backup_folder(&self) -> PathBuf {
         self.backup.folder.clone().unwrap_or_else(|| self.state.join("backups"))
+    }
+
+    /// The folder with the audit log.
+    pub fn audit_folder(&self) -> PathBuf {
+        self.audit.folder.clone().unwrap_or_else(|| self.state.join("audit"))
     }
 
     /// The folder with the keys: nobody but the service may look into it.

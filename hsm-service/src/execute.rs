@@ -14,8 +14,10 @@ use zeroize::Zeroize;
 
 use crate::{
     Error, Result, Service,
+    audit::Trail,
     backend::{BUSY_RETRY_MS, Product, guarded},
     handlers::{backup, enrol, keys, making, session, using},
+    identity::Caller,
     metrics::{Series, Ticket},
     peer::Peer,
     policy,
@@ -35,7 +37,7 @@ impl Service {
         received: Instant,
         done: impl FnOnce(Response) + Send + 'static,
     ) {
-        let caller = &peer.caller;
+        let caller = &peer.caller();
         let id = request.id;
         let deadline = received
             + match request.timeout_ms {
@@ -52,55 +54,74 @@ impl Service {
         };
         let asked = operation_of(&operation);
         tracing::debug!(operation = asked.row().name, caller = %caller.identity);
-
+        let mut trail = Trail::begin(peer, caller, id, &operation);
         // Before anything of the request is looked at: what a caller may not ask for at all is
         // refused for that, whatever else may be wrong with it.
-        if let Some(role) = asked.row().requires.role()
-            && let Err(error) = policy::known(caller, role)
-        {
-            return done(Err(error));
+        let admitted = match asked.row().requires.role() {
+            Some(role) => policy::known(caller, role).map(drop),
+            None => Ok(()),
+        };
+        if let Err(error) = admitted.and_then(|()| trail.admit()) {
+            return done(trail.finish(Err(error)));
         }
 
         use request::Operation as Asked;
-        // Work with a private key goes to the backend; the rest is done here.
+        // Work with a private key goes to the backend.
         let work = match operation {
-            Asked::Hello(request) => return done(session::hello(self, caller, &request)),
-            Asked::Status(_) => return done(guarded(|| session::status(self, caller))),
-            Asked::Find(request) => return done(guarded(|| keys::find(self, caller, request))),
-            Asked::List(request) => return done(guarded(|| keys::list(self, caller, &request))),
-            Asked::Verify(request) => {
-                return done(guarded(|| using::verify(self, caller, &request)));
-            }
-            Asked::Encrypt(request) => {
-                return done(guarded(|| using::encrypt(self, caller, &request)));
-            }
-            Asked::Random(request) => return done(using::random(caller, request)),
-            Asked::Rename(request) => return done(guarded(|| keys::rename(self, caller, request))),
-            Asked::Delete(request) => {
-                return done(guarded(|| keys::delete(self, caller, &request)));
-            }
-            Asked::SetChain(request) => {
-                return done(guarded(|| keys::set_chain(self, caller, request)));
-            }
-            Asked::Share(request) => return done(guarded(|| keys::share(self, caller, &request))),
-            Asked::Enrol(request) => return done(guarded(|| enrol::enrol(self, caller, &request))),
-            Asked::MakeBackup(_) => return done(guarded(|| backup::make(self, caller))),
-            Asked::ListBackups(_) => return done(guarded(|| backup::list(self, caller))),
-            Asked::Sign(request) => using::sign(self, caller, request),
-            Asked::Decrypt(request) => using::decrypt(self, caller, request),
-            Asked::Derive(request) => using::derive(self, caller, request),
+            Asked::Sign(request) => using::sign(self, caller, request, &mut trail),
+            Asked::Decrypt(request) => using::decrypt(self, caller, request, &mut trail),
+            Asked::Derive(request) => using::derive(self, caller, request, &mut trail),
             Asked::Generate(request) => {
-                return self.make(peer, making::generate(caller, request), deadline, done);
+                return self.make(peer, making::generate(caller, request), deadline, trail, done);
             }
             Asked::Import(request) => {
-                return self.make(peer, making::import(caller, request), deadline, done);
+                return self.make(peer, making::import(caller, request), deadline, trail, done);
+            }
+            other => {
+                let result = guarded(|| self.answer(caller, other, &mut trail));
+                return done(trail.finish(result));
             }
         };
         match work {
             Ok(work) => self.backend.submit(peer, work, deadline, move |product| {
-                done(product.and_then(using::output));
+                done(trail.finish(product.and_then(using::output)));
             }),
-            Err(error) => done(Err(error)),
+            Err(error) => done(trail.finish(Err(error))),
+        }
+    }
+
+    /// Carries out what needs no backend.
+    fn answer(
+        &self,
+        caller: &Caller,
+        operation: request::Operation,
+        trail: &mut Trail,
+    ) -> Result<Reply> {
+        use request::Operation as Asked;
+        match operation {
+            Asked::Hello(request) => session::hello(self, caller, &request),
+            Asked::Status(_) => session::status(self, caller),
+            Asked::Find(request) => keys::find(self, caller, request),
+            Asked::List(request) => keys::list(self, caller, &request),
+            Asked::Verify(request) => using::verify(self, caller, &request, trail),
+            Asked::Encrypt(request) => using::encrypt(self, caller, &request, trail),
+            Asked::Random(request) => using::random(caller, request),
+            Asked::Rename(request) => keys::rename(self, caller, request, trail),
+            Asked::Delete(request) => keys::delete(self, caller, &request, trail),
+            Asked::SetChain(request) => keys::set_chain(self, caller, request, trail),
+            Asked::Share(request) => keys::share(self, caller, &request, trail),
+            Asked::Enrol(request) => enrol::enrol(self, caller, &request),
+            Asked::MakeBackup(_) => backup::make(self, caller),
+            Asked::ListBackups(_) => backup::list(self, caller),
+            Asked::ReadAudit(request) => self.audit.page(&request).map(Reply::AuditPage),
+            Asked::AuditHead(_) => Ok(Reply::AuditHead(self.audit.head())),
+            Asked::Sign(_)
+            | Asked::Decrypt(_)
+            | Asked::Derive(_)
+            | Asked::Generate(_)
+            | Asked::Import(_) => {
+                Err(Error::new(ErrorKind::Internal, "this is work for the backend"))
+            }
         }
     }
 
@@ -110,18 +131,20 @@ impl Service {
         peer: &Arc<Peer>,
         plan: Result<making::Plan>,
         deadline: Instant,
+        trail: Trail,
         done: impl FnOnce(Result<Reply>) + Send + 'static,
     ) {
         match plan {
             Ok(making::Plan { work, draft }) => {
                 let service = Arc::clone(self);
                 self.backend.submit(peer, work, deadline, move |product| {
-                    done(product.and_then(|product: Product| {
+                    let kept = product.and_then(|product: Product| {
                         guarded(|| making::keep(&service, draft, product))
-                    }));
+                    });
+                    done(trail.finish(kept));
                 });
             }
-            Err(error) => done(Err(error)),
+            Err(error) => done(trail.finish(Err(error))),
         }
     }
 }

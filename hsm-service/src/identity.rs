@@ -6,7 +6,7 @@ pub use keyward_algorithms::Role;
 use keyward_protocol::check_name;
 use serde::Deserialize;
 
-use crate::{Error, Result, config::UserConfig};
+use crate::{Error, Result, audit::Fields, config::UserConfig};
 
 /// The kernel's stand-in for users that have no number in this name space: nobody.
 const OVERFLOW_ID: u32 = 65534;
@@ -28,6 +28,16 @@ pub enum Identity {
         /// The roles that it was issued with.
         roles: Vec<Role>,
     },
+}
+
+impl Identity {
+    /// How it was proved.
+    pub(crate) fn proof(&self) -> String {
+        match self {
+            Identity::Process { .. } => "kernel".into(),
+            Identity::Certificate { .. } => "certificate".into(),
+        }
+    }
 }
 
 impl fmt::Display for Identity {
@@ -116,6 +126,8 @@ pub struct Caller {
     pub roles: Vec<Role>,
     /// Under what name slow work is queued: callers of one name share their turns.
     pub(crate) queue: Arc<str>,
+    /// What the audit log says of the caller.
+    pub(crate) audit: Fields,
 }
 
 impl Caller {
@@ -192,7 +204,7 @@ impl Users {
             (None, Identity::Process { .. }) => (None, Vec::new()),
         };
         let queue = user.clone().unwrap_or_else(|| identity.to_string().into());
-        Caller { identity, user, roles, queue }
+        Caller { identity, user, roles, queue, audit: Fields::default() }
     }
 }
 

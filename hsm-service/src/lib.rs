@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+pub(crate) mod audit;
 mod backend;
 pub mod backup;
 pub mod cli;

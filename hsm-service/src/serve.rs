@@ -52,6 +52,7 @@ pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
     if !listeners.drain(config.limits.drain()) {
         tracing::warn!("some requests were not answered in time");
     }
+    service.audit.close();
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use keyward_algorithms::ErrorKind;
 
 use crate::{
     Config, Error, Result,
+    audit::{Audit, Origin},
     backend::Backend,
     backup::Keeper,
     identity::{Identity, Users},
@@ -28,6 +29,7 @@ pub struct Service {
     pub(crate) keys: Keys,
     pub(crate) backend: Backend,
     pub(crate) authority: Authority,
+    pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
     pub(crate) development: bool,
     pub(crate) request_time: Duration,
@@ -49,6 +51,7 @@ impl Service {
         let seal = open_seal(&config.seal)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &*seal)?);
         let authority = Authority::load(&*store)?;
+        let audit = Audit::start(config, &*store, authority.fingerprint())?;
         let backend = Backend::start(config.limits.slow_queue).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"))
         })?;
@@ -64,6 +67,7 @@ impl Service {
             keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
             backend,
             authority,
+            audit,
             started: Instant::now(),
             development: config.development,
             request_time: config.limits.request(),
@@ -76,9 +80,18 @@ impl Service {
         })
     }
 
-    /// The other side of a new connection.
-    pub(crate) fn peer(&self, identity: Identity) -> Arc<Peer> {
-        Arc::new(Peer::new(self.users.caller(identity), self.metrics.meter()))
+    /// The other side of a new connection, which comes from somewhere.
+    pub(crate) fn peer(&self, identity: Identity, from: &str) -> Arc<Peer> {
+        let mut caller = self.users.caller(identity);
+        caller.audit = Origin {
+            identity: &caller.identity.to_string(),
+            proof: &caller.identity.proof(),
+            user: caller.user.as_deref().unwrap_or_default(),
+            from,
+            connection: self.audit.next_connection(),
+        }
+        .fields();
+        Arc::new(Peer::new(caller, self.metrics.meter(), Arc::clone(&self.audit)))
     }
 
     /// Whether requests to sign are taken on.

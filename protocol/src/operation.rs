@@ -27,5 +27,7 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::Enrol(_) => Operation::Enrol,
         Asked::MakeBackup(_) => Operation::MakeBackup,
         Asked::ListBackups(_) => Operation::ListBackups,
+        Asked::ReadAudit(_) => Operation::ReadAudit,
+        Asked::AuditHead(_) => Operation::AuditHead,
     }
 }

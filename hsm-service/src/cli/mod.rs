@@ -5,6 +5,7 @@
 
 mod algorithm;
 mod arguments;
+mod audit;
 mod backup;
 mod bench;
 mod cert;
@@ -70,6 +71,8 @@ enum Command {
     #[command(subcommand)]
     Client(client::ClientCommand),
     #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    #[command(subcommand)]
     Backup(backup::BackupCommand),
     Bench(bench::BenchArgs),
     Completion(manual::CompletionArgs),
@@ -101,6 +104,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Sign(args) => signature::sign(&args, &context),
         Command::Verify(args) => signature::verify(&args, &context),
         Command::Client(command) => client::run(&command, &context),
+        Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),
         Command::Completion(args) => manual::completion(&args, Cli::command(), &output),

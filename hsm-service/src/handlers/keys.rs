@@ -11,6 +11,7 @@ use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::{
     Error, Result, Service,
+    audit::Trail,
     execute::Reply,
     identity::{Caller, Role},
     policy::{self, Target},
@@ -93,30 +94,45 @@ pub(crate) fn list(service: &Service, caller: &Caller, request: &List) -> Result
     Ok(Reply::Keys(reply))
 }
 
-pub(crate) fn rename(service: &Service, caller: &Caller, request: Rename) -> Result<Reply> {
+pub(crate) fn rename(
+    service: &Service,
+    caller: &Caller,
+    request: Rename,
+    trail: &mut Trail,
+) -> Result<Reply> {
     check_name("key", &request.name)?;
-    change(service, caller, Operation::Rename, &request.key_id, |record| {
+    change(service, caller, Operation::Rename, &request.key_id, trail, |record| {
         record.name.clone_from(&request.name);
         Ok(())
     })
 }
 
-pub(crate) fn set_chain(service: &Service, caller: &Caller, request: SetChain) -> Result<Reply> {
-    change(service, caller, Operation::SetChain, &request.key_id, |record| {
+pub(crate) fn set_chain(
+    service: &Service,
+    caller: &Caller,
+    request: SetChain,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    change(service, caller, Operation::SetChain, &request.key_id, trail, |record| {
         check_chain(&request.chain, &record.spki)?;
         record.chain.clone_from(&request.chain);
         Ok(())
     })
 }
 
-pub(crate) fn share(service: &Service, caller: &Caller, request: &Share) -> Result<Reply> {
+pub(crate) fn share(
+    service: &Service,
+    caller: &Caller,
+    request: &Share,
+    trail: &mut Trail,
+) -> Result<Reply> {
     check_name("user", &request.user)?;
     let mut rights = Rights::from_bits(request.rights);
     if !rights.is_empty() {
         // Whoever may use a key may see it.
         rights = rights.union(Rights::of(&[Right::See]));
     }
-    change(service, caller, Operation::Share, &request.key_id, |record| {
+    change(service, caller, Operation::Share, &request.key_id, trail, |record| {
         if request.user == record.owner {
             let message = format!("\"{}\" owns key \"{}\"", request.user, record.name);
             return Err(Error::invalid(message).hint("an owner has every right already"));
@@ -134,10 +150,18 @@ pub(crate) fn share(service: &Service, caller: &Caller, request: &Share) -> Resu
 /// The most users that one key is shared with.
 const MAX_GRANTS: usize = 1000;
 
-pub(crate) fn delete(service: &Service, caller: &Caller, request: &Delete) -> Result<Reply> {
+pub(crate) fn delete(
+    service: &Service,
+    caller: &Caller,
+    request: &Delete,
+    trail: &mut Trail,
+) -> Result<Reply> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let mut check =
-        |record: &Record| policy::authorise(caller, Operation::Delete, Target::Key(record));
+    let mut check = |record: &Record| {
+        policy::authorise(caller, Operation::Delete, Target::Key(record))?;
+        trail.changes(record);
+        Ok(())
+    };
     if !service.store().remove(&id, &mut check)? {
         return Err(hidden(caller));
     }
@@ -151,11 +175,13 @@ fn change(
     caller: &Caller,
     operation: Operation,
     key_id: &[u8],
+    trail: &mut Trail,
     mut change: impl FnMut(&mut Record) -> Result<()>,
 ) -> Result<Reply> {
     let id = KeyId::try_from(key_id)?;
     let mut checked = |record: &mut Record| {
         policy::authorise(caller, operation, Target::Key(record))?;
+        trail.changes(record);
         change(record)
     };
     let changed = service.store().update(&id, &mut checked)?;

@@ -43,6 +43,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     };
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
+    warnings.extend(service.audit.warnings());
     Ok(Reply::Status(StatusReply {
         can_sign: service.can_sign(),
         version: env!("CARGO_PKG_VERSION").into(),

@@ -11,13 +11,19 @@ use keyward_protocol::{
 
 use crate::{
     Error, Result, Service,
+    audit::Trail,
     backend::{Product, Work, explain},
     execute::Reply,
     identity::Caller,
     policy::{self, Target},
 };
 
-pub(crate) fn sign(service: &Service, caller: &Caller, request: Sign) -> Result<Work> {
+pub(crate) fn sign(
+    service: &Service,
+    caller: &Caller,
+    request: Sign,
+    trail: &mut Trail,
+) -> Result<Work> {
     let scheme = Scheme::from_code(request.algorithm.unwrap_or_default().scheme);
     // An algorithm that is not known asks for the usual right, and is refused for what it is by
     // who reads the request.
@@ -25,20 +31,33 @@ pub(crate) fn sign(service: &Service, caller: &Caller, request: Sign) -> Result<
     check_message(&request.input)?;
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let key = service.keys.usable(caller, Operation::Sign, Some(right), &id)?;
+    trail.uses(&key);
     Ok(Work::Sign(key, request))
 }
 
-pub(crate) fn decrypt(service: &Service, caller: &Caller, request: Decrypt) -> Result<Work> {
+pub(crate) fn decrypt(
+    service: &Service,
+    caller: &Caller,
+    request: Decrypt,
+    trail: &mut Trail,
+) -> Result<Work> {
     let scheme = request.cipher.as_ref().and_then(|cipher| Encryption::from_code(cipher.scheme));
     let right = scheme.map_or(Right::Decrypt, |scheme| scheme.row().right);
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let key = service.keys.usable(caller, Operation::Decrypt, Some(right), &id)?;
+    trail.uses(&key);
     Ok(Work::Decrypt(key, request))
 }
 
-pub(crate) fn derive(service: &Service, caller: &Caller, request: Derive) -> Result<Work> {
+pub(crate) fn derive(
+    service: &Service,
+    caller: &Caller,
+    request: Derive,
+    trail: &mut Trail,
+) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let key = service.keys.usable(caller, Operation::Derive, None, &id)?;
+    trail.uses(&key);
     Ok(Work::Derive(key, request))
 }
 
@@ -50,10 +69,16 @@ pub(crate) fn output(product: Product) -> Result<Reply> {
     }
 }
 
-pub(crate) fn verify(service: &Service, caller: &Caller, request: &Verify) -> Result<Reply> {
+pub(crate) fn verify(
+    service: &Service,
+    caller: &Caller,
+    request: &Verify,
+    trail: &mut Trail,
+) -> Result<Reply> {
     check_message(&request.input)?;
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let key = service.keys.usable(caller, Operation::Verify, None, &id)?;
+    trail.uses(&key);
     let checked = request.algorithm.unwrap_or_default();
     let checked = checked.with_input(&request.input)?;
     let pss = checked.pss.map(|pss| PssVerification { mgf1: pss.mgf1, salt_bytes: pss.salt_bytes });
@@ -61,9 +86,15 @@ pub(crate) fn verify(service: &Service, caller: &Caller, request: &Verify) -> Re
     Ok(Reply::Valid(valid))
 }
 
-pub(crate) fn encrypt(service: &Service, caller: &Caller, request: &Encrypt) -> Result<Reply> {
+pub(crate) fn encrypt(
+    service: &Service,
+    caller: &Caller,
+    request: &Encrypt,
+    trail: &mut Trail,
+) -> Result<Reply> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let key = service.keys.usable(caller, Operation::Encrypt, None, &id)?;
+    trail.uses(&key);
     let cipher = request.cipher.clone().unwrap_or_default();
     let checked = cipher.with_input(&request.input)?;
     let oaep = checked.oaep.map(|oaep| OaepParameters {

@@ -9,6 +9,7 @@ use quick_cache::sync::{Cache, GuardResult};
 
 use crate::{
     Error, Result,
+    audit::{Fields, key_fields},
     identity::Caller,
     metrics::Metrics,
     policy::{self, Target},
@@ -19,6 +20,8 @@ use crate::{
 pub(crate) struct Key {
     /// What the store keeps of it.
     pub(crate) record: Record,
+    /// What the audit log says of it.
+    pub(crate) audit: Fields,
     private: PrivateKey,
     /// Parsed when first needed: most keys only sign.
     public: OnceLock<PublicKey>,
@@ -30,7 +33,8 @@ impl Key {
             let message = format!("key \"{}\" does not read: {error}", record.name);
             Error::new(ErrorKind::Internal, message)
         })?;
-        Ok(Key { record, private, public: OnceLock::new() })
+        let audit = key_fields(&record.id, &record.owner, &record.name, record.version);
+        Ok(Key { record, audit, private, public: OnceLock::new() })
     }
 
     /// The private half.

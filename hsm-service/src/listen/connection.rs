@@ -143,7 +143,7 @@ impl Connection {
         if now.duration_since(partial.since) >= self.frame_time {
             return Err(Error::new(ErrorKind::Timeout, "the frame did not arrive in time"));
         }
-        if self.peer.caller.user.is_none() && partial.bytes > STRANGER_FRAME_BYTES {
+        if partial.bytes > STRANGER_FRAME_BYTES && self.peer.caller().user.is_none() {
             let message = format!("a stranger's frame is over {STRANGER_FRAME_BYTES} bytes");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
@@ -208,7 +208,7 @@ impl Connection {
 
     /// Answers what was no request, before the connection is closed.
     fn refuse(&self, error: Error) {
-        tracing::debug!(caller = %self.peer.caller.identity, "closing a connection: {error}");
+        tracing::debug!(caller = %self.peer.caller().identity, "closing a connection: {error}");
         self.outbox.put(&mut respond(0, Err(error)));
         self.outbox.try_flush(&self.socket);
         let _ = shutdown(&self.socket, Shutdown::Both);

@@ -6,7 +6,14 @@
 mod acceptor;
 mod session;
 
-use std::{io, net::TcpListener, num::NonZero, sync::Arc, thread, time::Duration};
+use std::{
+    io,
+    net::{SocketAddr, TcpListener},
+    num::NonZero,
+    sync::Arc,
+    thread,
+    time::Duration,
+};
 
 use keyward_algorithms::ErrorKind;
 use tokio::{
@@ -127,7 +134,7 @@ async fn listen(shared: Arc<Shared>, listener: AsyncListener) {
             Ok((stream, peer)) => {
                 let shared = Arc::clone(&shared);
                 tokio::spawn(async move {
-                    if let Err(error) = greet(&shared, stream).await {
+                    if let Err(error) = greet(&shared, stream, peer).await {
                         tracing::info!(%peer, "TLS connection refused: {error}");
                     }
                 });
@@ -142,7 +149,7 @@ async fn listen(shared: Arc<Shared>, listener: AsyncListener) {
 }
 
 /// Completes the handshake, tells who it is, and serves.
-async fn greet(shared: &Arc<Shared>, stream: TcpStream) -> Result<()> {
+async fn greet(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr) -> Result<()> {
     let refused = |error: io::Error| Error::new(ErrorKind::Unauthenticated, error.to_string());
     // Strangers count together until their certificate is verified.
     let stranger = shared.census.admit("tls handshake".into())?;
@@ -162,6 +169,6 @@ async fn greet(shared: &Arc<Shared>, stream: TcpStream) -> Result<()> {
     };
     drop(stranger);
     let place = shared.census.admit(identity.to_string());
-    session::serve(shared, stream, identity, place).await;
+    session::serve(shared, stream, identity, from, place).await;
     Ok(())
 }

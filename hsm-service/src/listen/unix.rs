@@ -122,8 +122,8 @@ impl Door {
     }
 
     fn admit(&mut self, socket: std::os::fd::OwnedFd) {
-        let identity = match peer_identity(&socket) {
-            Ok(identity) => identity,
+        let (identity, pid) = match peer_identity(&socket) {
+            Ok(known) => known,
             Err(error) => return tracing::warn!("cannot tell who connects: {error}"),
         };
         let place = match self.census.admit(identity.to_string()) {
@@ -140,7 +140,7 @@ impl Door {
                 return;
             }
         };
-        let peer = self.service.peer(identity);
+        let peer = self.service.peer(identity, &format!("process {pid}"));
         let number = self.next_number;
         self.next_number += 1;
         match Connection::new(number, socket, peer, &self.limits, &self.crew, place) {
@@ -159,9 +159,10 @@ impl Door {
     }
 }
 
-fn peer_identity(socket: &std::os::fd::OwnedFd) -> io::Result<Identity> {
+fn peer_identity(socket: &std::os::fd::OwnedFd) -> io::Result<(Identity, u32)> {
     let peer = socket_peercred(socket)?;
     let mut gids = keyward_peer_groups::peer_groups(socket)?;
     gids.push(peer.gid.as_raw());
-    Ok(Identity::Process { uid: peer.uid.as_raw(), gids })
+    let pid = peer.pid.as_raw_nonzero().get().unsigned_abs();
+    Ok((Identity::Process { uid: peer.uid.as_raw(), gids }, pid))
 }

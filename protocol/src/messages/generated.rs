@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 70, 71"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 70, 71, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -57,6 +57,10 @@ pub mod request {
         MakeBackup(super::MakeBackup),
         #[prost(message, tag = "71")]
         ListBackups(super::ListBackups),
+        #[prost(message, tag = "50")]
+        ReadAudit(super::ReadAudit),
+        #[prost(message, tag = "51")]
+        AuditHead(super::GetAuditHead),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -65,7 +69,10 @@ pub struct Response {
     /// The request that this answers; 0 answers a frame whose id could not be read, and closes.
     #[prost(uint64, tag = "1")]
     pub id: u64,
-    #[prost(oneof = "response::Result", tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 70")]
+    #[prost(
+        oneof = "response::Result",
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 70, 50, 51"
+    )]
     pub result: ::core::option::Option<response::Result>,
 }
 /// Nested message and enum types in `Response`.
@@ -98,6 +105,10 @@ pub mod response {
         /// MakeBackup answers with the backup that it made, ListBackups with all, oldest first.
         #[prost(message, tag = "70")]
         Backups(super::Backups),
+        #[prost(message, tag = "50")]
+        AuditPage(super::AuditPage),
+        #[prost(message, tag = "51")]
+        AuditHead(super::AuditHead),
     }
 }
 /// Why a request was not carried out.
@@ -461,6 +472,129 @@ pub struct BackupFile {
     /// In seconds since 1970.
     #[prost(uint64, tag = "3")]
     pub created: u64,
+}
+/// Reads the audit log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReadAudit {
+    /// Where the last page ended; empty for the first.
+    #[prost(bytes = "vec", tag = "1")]
+    pub after: ::prost::alloc::vec::Vec<u8>,
+    /// Without `after`: begin so many entries before the end; 0 begins at the oldest.
+    #[prost(uint32, tag = "2")]
+    pub newest: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPage {
+    /// Whole records as they are in the log's files (docs/audit.md), never empty except at the end.
+    #[prost(bytes = "vec", tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<u8>,
+    /// Pass this as `after` for what follows.
+    #[prost(bytes = "vec", tag = "2")]
+    pub next: ::prost::alloc::vec::Vec<u8>,
+    /// There was no more when the page was read.
+    #[prost(bool, tag = "3")]
+    pub end: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetAuditHead {}
+/// Where the log ends, to be kept elsewhere.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditHead {
+    /// The newest checkpoint, as it is signed, and its signature.
+    #[prost(bytes = "vec", tag = "1")]
+    pub checkpoint: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub signature: ::prost::alloc::vec::Vec<u8>,
+    /// DER SubjectPublicKeyInfo of the key that signs checkpoints.
+    #[prost(bytes = "vec", tag = "3")]
+    pub spki: ::prost::alloc::vec::Vec<u8>,
+}
+/// The first record of each file of the log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditFileHead {
+    /// Layout of the file; this is 1.
+    #[prost(uint32, tag = "1")]
+    pub version: u32,
+    /// Counts the files of this log from 1.
+    #[prost(uint64, tag = "2")]
+    pub file: u64,
+    /// The chain's value before this record; 32 zeros for the first file.
+    #[prost(bytes = "vec", tag = "3")]
+    pub chain: ::prost::alloc::vec::Vec<u8>,
+    /// The sequence number of the file's first entry.
+    #[prost(uint64, tag = "4")]
+    pub first: u64,
+    /// Fingerprint of the service's certificate authority.
+    #[prost(string, tag = "5")]
+    pub service_id: ::prost::alloc::string::String,
+    /// DER SubjectPublicKeyInfo of the key that signs checkpoints.
+    #[prost(bytes = "vec", tag = "6")]
+    pub spki: ::prost::alloc::vec::Vec<u8>,
+}
+/// One act or use.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditEntry {
+    /// Counts entries without a gap, from 1.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    /// Microseconds since 1970.
+    #[prost(uint64, tag = "2")]
+    pub time: u64,
+    /// A code of the table of operations; 0 for what the service did by itself.
+    #[prost(uint32, tag = "3")]
+    pub operation: u32,
+    /// What the service did by itself: `service-start`.
+    #[prost(string, tag = "4")]
+    pub event: ::prost::alloc::string::String,
+    /// The identity that was proved, `uid:33`, and how: `kernel`, `certificate SERIAL`.
+    #[prost(string, tag = "5")]
+    pub identity: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub proof: ::prost::alloc::string::String,
+    /// The user that it belongs to; empty for a stranger.
+    #[prost(string, tag = "7")]
+    pub user: ::prost::alloc::string::String,
+    /// From where: a process of this machine, or an address.
+    #[prost(string, tag = "8")]
+    pub from: ::prost::alloc::string::String,
+    /// The service's number of the connection, and the client's of the request.
+    #[prost(uint64, tag = "9")]
+    pub connection: u64,
+    #[prost(uint64, tag = "10")]
+    pub request: u64,
+    /// The key: identifier, OWNER/NAME and version, as far as they are known.
+    #[prost(bytes = "vec", tag = "11")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "12")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "13")]
+    pub key_version: u64,
+    /// The algorithm of a use.
+    #[prost(string, tag = "14")]
+    pub algorithm: ::prost::alloc::string::String,
+    /// 0: done; else the code of the kind of error.
+    #[prost(uint32, tag = "15")]
+    pub outcome: u32,
+    /// More about an act: the new name, the rights granted.
+    #[prost(string, tag = "16")]
+    pub detail: ::prost::alloc::string::String,
+}
+/// Ends what was written in one go. Signed by the service's audit key.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditCheckpoint {
+    /// The sequence number of the last entry before it.
+    #[prost(uint64, tag = "1")]
+    pub sequence: u64,
+    #[prost(uint64, tag = "2")]
+    pub time: u64,
+    /// The chain's value before this record.
+    #[prost(bytes = "vec", tag = "3")]
+    pub chain: ::prost::alloc::vec::Vec<u8>,
+    /// How far the journal had been taken over.
+    #[prost(uint64, tag = "4")]
+    pub journal: u64,
+    #[prost(uint64, tag = "5")]
+    pub journal_position: u64,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -40,9 +41,10 @@ pub(super) async fn serve(
     shared: &Arc<Shared>,
     stream: TlsStream<TcpStream>,
     identity: Identity,
+    from: SocketAddr,
     place: Result<Place>,
 ) {
-    let peer = shared.service.peer(identity);
+    let peer = shared.service.peer(identity, &from.to_string());
     let (reader, writer) = tokio::io::split(stream);
     // Bounded by the limit on requests in flight.
     let (answers, outgoing) = unbounded_channel();
@@ -55,7 +57,7 @@ pub(super) async fn serve(
         Err(error) => Err(error.clone()),
     };
     if let Err(error) = result {
-        tracing::debug!(caller = %connection.peer.caller.identity, "closing a connection: {error}");
+        tracing::debug!(caller = %connection.peer.caller().identity, "closing a connection: {error}");
         let _ = connection.answers.send(respond(0, Err(error)));
     }
     // The writer ends when the last answer that is outstanding has been sent.
@@ -140,7 +142,7 @@ fn take_frames(
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         shared.lane.push(
-            &connection.peer.caller.queue,
+            &connection.peer.caller().queue,
             Box::new(Execution {
                 service: Arc::clone(&shared.service),
                 connection: connection.clone(),

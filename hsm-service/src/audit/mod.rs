@@ -1,0 +1,349 @@
+//! The audit log: every act of management and every use of a key, who, from where, on which key,
+//! and what came of it.
+//!
+//! ```text
+//! request ──► trail ──► journal (shared mapping) ──► writer thread ──► files (chained, signed)
+//!                          │ acts: fdatasync             │ at most a second later, fdatasync
+//!                          ▼ before the reply            ▼
+//! ```
+//!
+//! An entry is in the journal before its reply goes out, so that a killed service loses none that
+//! was answered; an act of management is on disk by then. `docs/audit.md` says what the log can
+//! prove and what it cannot.
+
+mod entry;
+mod files;
+pub(crate) mod format;
+mod journal;
+mod key;
+mod pages;
+mod trail;
+pub(crate) mod verify;
+mod writer;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::messages::AuditHead;
+
+use crate::{
+    Config, Error, Result,
+    config::{AuditConfig, WhenFull},
+    store::Store,
+};
+use entry::{Particulars, entry};
+use files::{LogFile, Opened, Owner};
+use journal::Journal;
+use key::AuditKey;
+use writer::{JournalPlace, Writer};
+
+pub(crate) use entry::{Fields, Origin, key_fields};
+pub(crate) use files::list as list_files;
+pub(crate) use trail::Trail;
+
+/// How long entries wait in the journal at most, while the disk keeps up.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// How long whoever reads the log waits for what is in the journal.
+const READER_TIME: Duration = Duration::from_secs(2);
+
+/// How often a log that cannot be written is complained of.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// How many refusals of strangers are recorded in a second; the rest are counted.
+const STRANGER_ENTRIES: u64 = 100;
+
+/// The audit log of a running service.
+pub(crate) struct Audit {
+    folder: PathBuf,
+    config: AuditConfig,
+    journal: Journal,
+    /// The part of the journal that uses leave to acts, in bytes.
+    reserve: u64,
+    /// Uses that could not be recorded, and strangers' refusals that were not.
+    lost: AtomicU64,
+    suppressed: AtomicU64,
+    /// The second that is counted in, and the refusals recorded in it.
+    strangers: (AtomicU64, AtomicU64),
+    connections: AtomicU64,
+    state: Mutex<State>,
+    wake: Condvar,
+    done: Condvar,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct State {
+    stop: bool,
+    /// Somebody waits for the journal to be taken over.
+    asked: bool,
+    /// How often the writer has been through.
+    rounds: u64,
+    /// Why the log cannot be written.
+    failure: Option<String>,
+    head: AuditHead,
+    damage: Option<String>,
+}
+
+impl Audit {
+    /// Opens the log, takes over what a killed service left in its journal, and begins to record.
+    pub(crate) fn start(
+        config: &Config,
+        store: &dyn Store,
+        service_id: &str,
+    ) -> Result<Arc<Audit>> {
+        let folder = config.audit_folder();
+        files::make_folder(&folder)?;
+        let key = AuditKey::load(store, service_id)?;
+        let owner = Owner { service_id, spki: &key.spki };
+        let Opened { file, standing, damage } = LogFile::open(&folder, &owner)?;
+        let file_bytes = config.audit.file_mib << 20;
+        let mut writer = Writer { key, file, standing, file_bytes };
+        let path = folder.join("journal");
+        let unwritable = |error| files::failed("write", &folder, &error);
+        if path.exists() {
+            match Journal::open(&path) {
+                Ok(left) => {
+                    let count = writer.recover(&left).map_err(unwritable)?;
+                    if count > 0 {
+                        tracing::info!(count, "audit entries of a killed service taken over");
+                    }
+                }
+                // Killed while it made it, or not ours: nothing can be told from it.
+                Err(error) => tracing::warn!("the audit journal does not read: {error}"),
+            }
+        }
+        let journal_bytes = config.audit.journal_mib << 20;
+        let journal = Journal::create(&path, journal_bytes)
+            .map_err(|error| files::failed("make the journal in", &folder, &error))?;
+        if let Some(damage) = &damage {
+            tracing::error!("the audit log was changed from outside: {damage}");
+        }
+        let started = event("service-start", concat!("version ", env!("CARGO_PKG_VERSION")));
+        let found = damage.as_deref().map(|damage| event("log-damaged", damage));
+        let entries: Vec<Fields> = found.into_iter().chain([started]).collect();
+        let place = JournalPlace { id: journal.id, position: 0 };
+        writer.write(&entries, place).map_err(unwritable)?;
+        let state = State { head: head_of(&writer), damage, ..State::default() };
+        let audit = Arc::new(Audit {
+            folder,
+            config: config.audit.clone(),
+            journal,
+            reserve: journal_bytes / 8,
+            lost: AtomicU64::new(0),
+            suppressed: AtomicU64::new(0),
+            strangers: (AtomicU64::new(0), AtomicU64::new(0)),
+            connections: AtomicU64::new(0),
+            state: Mutex::new(state),
+            wake: Condvar::new(),
+            done: Condvar::new(),
+            thread: Mutex::new(None),
+        });
+        let working = Arc::clone(&audit);
+        let spawned = thread::Builder::new().name("audit".into());
+        let thread = spawned.spawn(move || working.work(writer)).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}"))
+        })?;
+        *audit.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(audit)
+    }
+
+    /// Records the end of the service and takes everything over.
+    pub(crate) fn close(&self) {
+        self.journal.append(event("service-stop", "").as_bytes(), 0);
+        self.lock().stop = true;
+        self.wake.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+
+    /// A number for a new connection.
+    pub(crate) fn next_connection(&self) -> u64 {
+        self.connections.fetch_add(1, Relaxed) + 1
+    }
+
+    /// Refuses an act that could not be recorded, before it is begun.
+    fn admit_act(&self) -> Result<()> {
+        if self.journal.has_room(0) {
+            return Ok(());
+        }
+        self.wake.notify_one();
+        Err(self.full("acts of management are refused"))
+    }
+
+    /// Records an act and puts it on disk.
+    fn record_act(&self, entry: &Fields) -> Result<()> {
+        let unproven = |why: &str| {
+            let message = format!("this was done, but the audit log could not keep it: {why}");
+            Error::new(ErrorKind::Internal, message)
+                .hint("look before you repeat it, and see to the disk with the service's audit log")
+        };
+        if self.journal.append(entry.as_bytes(), 0).is_none() {
+            return Err(unproven("it is full"));
+        }
+        self.journal.sync().map_err(|error| unproven(&error.to_string()))
+    }
+
+    /// Records a use.
+    fn record_use(&self, entry: &Fields) -> Result<()> {
+        if self.journal.append(entry.as_bytes(), self.reserve).is_some() {
+            return Ok(());
+        }
+        self.wake.notify_one();
+        match self.config.when_full {
+            WhenFull::Continue => {
+                self.lost.fetch_add(1, Relaxed);
+                Ok(())
+            }
+            WhenFull::Refuse => Err(self.full("keys are not used")),
+        }
+    }
+
+    fn full(&self, consequence: &str) -> Error {
+        let why = self.lock().failure.clone();
+        let why = why.unwrap_or_else(|| "the disk does not keep up".into());
+        let message = format!("the audit log is full, so {consequence}: {why}");
+        Error::new(ErrorKind::LimitExceeded, message)
+            .hint("make room on the disk with the service's audit log; it goes on by itself then")
+    }
+
+    /// Whether one more refusal of a stranger is recorded, so that strangers cannot fill the disk.
+    fn admits_stranger(&self) -> bool {
+        let now = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
+        if self.strangers.0.swap(now, Relaxed) != now {
+            self.strangers.1.store(0, Relaxed);
+        }
+        let admitted = self.strangers.1.fetch_add(1, Relaxed) < STRANGER_ENTRIES;
+        if !admitted {
+            self.suppressed.fetch_add(1, Relaxed);
+        }
+        admitted
+    }
+
+    /// Has what is in the journal taken over, as far as the disk allows.
+    pub(crate) fn catch_up(&self) {
+        let end = Instant::now() + READER_TIME;
+        let mut state = self.lock();
+        // The round that is under way may have begun too early.
+        let awaited = state.rounds + 2;
+        while state.rounds < awaited && !state.stop {
+            state.asked = true;
+            self.wake.notify_one();
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return;
+            }
+            state = self.done.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// The newest checkpoint.
+    pub(crate) fn head(&self) -> AuditHead {
+        self.catch_up();
+        self.lock().head.clone()
+    }
+
+    /// What an operator should mend.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let state = self.lock();
+        let mut warnings = Vec::new();
+        if let Some(damage) = &state.damage {
+            warnings.push(format!("the audit log was changed from outside: {damage}"));
+        }
+        if let Some(failure) = &state.failure {
+            warnings.push(format!("the audit log cannot be written: {failure}"));
+        }
+        let lost = self.lost.load(Relaxed);
+        if lost > 0 {
+            warnings.push(format!("{lost} uses of keys are missing in the audit log"));
+        }
+        warnings
+    }
+
+    fn work(&self, mut writer: Writer) {
+        let mut last_complaint: Option<Instant> = None;
+        loop {
+            let stop = {
+                let state = self.lock();
+                let idle = |state: &mut State| !state.stop && !state.asked;
+                let waited = self.wake.wait_timeout_while(state, INTERVAL, idle);
+                let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                state.asked = false;
+                state.stop
+            };
+            let result = self.round(&mut writer);
+            let mut state = self.lock();
+            state.rounds += 1;
+            match result {
+                Ok(()) => {
+                    if state.failure.take().is_some() {
+                        tracing::info!("the audit log is written again");
+                    }
+                    state.head = head_of(&writer);
+                }
+                Err(error) => {
+                    if last_complaint.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
+                        last_complaint = Some(Instant::now());
+                        tracing::error!("cannot write the audit log: {error}");
+                    }
+                    state.failure = Some(error.to_string());
+                }
+            }
+            self.done.notify_all();
+            if stop {
+                return;
+            }
+        }
+    }
+
+    fn round(&self, writer: &mut Writer) -> std::io::Result<()> {
+        let number = writer.file.number;
+        writer.take_over(&self.journal)?;
+        // What is missing is said as soon as there is room for it.
+        for (count, what) in
+            [(&self.lost, "uses-not-recorded"), (&self.suppressed, "refusals-not-recorded")]
+        {
+            let missing = count.swap(0, Relaxed);
+            if missing > 0 {
+                let entry = event(what, &missing.to_string());
+                let place = JournalPlace { id: self.journal.id, position: self.journal.tail() };
+                if let Err(error) = writer.write(&[entry], place) {
+                    count.fetch_add(missing, Relaxed);
+                    return Err(error);
+                }
+            }
+        }
+        if self.config.keep_files > 0 && writer.file.number != number {
+            for removed in Writer::remove_oldest(&self.folder, self.config.keep_files)? {
+                let entry = event("log-file-removed", &removed.to_string());
+                self.journal.append(entry.as_bytes(), 0);
+            }
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn head_of(writer: &Writer) -> AuditHead {
+    let (checkpoint, signature) = writer.standing.checkpoint.clone();
+    AuditHead { checkpoint, signature, spki: writer.key.spki.clone() }
+}
+
+/// An entry for what the service does by itself.
+fn event(name: &str, detail: &str) -> Fields {
+    let of = Particulars { event: name, detail, ..Particulars::default() };
+    entry(&Fields::default(), &Fields::default(), &of)
+}

@@ -1,0 +1,130 @@
+//! Reading the log page by page: whole records, as they are in the files.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::messages::{AuditPage, ReadAudit};
+
+use super::{
+    Audit, files,
+    format::{self, Kind, PREFIX_BYTES, Unreadable},
+};
+use crate::{Error, Result};
+
+/// The most bytes of records in one page.
+const PAGE_BYTES: usize = 512 << 10;
+
+/// A place in the log: a file and an offset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    file: u64,
+    offset: u64,
+}
+
+impl Place {
+    fn bytes(self) -> Vec<u8> {
+        [self.file.to_be_bytes(), self.offset.to_be_bytes()].concat()
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Place> {
+        let (file, offset) = bytes.split_first_chunk::<8>()?;
+        let offset: [u8; 8] = offset.try_into().ok()?;
+        Some(Place { file: u64::from_be_bytes(*file), offset: u64::from_be_bytes(offset) })
+    }
+}
+
+impl Audit {
+    /// A page of the log, with everything that was answered before it was asked for.
+    pub(crate) fn page(&self, request: &ReadAudit) -> Result<AuditPage> {
+        self.catch_up();
+        let unreadable = |error: io::Error| {
+            let folder = self.folder.display();
+            Error::new(ErrorKind::Internal, format!("cannot read the audit log {folder}: {error}"))
+        };
+        let files = files::list(&self.folder).map_err(unreadable)?;
+        let oldest = files.first().map_or(1, |(number, _)| *number);
+        let mut place = match request.after.is_empty() {
+            false => Place::from_bytes(&request.after)
+                .ok_or_else(|| Error::invalid("`after` is not where a page ended"))?,
+            true if request.newest == 0 => Place { file: oldest, offset: 0 },
+            true => self.before_end(request.newest.into()).map_err(unreadable)?,
+        };
+        loop {
+            let next_exists = files.iter().any(|(number, _)| *number > place.file);
+            let records = self.records(place, next_exists).map_err(unreadable)?;
+            if records.is_empty() && next_exists {
+                // The next there is, should this one have been removed meanwhile.
+                let next = files.iter().find(|(number, _)| *number > place.file);
+                place = Place { file: next.map_or(place.file + 1, |next| next.0), offset: 0 };
+                continue;
+            }
+            place.offset += records.len() as u64;
+            let end = records.is_empty();
+            return Ok(AuditPage { records, next: place.bytes(), end });
+        }
+    }
+
+    /// Whole records from a place on, up to a page of them.
+    fn records(&self, place: Place, complete: bool) -> io::Result<Vec<u8>> {
+        let mut file = match File::open(files::path(&self.folder, place.file)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        file.seek(SeekFrom::Start(place.offset))?;
+        let mut bytes = Vec::new();
+        file.take(PAGE_BYTES as u64).read_to_end(&mut bytes)?;
+        let mut whole = 0;
+        let reason = loop {
+            match format::first(&bytes[whole..]) {
+                Ok(record) => whole += record.whole.len(),
+                Err(reason) => break reason,
+            }
+        };
+        // What is broken is passed on as it is, for whoever verifies it; what is short at the end
+        // of the log is being written.
+        if whole == 0 && (complete || reason == Unreadable::Broken) {
+            whole = bytes.len();
+        }
+        bytes.truncate(whole);
+        Ok(bytes)
+    }
+
+    /// The place of the entry that so many entries come after, itself counted.
+    fn before_end(&self, entries: u64) -> io::Result<Place> {
+        let mut wanted = entries;
+        let mut place = Place { file: 1, offset: 0 };
+        for (number, path) in files::list(&self.folder)?.into_iter().rev() {
+            let offsets = entry_offsets(&path)?;
+            if let Some(index) = (offsets.len() as u64).checked_sub(wanted) {
+                let offset = offsets.get(index as usize).copied().unwrap_or(0);
+                return Ok(Place { file: number, offset });
+            }
+            wanted -= offsets.len() as u64;
+            place = Place { file: number, offset: 0 };
+        }
+        Ok(place)
+    }
+}
+
+/// Where the entries of a file begin.
+fn entry_offsets(path: &Path) -> io::Result<Vec<u64>> {
+    let mut reader = BufReader::new(File::open(path)?);
+    let mut offsets = Vec::new();
+    let mut offset = 0;
+    let mut prefix = [0; PREFIX_BYTES];
+    while reader.read_exact(&mut prefix).is_ok() {
+        let [kind, length @ ..] = prefix;
+        let length = u32::from_be_bytes(length);
+        if kind == Kind::Entry.byte() {
+            offsets.push(offset);
+        }
+        offset += (PREFIX_BYTES as u64) + u64::from(length);
+        reader.seek_relative(length.into())?;
+    }
+    Ok(offsets)
+}

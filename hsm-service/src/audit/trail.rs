@@ -1,0 +1,204 @@
+//! What a request leaves in the log, gathered while it is carried out.
+
+use std::sync::Arc;
+
+use keyward_algorithms::{Agreement, Digest, Encryption, Operation, Rights, Scheme, Signature};
+use keyward_protocol::{
+    KeyId,
+    messages::{Algorithm, Cipher, KeyInfo, request},
+    operation_of,
+};
+
+use super::entry::{Fields, Particulars, entry, key_fields, key_id_fields, key_name_fields};
+use crate::{
+    Error, Result, execute::Reply, identity::Caller, keys::Key, peer::Peer, store::Record,
+};
+
+/// Gathers what is known of one request, and records it with its outcome.
+pub(crate) struct Trail {
+    peer: Arc<Peer>,
+    caller: Arc<Caller>,
+    request: u64,
+    operation: Operation,
+    subject: Subject,
+    algorithm: &'static str,
+    detail: String,
+}
+
+/// The key that a request is about, as far as it is known.
+enum Subject {
+    None,
+    Id(KeyId),
+    Ready(Arc<Key>),
+    Fields(Fields),
+}
+
+impl Trail {
+    /// Begins with what the request itself says.
+    pub(crate) fn begin(
+        peer: &Arc<Peer>,
+        caller: &Arc<Caller>,
+        request: u64,
+        operation: &request::Operation,
+    ) -> Trail {
+        let mut trail = Trail {
+            peer: Arc::clone(peer),
+            caller: Arc::clone(caller),
+            request,
+            operation: operation_of(operation),
+            subject: Subject::None,
+            algorithm: "",
+            detail: String::new(),
+        };
+        trail.read(operation);
+        trail
+    }
+
+    fn read(&mut self, operation: &request::Operation) {
+        use request::Operation as Asked;
+        match operation {
+            Asked::Sign(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = signature(asked.algorithm.as_ref());
+            }
+            Asked::Verify(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = signature(asked.algorithm.as_ref());
+            }
+            Asked::Encrypt(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = encryption(asked.cipher.as_ref());
+            }
+            Asked::Decrypt(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = encryption(asked.cipher.as_ref());
+            }
+            Asked::Derive(asked) => self.key_id(&asked.key_id),
+            Asked::Generate(asked) => {
+                self.key_name(&asked.name);
+                self.detail = format!("type {}", asked.key_type);
+            }
+            Asked::Import(asked) => self.key_name(&asked.name),
+            Asked::Rename(asked) => {
+                self.key_id(&asked.key_id);
+                self.detail = format!("to {}", asked.name);
+            }
+            Asked::Delete(asked) => self.key_id(&asked.key_id),
+            Asked::SetChain(asked) => {
+                self.key_id(&asked.key_id);
+                self.detail = format!("{} certificates", asked.chain.len());
+            }
+            Asked::Share(asked) => {
+                self.key_id(&asked.key_id);
+                let rights = Rights::from_bits(asked.rights).to_string();
+                let rights = if rights.is_empty() { "nothing" } else { &rights };
+                self.detail = format!("{} may {rights}", asked.user);
+            }
+            Asked::Enrol(asked) => {
+                let roles = asked.roles.join(",");
+                self.detail = format!("user {} roles {roles} days {}", asked.user, asked.days);
+            }
+            _ => {}
+        }
+    }
+
+    fn key_id(&mut self, id: &[u8]) {
+        if let Ok(id) = KeyId::try_from(id) {
+            self.subject = Subject::Id(id);
+        }
+    }
+
+    fn key_name(&mut self, name: &str) {
+        let owner = self.caller.user.as_deref().unwrap_or_default();
+        self.subject = Subject::Fields(key_name_fields(owner, name));
+    }
+
+    /// Refuses an act that could not be recorded.
+    pub(crate) fn admit(&self) -> Result<()> {
+        match self.operation.row().audit {
+            keyward_algorithms::Audit::Act => self.peer.audit.admit_act(),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes the key that is used.
+    pub(crate) fn uses(&mut self, key: &Arc<Key>) {
+        if self.operation == Operation::Derive
+            && let Some(agreement) = Agreement::of(key.record.key_type.family())
+        {
+            self.algorithm = agreement.row().name;
+        }
+        self.subject = Subject::Ready(Arc::clone(key));
+    }
+
+    /// Notes the key that is changed or removed, as it was.
+    pub(crate) fn changes(&mut self, record: &Record) {
+        let Record { id, owner, name, version, .. } = record;
+        self.subject = Subject::Fields(key_fields(id, owner, name, *version));
+    }
+
+    /// Records how the request came out; the answer, or an error where the log must have it and
+    /// cannot.
+    pub(crate) fn finish(self, result: Result<Reply>) -> Result<Reply> {
+        use keyward_algorithms::Audit as Kind;
+        let audit = &*self.peer.audit;
+        match self.operation.row().audit {
+            Kind::Nothing => return result,
+            Kind::Use if !audit.config.uses => return result,
+            _ => {}
+        }
+        if self.caller.user.is_none() && !audit.admits_stranger() {
+            return result;
+        }
+        let outcome = result.as_ref().err().map(|error: &Error| error.kind.code()).unwrap_or(0);
+        let entry = self.entry(outcome, result.as_ref().ok());
+        let recorded = match self.operation.row().audit {
+            Kind::Act if outcome == 0 => audit.record_act(&entry),
+            _ => audit.record_use(&entry),
+        };
+        match recorded {
+            Ok(()) => result,
+            // What was refused anyway is answered with its own reason.
+            Err(error) => result.and(Err(error)),
+        }
+    }
+
+    fn entry(&self, outcome: u32, reply: Option<&Reply>) -> Fields {
+        let of = Particulars {
+            operation: self.operation.code(),
+            request: self.request,
+            algorithm: self.algorithm,
+            outcome,
+            detail: &self.detail,
+            event: "",
+        };
+        let origin = &self.caller.audit;
+        match (&self.subject, reply) {
+            (Subject::Ready(key), _) => entry(origin, &key.audit, &of),
+            (_, Some(Reply::Key(info))) => entry(origin, &of_info(info), &of),
+            (Subject::Fields(key), _) => entry(origin, key, &of),
+            (Subject::Id(id), _) => entry(origin, &key_id_fields(id.as_bytes()), &of),
+            (Subject::None, _) => entry(origin, &Fields::default(), &of),
+        }
+    }
+}
+
+/// A key as an answer shows it: as it is after the act.
+fn of_info(info: &KeyInfo) -> Fields {
+    match KeyId::try_from(info.id.as_slice()) {
+        Ok(id) => key_fields(&id, &info.owner, &info.name, info.version),
+        Err(_) => Fields::default(),
+    }
+}
+
+fn signature(algorithm: Option<&Algorithm>) -> &'static str {
+    let find = |algorithm: &Algorithm| {
+        Signature::find(Scheme::from_code(algorithm.scheme)?, Digest::from_code(algorithm.digest))
+    };
+    algorithm.and_then(find).map_or("unknown", |row| row.name)
+}
+
+fn encryption(cipher: Option<&Cipher>) -> &'static str {
+    let scheme = cipher.and_then(|cipher| Encryption::from_code(cipher.scheme));
+    scheme.map_or("unknown", |scheme| scheme.row().name)
+}

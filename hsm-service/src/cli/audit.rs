@@ -1,0 +1,270 @@
+//! `keyward audit …`: reading and verifying the audit log.
+
+use std::{fs, path::PathBuf};
+
+use clap::{Args, Subcommand};
+use keyward_algorithms::{ErrorKind, Operation};
+use keyward_client::Client;
+use keyward_protocol::{
+    Error,
+    messages::{AuditCheckpoint, AuditEntry, ReadAudit, request, response},
+};
+use prost::Message;
+use serde_json::{Value, json};
+
+use super::{
+    context::Context,
+    failure::{Failure, Outcome, file_error},
+    files::pem,
+    output::{facts, table, write_stdout},
+    time,
+};
+use crate::audit::{
+    format::{self, Kind},
+    list_files,
+    verify::{KnownHead, Verifier},
+};
+
+/// Read and verify the audit log
+#[derive(Debug, Subcommand)]
+#[command(after_help = "\
+Examples:
+  keyward audit tail -n 50
+  keyward audit verify")]
+pub(crate) enum AuditCommand {
+    Tail(TailArgs),
+    Export(ExportArgs),
+    Verify(VerifyArgs),
+    Head(HeadArgs),
+}
+
+/// Show the newest entries
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward audit tail -n 50")]
+pub(crate) struct TailArgs {
+    /// How many entries
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    lines: u32,
+}
+
+/// Print the whole log as JSON, one entry a line
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward audit export > audit.jsonl")]
+pub(crate) struct ExportArgs {}
+
+/// Verify that every entry is there, in its place, and as it was written
+///
+/// Reads the log from the service, or, with --in, from a copy of its folder without a service.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyward audit verify --head 1234:9f86d0…
+  keyward audit verify --in /mnt/copy/audit --key audit.pem")]
+pub(crate) struct VerifyArgs {
+    /// The folder with the log's files
+    #[arg(long = "in", value_name = "DIR")]
+    folder: Option<PathBuf>,
+    /// The audit key that must have signed, as `keyward audit head` prints it [default: the one
+    /// that the log names]
+    #[arg(long = "audit-key", value_name = "FILE")]
+    audit_key: Option<PathBuf>,
+    /// A head that `keyward audit head` printed before and that was kept elsewhere
+    #[arg(long, value_name = "SEQUENCE:HASH", value_parser = known_head)]
+    head: Option<KnownHead>,
+}
+
+/// Print where the log ends, to be kept elsewhere, and the audit key
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward audit head")]
+pub(crate) struct HeadArgs {}
+
+/// Does what an `audit` command says.
+pub(crate) fn run(command: &AuditCommand, context: &Context) -> Outcome {
+    match command {
+        AuditCommand::Tail(args) => tail(args, context),
+        AuditCommand::Export(_) => export(context),
+        AuditCommand::Verify(args) => verify(args, context),
+        AuditCommand::Head(_) => head(context),
+    }
+}
+
+/// Reads pages of the log until its end.
+fn read(
+    client: &Client,
+    newest: u32,
+    mut take: impl FnMut(&[u8]) -> Result<bool, Failure>,
+) -> Outcome {
+    let mut after = Vec::new();
+    loop {
+        let asked = request::Operation::ReadAudit(ReadAudit { after, newest });
+        let response::Result::AuditPage(page) = client.call(asked)? else {
+            return Err(Error::new(ErrorKind::Internal, "the service sent no page").into());
+        };
+        if !page.records.is_empty() && !take(&page.records)? {
+            return Ok(());
+        }
+        if page.end {
+            return Ok(());
+        }
+        after = page.next;
+    }
+}
+
+fn entries(mut bytes: &[u8]) -> Vec<AuditEntry> {
+    let mut found = Vec::new();
+    while let Ok(record) = format::first(bytes) {
+        if record.kind == Kind::Entry
+            && let Ok(entry) = AuditEntry::decode(record.body)
+        {
+            found.push(entry);
+        }
+        bytes = &bytes[record.whole.len()..];
+    }
+    found
+}
+
+fn tail(args: &TailArgs, context: &Context) -> Outcome {
+    let mut found = Vec::new();
+    read(&context.client()?, args.lines, |bytes| {
+        found.extend(entries(bytes));
+        Ok(true)
+    })?;
+    let newest = &found[found.len().saturating_sub(args.lines as usize)..];
+    let values: Vec<Value> = newest.iter().map(value).collect();
+    context.output.result(&values, || {
+        let heads = ["NUMBER", "TIME", "WHO", "WHAT", "KEY", "ALGORITHM", "OUTCOME", "DETAIL"];
+        table(&heads, &newest.iter().map(row).collect::<Vec<_>>())
+    })
+}
+
+fn export(context: &Context) -> Outcome {
+    read(&context.client()?, 0, |bytes| {
+        let lines: String =
+            entries(bytes).iter().map(|entry| format!("{}\n", value(entry))).collect();
+        write_stdout(lines.as_bytes())?;
+        Ok(true)
+    })
+}
+
+fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
+    let spki = match &args.audit_key {
+        Some(path) => {
+            let bytes = fs::read(path).map_err(|error| file_error("read", path, &error))?;
+            let block = pem::blocks(&bytes)?.into_iter().next();
+            block.map(|block| block.der.to_vec())
+        }
+        None => None,
+    };
+    let mut verifier = Verifier::new(spki.as_deref(), args.head)?;
+    match &args.folder {
+        Some(folder) => {
+            let failed = |error| file_error("read", folder, &error);
+            for (_, path) in list_files(folder).map_err(failed)? {
+                let bytes = fs::read(&path).map_err(failed)?;
+                if verifier.feed(&bytes) < bytes.len() {
+                    verifier.torn();
+                }
+            }
+        }
+        None => read(&context.client()?, 0, |bytes| {
+            if verifier.feed(bytes) < bytes.len() {
+                verifier.torn();
+            }
+            Ok(true)
+        })?,
+    }
+    verifier.finish();
+    let faults: Vec<String> = verifier.faults.iter().map(ToString::to_string).collect();
+    let (first, last) = (verifier.first, verifier.last());
+    let value = json!({ "intact": faults.is_empty(), "first": first, "last": last,
+        "entries": verifier.entries, "faults": faults });
+    context.output.result(&value, || match faults.is_empty() {
+        true => format!("entries {first} to {last} are there and as they were written\n"),
+        false => faults.iter().map(|fault| format!("{fault}\n")).collect(),
+    })?;
+    if faults.is_empty() { Ok(()) } else { Err(Failure::Reported) }
+}
+
+fn head(context: &Context) -> Outcome {
+    let asked = request::Operation::AuditHead(keyward_protocol::messages::GetAuditHead {});
+    let response::Result::AuditHead(head) = context.client()?.call(asked)? else {
+        return Err(Error::new(ErrorKind::Internal, "the service sent no head").into());
+    };
+    let checkpoint = AuditCheckpoint::decode(head.checkpoint.as_slice())
+        .map_err(|error| Error::new(ErrorKind::Internal, format!("the head: {error}")))?;
+    let place = format!("{}:{}", checkpoint.sequence, hex(&checkpoint.chain));
+    let key = pem::encode("PUBLIC KEY", &head.spki)?;
+    let time = moment(checkpoint.time);
+    context.output.result(&json!({ "head": place, "time": time, "audit_key": key }), || {
+        facts(&[("head", place.clone()), ("time", time.clone())]) + &key
+    })
+}
+
+fn known_head(text: &str) -> Result<KnownHead, String> {
+    let wrong = || "write the head as `keyward audit head` prints it: SEQUENCE:HASH".to_owned();
+    let (sequence, hash) = text.split_once(':').ok_or_else(wrong)?;
+    let sequence = sequence.parse().map_err(|_| wrong())?;
+    if hash.len() != 64 || !hash.is_ascii() {
+        return Err(wrong());
+    }
+    let mut chain = [0; 32];
+    for (byte, digits) in chain.iter_mut().zip(hash.as_bytes().chunks(2)) {
+        let digits = std::str::from_utf8(digits).map_err(|_| wrong())?;
+        *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
+    }
+    Ok(KnownHead { sequence, chain })
+}
+
+fn what(entry: &AuditEntry) -> String {
+    match Operation::from_code(entry.operation) {
+        Some(operation) => operation.row().name.into(),
+        None if entry.operation == 0 => entry.event.clone(),
+        None => format!("operation {}", entry.operation),
+    }
+}
+
+fn outcome(entry: &AuditEntry) -> &'static str {
+    match entry.outcome {
+        0 => "done",
+        code => ErrorKind::from_code(code).map_or("unknown", ErrorKind::word),
+    }
+}
+
+fn moment(microseconds: u64) -> String {
+    let whole = time::moment(microseconds / 1_000_000);
+    let fraction = microseconds % 1_000_000;
+    whole.strip_suffix('Z').map_or(whole.clone(), |start| format!("{start}.{fraction:06}Z"))
+}
+
+fn value(entry: &AuditEntry) -> Value {
+    json!({
+        "sequence": entry.sequence, "time": moment(entry.time), "operation": what(entry),
+        "identity": entry.identity, "proof": entry.proof, "user": entry.user, "from": entry.from,
+        "connection": entry.connection, "request": entry.request, "key_id": hex(&entry.key_id),
+        "key": entry.key, "key_version": entry.key_version, "algorithm": entry.algorithm,
+        "outcome": outcome(entry), "detail": entry.detail,
+    })
+}
+
+fn row(entry: &AuditEntry) -> Vec<String> {
+    let who = match entry.user.is_empty() {
+        true => entry.identity.clone(),
+        false => format!("{} ({})", entry.user, entry.identity),
+    };
+    let key = if entry.key.is_empty() { hex(&entry.key_id) } else { entry.key.clone() };
+    vec![
+        entry.sequence.to_string(),
+        moment(entry.time),
+        who,
+        what(entry),
+        key,
+        entry.algorithm.clone(),
+        outcome(entry).into(),
+        entry.detail.clone(),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
