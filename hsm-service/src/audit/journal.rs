@@ -109,12 +109,10 @@ impl Journal {
                 Err(found) => head = found,
             }
         }
-        let mut place = head + ENTRY_HEADER_WORDS;
-        for chunk in body.chunks(8) {
+        for (place, chunk) in (head + ENTRY_HEADER_WORDS..).zip(body.chunks(8)) {
             let mut bytes = [0; 8];
             bytes[..chunk.len()].copy_from_slice(chunk);
             self.word(place).store(u64::from_le_bytes(bytes), Relaxed);
-            place += 1;
         }
         self.word(head + 1).store(descriptor(body), Relaxed);
         // Release: whoever sees the tag sees the whole entry.

@@ -266,6 +266,6 @@ impl Verifier {
 fn read_key(spki: &[u8]) -> Result<PublicKey> {
     PublicKey::from_spki(spki).map_err(|_| {
         crate::Error::invalid("the audit key does not read")
-            .hint("give the file that `keyward audit key` printed")
+            .hint("give the file that `keyward audit head` printed")
     })
 }

@@ -60,7 +60,7 @@ pub(crate) struct ExportArgs {}
 #[command(after_help = "\
 Examples:
   keyward audit verify --head 1234:9f86d0…
-  keyward audit verify --in /mnt/copy/audit --key audit.pem")]
+  keyward audit verify --in /mnt/copy/audit --audit-key audit.pem")]
 pub(crate) struct VerifyArgs {
     /// The folder with the log's files
     #[arg(long = "in", value_name = "DIR")]

@@ -55,6 +55,11 @@ impl Service {
         format!("unix:{}", self.folder.path().join("hsm.sock").display())
     }
 
+    /// A path in the service's own folder.
+    pub(crate) fn state(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// A path in the test's folder.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         let folder = self.folder.path().join("files");
