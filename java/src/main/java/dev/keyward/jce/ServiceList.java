@@ -106,12 +106,27 @@ final class ServiceList {
         }
     }
 
+    /**
+     * Java asks the first factory of a name for the public keys in certificates, and keeps the bytes
+     * of those for which there is none. So there is none of ours for what this Java does not know:
+     * it would have no other provider to hand them to.
+     */
     private void keyFactories() {
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
+            if (!isKnownToJava(family)) {
+                continue;
+            }
             services.add(new KeywardService(provider, "KeyFactory", family.jca,
                 KeywardKeyFactory.class, aliases(family), Map.of(),
                 () -> new KeywardKeyFactory(client, family)));
         }
+    }
+
+    private static boolean isKnownToJava(AlgorithmTable.Family family) {
+        return switch (family) {
+            case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> Runtime.version().feature() >= 24; // JEP 497
+            case RSA, RSA_PSS, EC, ED25519, X25519 -> true;
+        };
     }
 
     private static List<String> aliases(AlgorithmTable.Family family) {

@@ -103,6 +103,19 @@ class KeyStoreTest {
     }
 
     @Test
+    void a_certificate_of_a_kind_that_this_java_does_not_know_is_read_all_the_same(
+            RunningService service) throws Exception {
+        String alias = service.key("ml-dsa-44");
+        KeywardProvider provider = service.provider();
+        Security.addProvider(provider);
+        try {
+            assertNotNull(service.keyStore().getCertificate(alias));
+        } finally {
+            Security.removeProvider(provider.getName());
+        }
+    }
+
+    @Test
     void an_entry_needs_no_password(RunningService service) throws Exception {
         KeyStore keys = service.keyStore();
         String alias = service.key("ed25519");
