@@ -56,7 +56,7 @@ row() {
 show_search() {
     printf '  Private key files in %s: ' "$demo"
     if [ "${#private_keys[@]}" = 0 ]; then
-        printf '%snone%s. All %s files there were read\n  and tried as keys.' \
+        printf '%snone%s. All %s files there were read\n  and those short enough for a key tried as one.' \
             "$green" "$plain" "$files_searched"
     else
         printf '%s%s%s' "$red" "${private_keys[*]}" "$plain"
