@@ -238,7 +238,7 @@ fn validity(days: i64) -> (OffsetDateTime, OffsetDateTime) {
     (now - Duration::minutes(5), now + Duration::days(days))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

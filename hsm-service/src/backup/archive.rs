@@ -67,7 +67,7 @@ pub(super) fn write<W: Write>(
         .map_err(|error| Error::new(ErrorKind::Internal, format!("no manifest: {error}")))?;
     let mac = store.authenticate(PURPOSE, line.as_bytes())?;
     let mut writer = age::encrypt(to, recipients)?;
-    let written = write!(writer, "{HEAD}{line}\n{}\n", hex(&mac)).and_then(|()| {
+    let written = write!(writer, "{HEAD}{line}\n{}\n", crate::issue::hex(&mac)).and_then(|()| {
         let mut snapshot = BufReader::with_capacity(1 << 16, File::open(snapshot)?);
         io::copy(&mut snapshot, &mut writer)
     });
@@ -153,17 +153,13 @@ fn hash(mut file: File) -> io::Result<(u64, String)> {
     let mut bytes = 0;
     loop {
         match file.read(&mut chunk)? {
-            0 => return Ok((bytes, hex(context.finish().as_ref()))),
+            0 => return Ok((bytes, crate::issue::hex(context.finish().as_ref()))),
             count => {
                 context.update(&chunk[..count]);
                 bytes += count as u64;
             }
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {

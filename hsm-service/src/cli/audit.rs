@@ -193,7 +193,7 @@ fn head(context: &Context) -> Outcome {
     };
     let checkpoint = AuditCheckpoint::decode(head.checkpoint.as_slice())
         .map_err(|error| Error::new(ErrorKind::Internal, format!("the head: {error}")))?;
-    let place = format!("{}:{}", checkpoint.sequence, hex(&checkpoint.chain));
+    let place = format!("{}:{}", checkpoint.sequence, crate::issue::hex(&checkpoint.chain));
     let key = pem::encode("PUBLIC KEY", &head.spki)?;
     let time = moment(checkpoint.time);
     context.output.result(&json!({ "head": place, "time": time, "audit_key": key }), || {
@@ -241,7 +241,7 @@ fn value(entry: &AuditEntry) -> Value {
     json!({
         "sequence": entry.sequence, "time": moment(entry.time), "operation": what(entry),
         "identity": entry.identity, "proof": entry.proof, "user": entry.user, "from": entry.from,
-        "connection": entry.connection, "request": entry.request, "key_id": hex(&entry.key_id),
+        "connection": entry.connection, "request": entry.request, "key_id": crate::issue::hex(&entry.key_id),
         "key": entry.key, "key_version": entry.key_version, "algorithm": entry.algorithm,
         "outcome": outcome(entry), "detail": entry.detail,
     })
@@ -252,7 +252,8 @@ fn row(entry: &AuditEntry) -> Vec<String> {
         true => entry.identity.clone(),
         false => format!("{} ({})", entry.user, entry.identity),
     };
-    let key = if entry.key.is_empty() { hex(&entry.key_id) } else { entry.key.clone() };
+    let key =
+        if entry.key.is_empty() { crate::issue::hex(&entry.key_id) } else { entry.key.clone() };
     vec![
         entry.sequence.to_string(),
         moment(entry.time),
@@ -263,8 +264,4 @@ fn row(entry: &AuditEntry) -> Vec<String> {
         outcome(entry).into(),
         entry.detail.clone(),
     ]
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
