@@ -100,8 +100,9 @@ impl Journal {
         let allowed = self.capacity().saturating_sub(reserve / 8);
         let mut head = self.head.load(Relaxed);
         loop {
-            // Acquire: what is overwritten has been read to its end.
-            if head + length - self.tail.load(Acquire) > allowed {
+            // Acquire: what is overwritten has been read to its end. The tail may have passed a head
+            // that other threads have moved meanwhile: the exchange below then fails and tells it.
+            if (head + length).saturating_sub(self.tail.load(Acquire)) > allowed {
                 return None;
             }
             match self.head.compare_exchange_weak(head, head + length, AcqRel, Relaxed) {
@@ -271,9 +272,10 @@ mod tests {
         let (folder, journal) = journal(1 << 16);
         let seen = std::sync::Mutex::new(Vec::new());
         std::thread::scope(|scope| {
+            let mut writers = Vec::new();
             for thread in 0..4_u32 {
                 let journal = &journal;
-                scope.spawn(move || {
+                writers.push(scope.spawn(move || {
                     for number in 0..5000_u32 {
                         let size = 8 + (number % 200) as usize;
                         let mut body = vec![thread as u8; size];
@@ -282,10 +284,13 @@ mod tests {
                             std::thread::yield_now();
                         }
                     }
-                });
+                }));
             }
             let mut seen = seen.lock().unwrap();
+            let mut ended = false;
             while seen.len() < 20_000 {
+                assert!(!ended, "the writers ended, and {} entries came out", seen.len());
+                ended = writers.iter().all(|writer| writer.is_finished());
                 let end = journal.read(|body| {
                     seen.push(body.to_vec());
                     true
