@@ -22,6 +22,8 @@ pub struct MlDsaRow {
     pub signature_bytes: usize,
     /// Security strength in bits (FIPS 204, table 1: lambda).
     pub security_bits: u32,
+    /// Security category (FIPS 204, table 1).
+    pub security_category: u8,
 }
 
 table! {
@@ -29,13 +31,13 @@ table! {
     pub enum MlDsa: MlDsaRow {
         /// ML-DSA-44, of security category 2.
         MlDsa44 = 1 => { family: Family::MlDsa44, public_bytes: 1312, private_bytes: 2560,
-            signature_bytes: 2420, security_bits: 128 },
+            signature_bytes: 2420, security_bits: 128, security_category: 2 },
         /// ML-DSA-65, of security category 3.
         MlDsa65 = 2 => { family: Family::MlDsa65, public_bytes: 1952, private_bytes: 4032,
-            signature_bytes: 3309, security_bits: 192 },
+            signature_bytes: 3309, security_bits: 192, security_category: 3 },
         /// ML-DSA-87, of security category 5.
         MlDsa87 = 3 => { family: Family::MlDsa87, public_bytes: 2592, private_bytes: 4896,
-            signature_bytes: 4627, security_bits: 256 },
+            signature_bytes: 4627, security_bits: 256, security_category: 5 },
     }
 }
 

@@ -13,22 +13,29 @@ impl Mu {
     /// Starts with the DER SubjectPublicKeyInfo of an ML-DSA key and a context string, which is
     /// empty in X.509 and TLS.
     pub fn new(spki: &[u8], context: &[u8]) -> Result<Mu> {
+        if context.len() > ML_DSA_CONTEXT_MAX {
+            return Err(CryptoError::input("the context string is too long"));
+        }
+        let mut mu = Mu::raw(spki)?;
+        // The first zero says that the message itself is signed, and not a digest of it.
+        mu.update(&[0, context.len() as u8])?;
+        mu.update(context)?;
+        Ok(mu)
+    }
+
+    /// Starts without a context string, for a message that the caller has put one into (FIPS 204,
+    /// algorithm 2, line 10: M').
+    pub fn raw(spki: &[u8]) -> Result<Mu> {
         let info = KeyInfo::public(spki)?;
         let family = Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
         let set = MlDsa::of(family).ok_or(CryptoError::Unsupported)?;
         if info.key.len() != set.row().public_bytes {
             return Err(CryptoError::InvalidKey);
         }
-        if context.len() > ML_DSA_CONTEXT_MAX {
-            return Err(CryptoError::input("the context string is too long"));
-        }
         let mut key = Shake256::new()?;
         key.update(info.key)?;
         let mut mu = Shake256::new()?;
         mu.update(&key.finish::<ML_DSA_MU_BYTES>()?)?;
-        // The first zero says that the message itself is signed, and not a digest of it.
-        mu.update(&[0, context.len() as u8])?;
-        mu.update(context)?;
         Ok(Mu(mu))
     }
 

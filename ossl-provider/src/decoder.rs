@@ -26,7 +26,7 @@ use crate::{
 /// The name of the structure between the two steps.
 const STRUCTURE: &std::ffi::CStr = c"keyward-reference";
 
-/// The largest PEM block or structure that is read; a reference to an RSA-8192 key has 1.5 KiB.
+/// The largest PEM block or structure that is read; a reference to an ML-DSA-87 key has 4 KiB.
 const LARGEST_BYTES: usize = 16 * 1024;
 
 /// A decoder at work.
@@ -58,9 +58,10 @@ impl DecoderContext {
         let reference = Reference::from_pem(&block)?;
         let der = reference.to_der()?;
         let key = Key::in_service(self.provider.clone(), reference)?;
+        self.provider.check_offers(key.family).map_err(|error| key.about(error))?;
         let mut list = ParamList::new();
         list.integer(names::OBJECT_TYPE, OSSL_OBJECT_PKEY);
-        list.text(names::OBJECT_DATA_TYPE, type_name(&key));
+        list.text(names::OBJECT_DATA_TYPE, type_name(key.family));
         list.text(names::OBJECT_DATA_STRUCTURE, STRUCTURE);
         list.octets(names::OBJECT_DATA, &der);
         Ok(Decoded::HandedOver(callback.call(&mut list)))

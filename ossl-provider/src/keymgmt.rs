@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use keyward_algorithms::{Curve, Digest, Family, KeyType};
+use keyward_algorithms::{Curve, Digest, Family, KeyType, MlDsa};
 use keyward_crypto::PssRestriction;
 use keyward_protocol::{Error, Result};
 
@@ -70,6 +70,10 @@ static X25519: Descriptors = descriptors![
     BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, PUB: Octets,
     ENCODED_PUBLIC_KEY: Octets,
 ];
+static ML_DSA: Descriptors = descriptors![
+    BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, SECURITY_CATEGORY: Integer,
+    MANDATORY_DIGEST: Utf8, PUB: Octets,
+];
 
 /// What can be set in an empty key.
 pub(crate) static SETTABLE: Descriptors = descriptors![ENCODED_PUBLIC_KEY: Octets];
@@ -91,7 +95,7 @@ pub(crate) fn gettable(family: Family) -> Descriptors {
         Family::Ec => EC,
         Family::Ed25519 => ED25519,
         Family::X25519 => X25519,
-        Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => ED25519,
+        Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => ML_DSA,
     }
 }
 
@@ -173,6 +177,8 @@ impl Key {
                         public.map_or(key_type.max_output_bytes(), Public::max_output_bytes);
                     Some(Answer::Integer(bytes as i64))
                 }
+                _ if name == names::SECURITY_CATEGORY => MlDsa::of(self.family)
+                    .map(|set| Answer::Integer(set.row().security_category.into())),
                 _ if name == names::DEFAULT_DIGEST => key_type.default_digest().map(digest_answer),
                 _ if name == names::MANDATORY_DIGEST => public.and_then(mandatory_digest),
                 _ => self
@@ -219,7 +225,7 @@ impl Key {
     /// Takes a public key from another provider. The core selects everything here, private half
     /// included, also where there is none: what counts is whether one comes.
     pub(crate) fn import_from(&self, params: Params<'_>) -> Result<()> {
-        if [names::RSA_D, names::PRIV].iter().any(|name| params.get(name).is_some()) {
+        if [names::RSA_D, names::PRIV, names::SEED].iter().any(|name| params.get(name).is_some()) {
             return Err(unsupported("a private key from outside the service"));
         }
         let missing = || Error::invalid("the public key has no value");
@@ -253,6 +259,7 @@ fn digest_answer(digest: Digest) -> Answer<'static> {
 fn mandatory_digest(public: &Public) -> Option<Answer<'static>> {
     match public.family {
         Family::Ed25519 => Some(Answer::Text("".into())),
+        family if MlDsa::of(family).is_some() => Some(Answer::Text("".into())),
         _ => public.restriction().map(|bound| digest_answer(bound.digest)),
     }
 }

@@ -14,6 +14,7 @@
 //! outside its instances, of which a process may have several.
 
 mod asym_cipher;
+mod capabilities;
 mod decoder;
 mod encoder;
 mod failure;

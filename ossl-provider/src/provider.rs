@@ -2,10 +2,14 @@
 
 use std::{ffi::CString, sync::Arc};
 
+use keyward_algorithms::{Family, MlDsa};
 use keyward_client::{Client, Settings};
 use keyward_protocol::{Error, Result};
 
-use crate::ffi::{core::Core, guard::Scope};
+use crate::{
+    failure::unsupported,
+    ffi::{core::Core, guard::Scope},
+};
 
 /// Everything that an instance owns. Keys and contexts hold shares of it, so the order in which
 /// the core lets go of them does not matter.
@@ -20,8 +24,8 @@ pub(crate) struct Provider {
     pub(crate) reference_pem: bool,
     /// Whether our algorithms are offered to those who ask for `fips=yes`.
     pub(crate) fips: bool,
-    /// Whether the core fetches signature algorithms by a name with a digest in it (3.4 and later).
-    pub(crate) knows_fixed_signatures: bool,
+    /// The version of the OpenSSL that loaded us: its first two numbers.
+    openssl: (u32, u32),
 }
 
 impl Scope for Provider {
@@ -40,8 +44,30 @@ impl Provider {
             Some(error) => Err(error),
             None => client(&core),
         };
-        let knows_fixed_signatures = version(&core) >= (3, 4);
-        Arc::new(Provider { core, client, pkcs11_uri, reference_pem, fips, knows_fixed_signatures })
+        let openssl = version(&core);
+        Arc::new(Provider { core, client, pkcs11_uri, reference_pem, fips, openssl })
+    }
+
+    /// Whether the core fetches signature algorithms by a name with a digest in it.
+    pub(crate) fn knows_fixed_signatures(&self) -> bool {
+        self.openssl >= (3, 4)
+    }
+
+    /// Whether the core knows ML-DSA: its object identifiers, its certificates, its place in TLS.
+    pub(crate) fn knows_ml_dsa(&self) -> bool {
+        self.openssl >= (3, 5)
+    }
+
+    /// Checks that there is key management for keys of a family here; the error says why not.
+    pub(crate) fn check_offers(&self, family: Family) -> Result<()> {
+        if MlDsa::of(family).is_none() || self.knows_ml_dsa() {
+            return Ok(());
+        }
+        let (name, (major, minor)) = (family.row().name, self.openssl);
+        let message = format!("keys of type {name} with OpenSSL {major}.{minor}");
+        Err(unsupported(message).hint(
+            "OpenSSL knows them from 3.5 on; `keyward sign` and the Java provider use them anywhere",
+        ))
     }
 
     /// The service.

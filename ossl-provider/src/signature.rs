@@ -1,6 +1,7 @@
 //! Signing and verifying. Hashing happens here, the private operation in the service, and public
 //! ones here too: the public half is always loaded with the key.
 
+mod ml_dsa;
 pub(crate) mod params;
 mod prehash;
 mod pss;
@@ -8,7 +9,7 @@ mod recover;
 
 use std::sync::Arc;
 
-use keyward_algorithms::{Digest, Family, Scheme, Signature};
+use keyward_algorithms::{Digest, Family, MlDsa, Scheme, Signature};
 use keyward_crypto::{CryptoError, PssVerification};
 use keyward_protocol::{Error, PssParameters, Result, SignRequest};
 
@@ -33,6 +34,7 @@ pub(crate) struct SignatureContext {
     digest: Option<Prehash>,
     mgf1: Option<Digest>,
     salt: Salt,
+    ml_dsa: ml_dsa::Choices,
     hash: Option<Hashing>,
     /// The signature to verify, where it is known before the message.
     signature: Vec<u8>,
@@ -76,6 +78,7 @@ impl SignatureContext {
             digest: None,
             mgf1: None,
             salt: Salt::AutoDigestMax,
+            ml_dsa: ml_dsa::Choices::default(),
             hash: None,
             signature: Vec::new(),
         }
@@ -135,6 +138,7 @@ impl SignatureContext {
 
     fn start(&mut self, key: Option<Arc<Key>>, purpose: Purpose) -> Result<()> {
         self.hash = None;
+        self.ml_dsa.is_mu = false;
         self.signature.clear();
         if let Some(key) = key {
             if purpose == Purpose::Sign {
@@ -201,6 +205,12 @@ impl SignatureContext {
         })
     }
 
+    /// The algorithm for what has been hashed already: over a message, ML-DSA signs mu.
+    fn algorithm_over_input(&self) -> Result<&'static Signature> {
+        let algorithm = self.algorithm()?;
+        Ok(algorithm.over_mu().unwrap_or(algorithm))
+    }
+
     /// The choices of PSS for a new signature.
     fn pss(&self) -> Result<Option<PssParameters>> {
         let Some(digest) = self.algorithm()?.digest.filter(|_| self.scheme == Scheme::RsaPss)
@@ -230,7 +240,7 @@ impl SignatureContext {
         if output.capacity() < largest {
             return Err(too_small(largest));
         }
-        let algorithm = self.algorithm()?;
+        let algorithm = self.algorithm_over_input()?;
         let expected = match algorithm.digest {
             None => self.digest.filter(|_| self.scheme == Scheme::RsaPkcs1),
             digest => digest.map(Prehash::from),
@@ -242,6 +252,9 @@ impl SignatureContext {
                 digest.name(),
                 digest.size()
             )));
+        }
+        if self.is_ml_dsa() {
+            ml_dsa::check_mu(input)?;
         }
         let request = SignRequest { algorithm, pss: self.pss()?, input };
         let signature = self
@@ -262,7 +275,7 @@ impl SignatureContext {
 
     fn verify_digest(&self, signature: &[u8], input: &[u8]) -> Result<bool> {
         let key = self.key()?;
-        let algorithm = self.algorithm()?;
+        let algorithm = self.algorithm_over_input()?;
         let pss = match algorithm.digest.filter(|_| self.scheme == Scheme::RsaPss) {
             Some(digest) => Some(PssVerification {
                 mgf1: self.mgf1.unwrap_or(digest),
@@ -303,11 +316,12 @@ impl SignatureContext {
 
     /// Hashes a piece of the message.
     pub(crate) fn update(&mut self, data: &[u8]) -> Result<()> {
-        let digest = match self.digest {
-            Some(digest) if self.input == Input::Message => digest,
-            _ => return Err(unsupported("this signature is made in one call, without updates")),
+        let mut hash = match self.hash.take() {
+            Some(hash) => hash,
+            None => self.start_hashing()?,
         };
-        self.hash.get_or_insert_with(|| Hashing::new(digest)).update(data);
+        hash.update(data)?;
+        self.hash = Some(hash);
         Ok(())
     }
 
@@ -336,25 +350,52 @@ impl SignatureContext {
     }
 
     fn finish(&mut self) -> Result<Hashed> {
-        let digest = self.digest.filter(|_| self.input == Input::Message).ok_or_else(too_early)?;
-        Ok(self.hash.take().unwrap_or_else(|| Hashing::new(digest)).finish())
+        let hash = match self.hash.take() {
+            Some(hash) => hash,
+            None => self.start_hashing()?,
+        };
+        hash.finish()
+    }
+
+    /// Starts the hash of a message that comes in pieces.
+    fn start_hashing(&self) -> Result<Hashing> {
+        if self.input == Input::Digest {
+            return Err(too_early());
+        }
+        self.hashing()?
+            .ok_or_else(|| unsupported("this signature is made in one call, without updates"))
+    }
+
+    /// What hashes the message; nothing where it is signed as it is.
+    fn hashing(&self) -> Result<Option<Hashing>> {
+        match self.digest {
+            Some(digest) => Ok(Some(Hashing::new(digest))),
+            None if self.is_ml_dsa() => self.ml_dsa.hashing(self.key()?.public()?),
+            None => Ok(None),
+        }
     }
 
     pub(crate) fn digest_sign(&self, output: Output<'_>, message: &[u8]) -> Result<()> {
         if output.asks_for_size() {
             return self.sign_digest(output, &[]);
         }
-        match self.digest {
-            Some(digest) => self.sign_digest(output, hash(digest, message).as_ref()),
+        match self.hash_of(message)? {
+            Some(hashed) => self.sign_digest(output, hashed.as_ref()),
             None => self.sign_digest(output, message),
         }
     }
 
     pub(crate) fn digest_verify(&self, signature: &[u8], message: &[u8]) -> Result<bool> {
-        match self.digest {
-            Some(digest) => self.verify_digest(signature, hash(digest, message).as_ref()),
+        match self.hash_of(message)? {
+            Some(hashed) => self.verify_digest(signature, hashed.as_ref()),
             None => self.verify_digest(signature, message),
         }
+    }
+
+    fn hash_of(&self, message: &[u8]) -> Result<Option<Hashed>> {
+        let Some(mut hash) = self.hashing()? else { return Ok(None) };
+        hash.update(message)?;
+        hash.finish().map(Some)
     }
 
     /// The DER AlgorithmIdentifier of the signature, for certificates, requests and CMS.
@@ -375,6 +416,10 @@ impl SignatureContext {
     fn is_rsa(&self) -> bool {
         self.key.as_ref().is_some_and(|key| matches!(key.family, Family::Rsa | Family::RsaPss))
     }
+
+    fn is_ml_dsa(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| MlDsa::of(key.family).is_some())
+    }
 }
 
 /// Whether a scheme signs such digests. The pair of TLS 1.1 goes with PKCS#1 alone.
@@ -383,10 +428,4 @@ fn goes_with(scheme: Scheme, digest: Prehash) -> bool {
         Prehash::Digest(digest) => Signature::find(scheme, Some(digest)).is_some(),
         Prehash::Md5Sha1 => scheme == Scheme::RsaPkcs1,
     }
-}
-
-fn hash(digest: Prehash, message: &[u8]) -> Hashed {
-    let mut hash = Hashing::new(digest);
-    hash.update(message);
-    hash.finish()
 }

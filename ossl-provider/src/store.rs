@@ -2,11 +2,10 @@
 
 use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
-use keyward_algorithms::{ErrorKind, Family, MlDsa, Right};
+use keyward_algorithms::{ErrorKind, Family, Right};
 use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
 
 use crate::{
-    failure::unsupported,
     ffi::{
         bindings::{OSSL_OBJECT_CERT, OSSL_OBJECT_PKEY},
         builder::{Callback, ParamList},
@@ -117,7 +116,7 @@ impl StoreContext {
             }
             None => {
                 let keys = client.list("")?.into_iter();
-                keys.filter(|key| may_use(key) && is_offered(key)).collect()
+                keys.filter(|key| may_use(key) && self.check_offers(key).is_ok()).collect()
             }
         };
         let mut objects = VecDeque::new();
@@ -136,11 +135,8 @@ impl StoreContext {
             (None, Expected::Certificate) => Some(ObjectKind::Certificate),
             (kind, _) => kind,
         };
-        if kind != Some(ObjectKind::Certificate) && !is_offered(&key) {
-            let (name, key_type) = (&key.name, key.key_type);
-            let message =
-                format!("key \"{name}\" is of type {key_type}, which is not offered here");
-            return Err(unsupported(message).hint("`keyward sign` and the Java provider use it"));
+        if kind != Some(ObjectKind::Certificate) {
+            self.check_offers(&key)?;
         }
         let Found { id, spki, chain, .. } = &key;
         match kind {
@@ -160,6 +156,14 @@ impl StoreContext {
         Ok(())
     }
 
+    /// Whether there is key management for the key here.
+    fn check_offers(&self, key: &Found) -> Result<()> {
+        self.provider.check_offers(key.key_type.family()).map_err(|mut error| {
+            error.message = format!("key \"{}\": {}", key.name, error.message);
+            error
+        })
+    }
+
     /// The URI of one key, as the application knows it or, in a listing, as it would write it.
     fn name(&self, key: &Found) -> String {
         match &self.uri.selector {
@@ -174,11 +178,6 @@ impl StoreContext {
 fn may_use(key: &Found) -> bool {
     let uses = [Right::Sign, Right::Decrypt, Right::Derive, Right::Raw];
     uses.into_iter().any(|right| key.rights.has(right))
-}
-
-/// Whether there is key management for the key here: not for ML-DSA.
-fn is_offered(key: &Found) -> bool {
-    MlDsa::of(key.key_type.family()).is_none()
 }
 
 /// Says of a key that is not found where it was looked for.
@@ -198,14 +197,14 @@ fn not_found(error: Error, uri: &KeyUri, place: &str) -> Error {
 pub(crate) fn hand_over_key(key: &Arc<Key>, callback: Callback) -> bool {
     let mut list = ParamList::new();
     list.integer(names::OBJECT_TYPE, OSSL_OBJECT_PKEY);
-    list.text(names::OBJECT_DATA_TYPE, type_name(key));
+    list.text(names::OBJECT_DATA_TYPE, type_name(key.family));
     list.octets(names::OBJECT_REFERENCE, &Arc::as_ptr(key).addr().to_ne_bytes());
     callback.call(&mut list)
 }
 
-/// OpenSSL's name of the key's type.
-pub(crate) fn type_name(key: &Key) -> &'static CStr {
-    match key.family {
+/// OpenSSL's name of a type of keys.
+pub(crate) fn type_name(family: Family) -> &'static CStr {
+    match family {
         Family::Rsa => c"RSA",
         Family::RsaPss => c"RSA-PSS",
         Family::Ec => c"EC",

@@ -7,8 +7,13 @@ use std::fs;
 
 use support::{Host, Service, run};
 
-const KEYS: [(&str, &str); 4] =
-    [("rsa-2048", "sign"), ("p-256", "sign"), ("p-384", "sign"), ("ed25519", "sign")];
+const KEYS: [(&str, &str); 5] = [
+    ("rsa-2048", "sign"),
+    ("p-256", "sign"),
+    ("p-384", "sign"),
+    ("ed25519", "sign"),
+    ("ml-dsa-65", "sign"),
+];
 
 /// Whether programs can fetch `RSA-SHA2-256` and call EVP_PKEY_sign_message_init.
 fn has_message_functions(host: &Host) -> bool {
@@ -28,20 +33,25 @@ fn algorithms_with_a_digest_in_their_name_sign_messages_and_digests() {
     }
     assert!(count >= 20, "{listed}");
     let program = host.compile("message");
+    let ml_dsa = [("ml-dsa-65", "ML-DSA-65")].into_iter().filter(|_| host.version() >= (3, 5));
     for (key, algorithms) in [
         ("rsa-2048", "RSA-SHA2-256 RSA-SHA2-512 RSA-SHA1 RSA-SHA3-256 RSA-SHA2-512/256"),
         ("p-256", "ECDSA-SHA2-256 ECDSA-SHA2-384 ECDSA-SHA3-512"),
         ("p-384", "ECDSA-SHA2-384"),
         ("ed25519", "ED25519"),
-    ] {
+    ]
+    .into_iter()
+    .chain(ml_dsa)
+    {
         for algorithm in algorithms.split(' ') {
             let arguments = [format!("keyward:{key}"), algorithm.to_owned()];
             let (success, output) = run(host.command(&program).args(arguments));
             assert!(success, "{key} {algorithm}\n{output}");
         }
     }
-    let mismatch = ["keyward:p-256", "RSA-SHA2-256"];
-    assert!(!run(host.command(&program).args(mismatch)).0);
+    for mismatch in [["keyward:p-256", "RSA-SHA2-256"], ["keyward:ml-dsa-65", "ED25519"]] {
+        assert!(!run(host.command(&program).args(mismatch)).0);
+    }
 }
 
 #[test]
@@ -79,7 +89,7 @@ fn md5_with_sha1_is_signed_for_tls_1_1() {
 
 #[test]
 fn ed25519_is_pure_and_says_so() {
-    let service = Service::start().with_keys(&KEYS[3..]);
+    let service = Service::start().with_keys(&KEYS[3..4]);
     let host = &service.host;
     fs::write(host.path("message"), "signed somewhere else\n").unwrap();
     let sign = "pkeyutl -sign -rawin -inkey keyward:ed25519 -in message -out sig -pkeyopt ";

@@ -8,7 +8,7 @@ use std::{
     process::Command,
 };
 
-use crate::{Scratch, artifacts, commands::require, repository};
+use crate::{CommandExt, Scratch, artifacts, commands::require, repository};
 
 /// What `openssl req` wants to find besides the providers.
 const REQUEST_SECTION: &str = "\n[req]\ndistinguished_name = req_dn\n[req_dn]\n";
@@ -68,6 +68,16 @@ impl OpenSsl {
         let mut command = Command::new(require("openssl", "openssl"));
         command.args(arguments).env("OPENSSL_CONF", "/dev/null").env_remove("OPENSSL_MODULES");
         command
+    }
+
+    /// The version of the machine's `openssl`: its first two numbers.
+    pub fn version() -> (u32, u32) {
+        let said = OpenSsl::plain(&["version"]).run().text();
+        let mut numbers = said.trim_start_matches("OpenSSL ").split('.').map(str::parse);
+        match (numbers.next(), numbers.next()) {
+            (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+            _ => panic!("openssl says its version in another way: {said}"),
+        }
     }
 
     /// Says `?provider=keyward` in the default properties, which asks OpenSSL to take our

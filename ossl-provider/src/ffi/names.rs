@@ -44,6 +44,8 @@ names! {
     GROUP = c"group";
     PUB = c"pub";
     PRIV = c"priv";
+    SEED = c"seed";
+    SECURITY_CATEGORY = c"security-category";
     ENCODED_PUBLIC_KEY = c"encoded-pub-key";
     EC_PUB_X = c"qx";
     EC_PUB_Y = c"qy";
@@ -71,6 +73,21 @@ names! {
     INSTANCE = c"instance";
     CONTEXT_STRING = c"context-string";
     SIGNATURE = c"signature";
+    MESSAGE_ENCODING = c"message-encoding";
+    DETERMINISTIC = c"deterministic";
+    TEST_ENTROPY = c"test-entropy";
+    MU = c"mu";
+
+    // provider-base(7): the capability TLS-SIGALG.
+    TLS_SIGALG_IANA_NAME = c"tls-sigalg-iana-name";
+    TLS_SIGALG_CODE_POINT = c"tls-sigalg-code-point";
+    TLS_SIGALG_NAME = c"tls-sigalg-name";
+    TLS_SIGALG_OID = c"tls-sigalg-oid";
+    TLS_SIGALG_SECURITY_BITS = c"tls-sigalg-sec-bits";
+    TLS_SIGALG_MIN_TLS = c"tls-min-tls";
+    TLS_SIGALG_MAX_TLS = c"tls-max-tls";
+    TLS_SIGALG_MIN_DTLS = c"tls-min-dtls";
+    TLS_SIGALG_MAX_DTLS = c"tls-max-dtls";
 
     // provider-keyexch(7).
     EXCHANGE_PAD = c"pad";

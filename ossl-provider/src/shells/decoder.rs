@@ -45,6 +45,9 @@ from_der!(RsaPss, RsaPss);
 from_der!(Ec, Ec);
 from_der!(Ed25519, Ed25519);
 from_der!(X25519, X25519);
+from_der!(MlDsa44, MlDsa44);
+from_der!(MlDsa65, MlDsa65);
+from_der!(MlDsa87, MlDsa87);
 
 /// Stands for the first step where a family stands for the second; families begin at 1.
 const PEM_BLOCK: u32 = 0;

@@ -16,11 +16,12 @@ use crate::{
     key::Key,
     keymgmt::{SETTABLE, Selection, exchangeable, gettable},
     provider::Provider,
+    store::type_name,
 };
 
 /// The functions for keys of one family.
 macro_rules! family {
-    ($family:ident, $operation_name:ident) => {
+    ($family:ident, $operation_name:expr) => {
         dispatch![
             OSSL_FUNC_KEYMGMT_NEW: OSSL_FUNC_keymgmt_new_fn = new::<{ Family::$family.code() }>,
             OSSL_FUNC_KEYMGMT_LOAD: OSSL_FUNC_keymgmt_load_fn = load::<{ Family::$family.code() }>,
@@ -49,8 +50,15 @@ macro_rules! family {
 pub(super) static RSA: &[OSSL_DISPATCH] = family!(Rsa, rsa_operation);
 pub(super) static RSA_PSS: &[OSSL_DISPATCH] = family!(RsaPss, rsa_operation);
 pub(super) static EC: &[OSSL_DISPATCH] = family!(Ec, ec_operation);
-pub(super) static ED25519: &[OSSL_DISPATCH] = family!(Ed25519, ed25519_operation);
-pub(super) static X25519: &[OSSL_DISPATCH] = family!(X25519, x25519_operation);
+pub(super) static ED25519: &[OSSL_DISPATCH] =
+    family!(Ed25519, own_name::<{ Family::Ed25519.code() }>);
+pub(super) static X25519: &[OSSL_DISPATCH] = family!(X25519, own_name::<{ Family::X25519.code() }>);
+pub(super) static ML_DSA_44: &[OSSL_DISPATCH] =
+    family!(MlDsa44, own_name::<{ Family::MlDsa44.code() }>);
+pub(super) static ML_DSA_65: &[OSSL_DISPATCH] =
+    family!(MlDsa65, own_name::<{ Family::MlDsa65.code() }>);
+pub(super) static ML_DSA_87: &[OSSL_DISPATCH] =
+    family!(MlDsa87, own_name::<{ Family::MlDsa87.code() }>);
 
 /// The family that a number in a table stands for.
 fn family(code: u32) -> Option<Family> {
@@ -181,10 +189,7 @@ unsafe extern "C" fn ec_operation(operation: c_int) -> *const c_char {
     }
 }
 
-unsafe extern "C" fn ed25519_operation(_: c_int) -> *const c_char {
-    c"ED25519".as_ptr()
-}
-
-unsafe extern "C" fn x25519_operation(_: c_int) -> *const c_char {
-    c"X25519".as_ptr()
+/// For keys whose only operation is called as they are.
+unsafe extern "C" fn own_name<const FAMILY: u32>(_: c_int) -> *const c_char {
+    guard_quietly(std::ptr::null(), || Some(type_name(family(FAMILY)?).as_ptr()))
 }

@@ -22,13 +22,18 @@ use crate::{
 /// The list for an operation, if we have any.
 pub(super) fn of(operation: c_int, provider: &Provider) -> Option<Algorithms> {
     let offer = match operation {
-        bindings::OSSL_OP_KEYMGMT => &KEY_MANAGEMENT,
-        bindings::OSSL_OP_SIGNATURE if provider.knows_fixed_signatures => &SIGNATURES,
+        bindings::OSSL_OP_KEYMGMT if provider.knows_ml_dsa() => &KEY_MANAGEMENT,
+        bindings::OSSL_OP_KEYMGMT => &KEY_MANAGEMENT_BEFORE_3_5,
+        bindings::OSSL_OP_SIGNATURE if provider.knows_ml_dsa() => &SIGNATURES,
+        bindings::OSSL_OP_SIGNATURE if provider.knows_fixed_signatures() => &SIGNATURES_OF_3_4,
         bindings::OSSL_OP_SIGNATURE => &SIGNATURES_BEFORE_3_4,
         bindings::OSSL_OP_ASYM_CIPHER => &ASYMMETRIC_CIPHERS,
         bindings::OSSL_OP_KEYEXCH => &KEY_EXCHANGES,
-        bindings::OSSL_OP_ENCODER => &ENCODERS,
-        bindings::OSSL_OP_DECODER if provider.reference_pem => &DECODERS,
+        bindings::OSSL_OP_ENCODER if provider.knows_ml_dsa() => &ENCODERS,
+        bindings::OSSL_OP_ENCODER => &ENCODERS_BEFORE_3_5,
+        bindings::OSSL_OP_DECODER if !provider.reference_pem => return None,
+        bindings::OSSL_OP_DECODER if provider.knows_ml_dsa() => &DECODERS,
+        bindings::OSSL_OP_DECODER => &DECODERS_BEFORE_3_5,
         bindings::OSSL_OP_STORE if provider.pkcs11_uri => &STORES_WITH_PKCS11,
         bindings::OSSL_OP_STORE => &STORES,
         _ => return None,
@@ -95,12 +100,25 @@ const fn family(family: Family) -> &'static CStr {
 
 const KEYS: &CStr = c"keys in a Keyward service";
 
-static KEY_MANAGEMENT: Offer = offer! {
-    family(Family::Rsa), [] approved => keymgmt::RSA, KEYS;
-    family(Family::RsaPss), [] approved => keymgmt::RSA_PSS, KEYS;
-    family(Family::Ec), [] approved => keymgmt::EC, KEYS;
-    family(Family::Ed25519), [] approved => keymgmt::ED25519, KEYS;
-    family(Family::X25519), [] unapproved => keymgmt::X25519, KEYS;
+macro_rules! key_management {
+    ($($family:ident => $functions:expr;)*) => {
+        offer! {
+            family(Family::Rsa), [] approved => keymgmt::RSA, KEYS;
+            family(Family::RsaPss), [] approved => keymgmt::RSA_PSS, KEYS;
+            family(Family::Ec), [] approved => keymgmt::EC, KEYS;
+            family(Family::Ed25519), [] approved => keymgmt::ED25519, KEYS;
+            family(Family::X25519), [] unapproved => keymgmt::X25519, KEYS;
+            $(family(Family::$family), [] approved => $functions, KEYS;)*
+        }
+    };
+}
+
+static KEY_MANAGEMENT_BEFORE_3_5: Offer = key_management! {};
+
+static KEY_MANAGEMENT: Offer = key_management! {
+    MlDsa44 => keymgmt::ML_DSA_44;
+    MlDsa65 => keymgmt::ML_DSA_65;
+    MlDsa87 => keymgmt::ML_DSA_87;
 };
 
 const SIGNING: &CStr = c"signatures by keys in a Keyward service";
@@ -126,20 +144,19 @@ macro_rules! fixed {
 
 /// All signature algorithms, the ones that a key's type names first.
 macro_rules! signatures {
-    ($ed25519:ident; $($names:expr => $functions:expr;)*) => {
+    ($ed25519:ident $(, $ml_dsa:ident)*; $($names:expr => $functions:expr;)*) => {
         offer! {
             family(Family::Rsa), [] approved => signature::RSA, SIGNING;
             c"ECDSA", [] approved => signature::ECDSA, SIGNING;
             family(Family::Ed25519), ["provider=keyward"] approved => signature::$ed25519, SIGNING;
+            $(family(Family::$ml_dsa), ["provider=keyward"] approved =>
+                signature::$ml_dsa, SIGNING;)*
             $($names, ["provider=keyward"] approved => $functions, HASHING;)*
         }
     };
-}
-
-static SIGNATURES_BEFORE_3_4: Offer = signatures! { ED25519_BEFORE_3_4; };
-
-static SIGNATURES: Offer = signatures! {
-    ED25519;
+    (all $ed25519:ident $(, $ml_dsa:ident)*) => {
+        signatures! {
+            $ed25519 $(, $ml_dsa)*;
     fixed!("RSA-", Sha1) => signature::rsa::SHA1;
     fixed!("RSA-", Sha224) => signature::rsa::SHA224;
     fixed!("RSA-", Sha256) => signature::rsa::SHA256;
@@ -157,7 +174,13 @@ static SIGNATURES: Offer = signatures! {
     fixed!("ECDSA-", Sha3_256) => signature::ecdsa::SHA3_256;
     fixed!("ECDSA-", Sha3_384) => signature::ecdsa::SHA3_384;
     fixed!("ECDSA-", Sha3_512) => signature::ecdsa::SHA3_512;
-};
+        }
+    };
+}
+
+static SIGNATURES_BEFORE_3_4: Offer = signatures! { ED25519_BEFORE_3_4; };
+static SIGNATURES_OF_3_4: Offer = signatures! { all ED25519 };
+static SIGNATURES: Offer = signatures! { all ED25519, MlDsa44, MlDsa65, MlDsa87 };
 
 static ASYMMETRIC_CIPHERS: Offer = offer! {
     family(Family::Rsa), [] approved => asym_cipher::RSA, c"decryption by keys in a Keyward service";
@@ -198,8 +221,13 @@ macro_rules! encoders {
     };
 }
 
-static ENCODERS: Offer =
+static ENCODERS_BEFORE_3_5: Offer =
     encoders!(Rsa approved, RsaPss approved, Ec approved, Ed25519 approved, X25519 unapproved);
+
+static ENCODERS: Offer = encoders!(
+    Rsa approved, RsaPss approved, Ec approved, Ed25519 approved, X25519 unapproved,
+    MlDsa44 approved, MlDsa65 approved, MlDsa87 approved
+);
 
 macro_rules! decoders {
     ($($family:ident $approved:ident),*) => {
@@ -211,8 +239,13 @@ macro_rules! decoders {
     };
 }
 
-static DECODERS: Offer =
+static DECODERS_BEFORE_3_5: Offer =
     decoders!(Rsa approved, RsaPss approved, Ec approved, Ed25519 approved, X25519 unapproved);
+
+static DECODERS: Offer = decoders!(
+    Rsa approved, RsaPss approved, Ec approved, Ed25519 approved, X25519 unapproved,
+    MlDsa44 approved, MlDsa65 approved, MlDsa87 approved
+);
 
 const URIS: &CStr = c"keys and certificates in a Keyward service, by URI";
 
@@ -244,7 +277,7 @@ mod tests {
         let source =
             openssl_src::source_dir().join("providers/implementations/include/prov/names.h");
         let table = std::fs::read_to_string(source).unwrap();
-        let fixed = names(SIGNATURES.plain).split_off(3);
+        let fixed = names(SIGNATURES_OF_3_4.plain).split_off(3);
         for name in &fixed {
             assert!(table.contains(&format!("\"{name}:")), "{name}");
         }

@@ -1,13 +1,17 @@
 //! The provider itself (provider-base(7)): its functions, and what it offers.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 use keyward_algorithms::ErrorKind;
 
 use super::offer;
 use crate::{
+    capabilities::{TLS_SIGALG, tell_tls_signatures},
     ffi::{
-        bindings::{OSSL_ALGORITHM, OSSL_CORE_HANDLE, OSSL_DISPATCH, OSSL_ITEM, OSSL_PARAM},
+        bindings::{
+            OSSL_ALGORITHM, OSSL_CALLBACK, OSSL_CORE_HANDLE, OSSL_DISPATCH, OSSL_ITEM, OSSL_PARAM,
+        },
+        builder::Callback,
         core::{Core, reason},
         dispatch::{Algorithms, Descriptors, c_names, descriptors, dispatch},
         guard::{guard, guard_quietly, release},
@@ -24,6 +28,7 @@ static FUNCTIONS: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_PROVIDER_QUERY_OPERATION: OSSL_FUNC_provider_query_operation_fn = query_operation,
     OSSL_FUNC_PROVIDER_GET_REASON_STRINGS: OSSL_FUNC_provider_get_reason_strings_fn =
         reason_strings,
+    OSSL_FUNC_PROVIDER_GET_CAPABILITIES: OSSL_FUNC_provider_get_capabilities_fn = capabilities,
 ];
 
 /// The list is complete from the start and never changes: libssl asks once, when it makes an
@@ -41,6 +46,26 @@ unsafe extern "C" fn query_operation(
     let provider = unsafe { handle::shared::<Provider>(provctx) };
     guard(provider, std::ptr::null(), |provider| {
         Ok(offer::of(operation, provider).map_or(std::ptr::null(), Algorithms::as_ptr))
+    })
+}
+
+/// Of a capability that we do not have there is nothing to tell, which is no failure: libssl asks
+/// each provider for each, and makes no `SSL_CTX` after one.
+unsafe extern "C" fn capabilities(
+    provctx: *mut c_void,
+    capability: *const c_char,
+    callback: OSSL_CALLBACK,
+    argument: *mut c_void,
+) -> c_int {
+    // SAFETY: the core passes the provider that OSSL_provider_init made.
+    let provider = unsafe { handle::shared::<Provider>(provctx) };
+    // SAFETY: the core passes a C string or null.
+    let name = (!capability.is_null()).then(|| unsafe { CStr::from_ptr(capability) });
+    // SAFETY: the core passes a callback and the argument that it takes.
+    let callback = unsafe { Callback::new(callback, argument) };
+    guard(provider, 0, |provider| {
+        let is_ours = name.is_some_and(|name| name.to_bytes().eq_ignore_ascii_case(TLS_SIGALG));
+        Ok(c_int::from(!is_ours || tell_tls_signatures(provider, callback)?))
     })
 }
 

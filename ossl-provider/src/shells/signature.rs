@@ -183,6 +183,63 @@ macro_rules! ecdsa {
     };
 }
 
+/// ML-DSA keys: messages at once, or piece by piece as EVP_SIGNATURE-ML-DSA(7) has them, and as
+/// with keys that take a digest.
+macro_rules! ml_dsa {
+    ($set:ident) => {
+        dispatch![
+        OSSL_FUNC_SIGNATURE_NEWCTX: OSSL_FUNC_signature_newctx_fn =
+            new_fixed::<{ Scheme::$set.code() }, NO_DIGEST>,
+        OSSL_FUNC_SIGNATURE_FREECTX: OSSL_FUNC_signature_freectx_fn = free,
+        OSSL_FUNC_SIGNATURE_DUPCTX: OSSL_FUNC_signature_dupctx_fn = dup,
+        OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_INIT: OSSL_FUNC_signature_sign_message_init_fn =
+            sign_message_init,
+        OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_UPDATE: OSSL_FUNC_signature_sign_message_update_fn =
+            update,
+        OSSL_FUNC_SIGNATURE_SIGN_MESSAGE_FINAL: OSSL_FUNC_signature_sign_message_final_fn =
+            digest_sign_final,
+        OSSL_FUNC_SIGNATURE_SIGN: OSSL_FUNC_signature_sign_fn = sign,
+        OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_INIT: OSSL_FUNC_signature_verify_message_init_fn =
+            verify_message_init,
+        OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_UPDATE: OSSL_FUNC_signature_verify_message_update_fn =
+            update,
+        OSSL_FUNC_SIGNATURE_VERIFY_MESSAGE_FINAL: OSSL_FUNC_signature_verify_message_final_fn =
+            verify_message_final,
+        OSSL_FUNC_SIGNATURE_VERIFY: OSSL_FUNC_signature_verify_fn = verify,
+        OSSL_FUNC_SIGNATURE_DIGEST_SIGN_INIT: OSSL_FUNC_signature_digest_sign_init_fn =
+            digest_sign_init,
+        OSSL_FUNC_SIGNATURE_DIGEST_SIGN_UPDATE: OSSL_FUNC_signature_digest_sign_update_fn = update,
+        OSSL_FUNC_SIGNATURE_DIGEST_SIGN_FINAL: OSSL_FUNC_signature_digest_sign_final_fn =
+            digest_sign_final,
+        OSSL_FUNC_SIGNATURE_DIGEST_SIGN: OSSL_FUNC_signature_digest_sign_fn = digest_sign,
+        OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_INIT: OSSL_FUNC_signature_digest_verify_init_fn =
+            digest_verify_init,
+        OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_UPDATE: OSSL_FUNC_signature_digest_verify_update_fn = update,
+        OSSL_FUNC_SIGNATURE_DIGEST_VERIFY_FINAL: OSSL_FUNC_signature_digest_verify_final_fn =
+            digest_verify_final,
+        OSSL_FUNC_SIGNATURE_DIGEST_VERIFY: OSSL_FUNC_signature_digest_verify_fn = digest_verify,
+        OSSL_FUNC_SIGNATURE_GET_CTX_PARAMS: OSSL_FUNC_signature_get_ctx_params_fn = get_params,
+        OSSL_FUNC_SIGNATURE_GETTABLE_CTX_PARAMS: OSSL_FUNC_signature_gettable_ctx_params_fn =
+            ml_dsa_gettable,
+        OSSL_FUNC_SIGNATURE_SET_CTX_PARAMS: OSSL_FUNC_signature_set_ctx_params_fn = set_params,
+        OSSL_FUNC_SIGNATURE_SETTABLE_CTX_PARAMS: OSSL_FUNC_signature_settable_ctx_params_fn =
+            ml_dsa_settable,
+        ]
+    };
+}
+
+/// Stands for the absence of a digest where a number stands for one; digests begin at 1.
+const NO_DIGEST: u32 = 0;
+
+#[allow(non_upper_case_globals)] // Named as the families are, for the table of algorithms.
+mod named_as_families {
+    use super::*;
+    pub(in crate::shells) static MlDsa44: &[OSSL_DISPATCH] = ml_dsa!(MlDsa44);
+    pub(in crate::shells) static MlDsa65: &[OSSL_DISPATCH] = ml_dsa!(MlDsa65);
+    pub(in crate::shells) static MlDsa87: &[OSSL_DISPATCH] = ml_dsa!(MlDsa87);
+}
+pub(super) use named_as_families::*;
+
 rsa!(
     SHA1: Sha1, SHA224: Sha224, SHA256: Sha256, SHA384: Sha384, SHA512: Sha512,
     SHA512_256: Sha512_256, SHA3_256: Sha3_256, SHA3_384: Sha3_384, SHA3_512: Sha3_512,
@@ -531,6 +588,14 @@ unsafe extern "C" fn ed25519_gettable(_: *mut c_void, _: *mut c_void) -> *const 
 
 unsafe extern "C" fn ed25519_settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
     params::ED25519_SETTABLE.as_ptr()
+}
+
+unsafe extern "C" fn ml_dsa_gettable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
+    params::ML_DSA_GETTABLE.as_ptr()
+}
+
+unsafe extern "C" fn ml_dsa_settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
+    params::ML_DSA_SETTABLE.as_ptr()
 }
 
 unsafe extern "C" fn fixed_gettable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {

@@ -31,6 +31,11 @@ pub(crate) static ECDSA_SETTABLE: Descriptors =
 pub(crate) static ED25519_GETTABLE: Descriptors = descriptors![ALGORITHM_ID: Octets];
 pub(crate) static ED25519_SETTABLE: Descriptors =
     descriptors![INSTANCE: Utf8, CONTEXT_STRING: Octets];
+pub(crate) static ML_DSA_GETTABLE: Descriptors = descriptors![ALGORITHM_ID: Octets];
+pub(crate) static ML_DSA_SETTABLE: Descriptors = descriptors![
+    CONTEXT_STRING: Octets, MESSAGE_ENCODING: Integer, DETERMINISTIC: Integer, MU: Integer,
+    TEST_ENTROPY: Octets, SIGNATURE: Octets,
+];
 pub(crate) static FIXED_GETTABLE: Descriptors = descriptors![ALGORITHM_ID: Octets];
 pub(crate) static FIXED_SETTABLE: Descriptors = descriptors![SIGNATURE: Octets];
 pub(crate) static NONE: Descriptors = descriptors![];
@@ -43,6 +48,9 @@ impl SignatureContext {
         }
         if self.key()?.family == Family::Ed25519 {
             return pure_ed25519(params);
+        }
+        if self.is_ml_dsa() {
+            return self.ml_dsa.set_params(params);
         }
         if let Some(fixed) = self.fixed {
             return leaves_no_choice(params, fixed);

@@ -1,7 +1,12 @@
 //! What is hashed with before a signature is made.
 
-use keyward_algorithms::Digest;
-use keyward_crypto::{Hash, Md5Sha1};
+use std::sync::Arc;
+
+use keyward_algorithms::{Digest, ML_DSA_MU_BYTES};
+use keyward_crypto::{Hash, Md5Sha1, Mu};
+use keyward_protocol::Result;
+
+use crate::failure::from_crypto;
 
 /// OpenSSL's name of TLS 1.1's pair of digests.
 const MD5_SHA1: &str = "MD5-SHA1";
@@ -65,6 +70,8 @@ impl From<Digest> for Prehash {
 pub(crate) enum Hashing {
     Digest(Hash),
     Md5Sha1(Box<Md5Sha1>),
+    /// What ML-DSA signs. A copy of the context shares it until one of both goes on.
+    Mu(Arc<Mu>),
 }
 
 impl Hashing {
@@ -75,18 +82,31 @@ impl Hashing {
         }
     }
 
-    pub(crate) fn update(&mut self, data: &[u8]) {
+    pub(crate) fn update(&mut self, data: &[u8]) -> Result<()> {
         match self {
             Hashing::Digest(hash) => hash.update(data),
             Hashing::Md5Sha1(hash) => hash.update(data),
+            Hashing::Mu(shared) => match Arc::get_mut(shared) {
+                Some(mu) => mu.update(data).map_err(from_crypto)?,
+                None => {
+                    let mut mu = shared.try_clone().map_err(from_crypto)?;
+                    mu.update(data).map_err(from_crypto)?;
+                    *shared = Arc::new(mu);
+                }
+            },
         }
+        Ok(())
     }
 
-    pub(crate) fn finish(self) -> Hashed {
-        match self {
+    pub(crate) fn finish(self) -> Result<Hashed> {
+        Ok(match self {
             Hashing::Digest(hash) => Hashed::Digest(hash.finish()),
             Hashing::Md5Sha1(hash) => Hashed::Md5Sha1(hash.finish()),
-        }
+            Hashing::Mu(shared) => {
+                let mu = Arc::try_unwrap(shared).or_else(|shared| shared.try_clone());
+                Hashed::Mu(mu.and_then(Mu::finish).map_err(from_crypto)?)
+            }
+        })
     }
 }
 
@@ -94,6 +114,7 @@ impl Hashing {
 pub(crate) enum Hashed {
     Digest(keyward_crypto::HashValue),
     Md5Sha1([u8; Md5Sha1::SIZE]),
+    Mu([u8; ML_DSA_MU_BYTES]),
 }
 
 impl AsRef<[u8]> for Hashed {
@@ -101,6 +122,7 @@ impl AsRef<[u8]> for Hashed {
         match self {
             Hashed::Digest(digest) => digest.as_ref(),
             Hashed::Md5Sha1(digest) => digest,
+            Hashed::Mu(mu) => mu,
         }
     }
 }
