@@ -1,5 +1,8 @@
 //! Loading by URI (provider-storemgmt(7)): keys and their certificates, one object after another.
 
+mod certificate;
+mod search;
+
 use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
 use keyward_algorithms::{ErrorKind, Family, Right};
@@ -17,12 +20,14 @@ use crate::{
     },
     key::Key,
     provider::Provider,
+    store::search::Criteria,
 };
 
-/// What a caller can say before it loads. Of these only the expectation matters: there is nothing
-/// else to choose by.
+/// What a caller can say before it loads. Properties and the type of the input mean nothing here.
 pub(crate) static SETTABLE: Descriptors = descriptors![
-    STORE_EXPECT: Integer, STORE_PROPERTIES: Utf8, STORE_SUBJECT: Octets, STORE_INPUT_TYPE: Utf8,
+    STORE_EXPECT: Integer, STORE_PROPERTIES: Utf8, STORE_INPUT_TYPE: Utf8,
+    STORE_SUBJECT: Octets, STORE_ISSUER: Octets, STORE_SERIAL: Unsigned,
+    DIGEST: Utf8, STORE_FINGERPRINT: Octets, STORE_ALIAS: Utf8,
 ];
 
 /// A URI that is being loaded.
@@ -30,6 +35,7 @@ pub(crate) struct StoreContext {
     provider: Arc<Provider>,
     uri: KeyUri,
     expected: Expected,
+    wanted: Criteria,
     /// What is still to come; `None` before the service has been asked.
     objects: Option<VecDeque<Object>>,
 }
@@ -70,14 +76,15 @@ impl Scope for StoreContext {
 impl StoreContext {
     /// Reads the URI; asks the service nothing yet.
     pub(crate) fn open(provider: Arc<Provider>, uri: KeyUri) -> StoreContext {
-        StoreContext { provider, uri, expected: Expected::Anything, objects: None }
+        let (expected, wanted) = (Expected::Anything, Criteria::default());
+        StoreContext { provider, uri, expected, wanted, objects: None }
     }
 
     pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
         if let Some(expected) = params.get(names::STORE_EXPECT) {
             self.expected = Expected::from_number(expected.integer()?);
         }
-        Ok(())
+        self.wanted.set(params)
     }
 
     /// Hands over the next object; whether the core took it.
@@ -126,7 +133,7 @@ impl StoreContext {
         Ok(objects)
     }
 
-    /// The objects of one key that the URI and the application ask for.
+    /// The objects of one key that the URI asks for and the application looks for.
     fn add(&self, key: Found, objects: &mut VecDeque<Object>) -> Result<()> {
         let provider = || self.provider.clone();
         let kind = match (self.uri.kind, self.expected) {
@@ -139,19 +146,22 @@ impl StoreContext {
             self.check_offers(&key)?;
         }
         let Found { id, spki, chain, .. } = &key;
+        let is_wanted = self.wanted.meet_key(&key);
         match kind {
-            Some(ObjectKind::Public) => {
+            Some(ObjectKind::Public) if is_wanted => {
                 let public = Key::public_only(provider(), spki.clone())?;
                 objects.push_back(Object::Key(public.into()));
             }
-            None | Some(ObjectKind::Private) => {
+            None | Some(ObjectKind::Private) if is_wanted => {
                 let reference = Reference { uri: self.name(&key), id: *id, spki: spki.clone() };
                 objects.push_back(Object::Key(Key::in_service(provider(), reference)?.into()));
             }
-            Some(ObjectKind::Certificate) => {}
+            _ => {}
         }
         if matches!(kind, None | Some(ObjectKind::Certificate)) {
-            objects.extend(chain.iter().cloned().map(Object::Certificate));
+            for der in chain.iter().filter(|der| self.wanted.meet_certificate(&key, der)) {
+                self.add_certificate(der, objects);
+            }
         }
         Ok(())
     }
@@ -162,6 +172,14 @@ impl StoreContext {
             error.message = format!("key \"{}\": {}", key.name, error.message);
             error
         })
+    }
+
+    /// A search gives a certificate once, however many chains it is in.
+    fn add_certificate(&self, der: &[u8], objects: &mut VecDeque<Object>) {
+        let same = |object: &Object| matches!(object, Object::Certificate(other) if other == der);
+        if !self.wanted.are_given() || !objects.iter().any(same) {
+            objects.push_back(Object::Certificate(der.to_owned()));
+        }
     }
 
     /// The URI of one key, as the application knows it or, in a listing, as it would write it.

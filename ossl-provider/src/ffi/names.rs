@@ -30,6 +30,10 @@ names! {
     STORE_EXPECT = c"expect";
     STORE_PROPERTIES = c"properties";
     STORE_SUBJECT = c"subject";
+    STORE_ISSUER = c"name";
+    STORE_SERIAL = c"serial";
+    STORE_FINGERPRINT = c"fingerprint";
+    STORE_ALIAS = c"alias";
     STORE_INPUT_TYPE = c"input-type";
 
     // provider-keymgmt(7), EVP_PKEY-RSA(7), EVP_PKEY-EC(7), EVP_PKEY-X25519(7).
