@@ -118,12 +118,15 @@ fn the_distributions_openssl_without_the_module_is_told_to_get_it() {
 fn a_service_that_is_away_is_reported_at_once_and_in_words() {
     let begun = std::time::Instant::now();
     let address = ["--address", "unix:/nonexistent/hsm.sock"];
-    let output = keyward(&[&["doctor"], &address[..]].concat()).output().unwrap();
+    let output = keyward(&[&["doctor"], &address[..]].concat())
+        .env("KEYWARD_RETRY_FOR", "60s")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.contains("PROBLEM service: cannot reach"), "{text}");
     assert!(!text.contains('\u{1b}'), "colours in a pipe: {text}");
-    assert!(begun.elapsed() < std::time::Duration::from_secs(4));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(30));
 }
 
 #[test]
