@@ -18,7 +18,13 @@ use keyward_protocol::{
 
 use zeroize::Zeroize;
 
-use crate::{Address, Settings, connection::Broken, endpoint::Endpoint, outage::Outage};
+use crate::{
+    Address, Pause, Settings,
+    connection::Broken,
+    endpoint::Endpoint,
+    outage::Outage,
+    pause::{Blocking, MOST_PAUSES, Wait},
+};
 
 /// A service, or a cluster of them, as a program sees it. Cheap to clone; making one does no I/O.
 ///
@@ -34,6 +40,7 @@ struct Shared {
     endpoints: Vec<Endpoint>,
     outage: Outage,
     turn: AtomicUsize,
+    pause: Box<dyn Pause>,
 }
 
 /// How a try failed.
@@ -53,9 +60,15 @@ impl Client {
 
     /// A client with these settings.
     pub fn new(settings: Settings) -> Client {
+        Client::pausing(settings, Box::new(Blocking))
+    }
+
+    /// A client whose requests let the host work while they wait.
+    pub fn pausing(settings: Settings, pause: Box<dyn Pause>) -> Client {
         let endpoints = settings.addresses.iter().cloned().map(Endpoint::new).collect();
         let outage = Outage::new();
-        Client(Arc::new(Shared { settings, endpoints, outage, turn: AtomicUsize::new(0) }))
+        let turn = AtomicUsize::new(0);
+        Client(Arc::new(Shared { settings, endpoints, outage, turn, pause }))
     }
 
     /// The settings that it was made with.
@@ -113,7 +126,7 @@ impl Client {
             if !again {
                 return Err(failed.error);
             }
-            sleep(pause);
+            shared.wait(pause);
             pause = (pause * 2).min(longest);
         }
     }
@@ -148,10 +161,13 @@ impl Shared {
                 // What must not be repeated goes over a fresh connection, since one that has been
                 // idle may turn out to be dead only after the request is on its way.
                 let idle = if row.repeatable { endpoint.take_idle(thread) } else { None };
-                let (mut connection, idle) = match idle {
+                let (connection, idle) = match idle {
                     Some(connection) => (connection, true),
-                    None => match endpoint.connect(settings.tls.as_ref(), settings.connect_timeout)
-                    {
+                    None => match endpoint.connect(
+                        settings.tls.as_ref(),
+                        settings.connect_timeout,
+                        &*self.pause,
+                    ) {
                         Ok(connection) => (connection, false),
                         Err(error) => {
                             last_error = Some(error);
@@ -159,9 +175,9 @@ impl Shared {
                         }
                     },
                 };
-                let outcome = connection.round_trip(request, timeout);
+                let outcome = connection.round_trip(request, timeout, &*self.pause);
                 return match outcome {
-                    Ok(result) => {
+                    Ok((result, connection)) => {
                         endpoint.put_idle(thread, connection);
                         self.outage.ends();
                         answer(result, endpoint)
@@ -176,6 +192,20 @@ impl Shared {
         }
         let error = last_error.unwrap_or_else(|| self.still_away());
         Err(Failed { error, sent: false, stale: false })
+    }
+
+    /// Lets some time pass.
+    fn wait(&self, time: Duration) {
+        let until = Instant::now() + time;
+        if self.pause.can_pause() {
+            for _ in 0..MOST_PAUSES {
+                let wait = Wait { connection: None, until };
+                if Instant::now() >= until || self.pause.pause(wait).is_err() {
+                    break;
+                }
+            }
+        }
+        sleep(until.saturating_duration_since(Instant::now()));
     }
 
     fn still_away(&self) -> Error {

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    os::fd::BorrowedFd,
     time::{Duration, Instant},
 };
 
@@ -13,7 +14,12 @@ use keyward_protocol::{
 
 use zeroize::Zeroize;
 
-use crate::{owner::Owner, stream::Stream};
+use crate::{
+    Pause,
+    owner::Owner,
+    pause::{MOST_PAUSES, Wait},
+    stream::Stream,
+};
 
 /// A connection that is ready for a request.
 pub(crate) struct Connection {
@@ -36,13 +42,17 @@ pub(crate) enum Broken {
 
 impl Connection {
     /// Says hello on a new stream.
-    pub(crate) fn open(stream: Stream, timeout: Duration) -> Result<Connection, Broken> {
-        let mut connection =
-            Connection { stream, reader: FrameReader::new(), outgoing: Vec::new(), last_id: 0 };
+    pub(crate) fn open(
+        stream: Stream,
+        timeout: Duration,
+        pause: &dyn Pause,
+    ) -> Result<Box<Connection>, Broken> {
+        let (reader, outgoing) = (FrameReader::new(), Vec::new());
+        let connection = Box::new(Connection { stream, reader, outgoing, last_id: 0 });
         let mut request = Request { operation: Some(hello()), ..Default::default() };
-        match connection.round_trip(&mut request, timeout)? {
-            response::Result::Hello(_) => Ok(connection),
-            response::Result::Failure(failure) => Err(Broken::Unsendable(failure.into())),
+        match connection.round_trip(&mut request, timeout, pause)? {
+            (response::Result::Hello(_), connection) => Ok(connection),
+            (response::Result::Failure(failure), _) => Err(Broken::Unsendable(failure.into())),
             _ => Err(Broken::Lost("the service answered hello with something else".into())),
         }
     }
@@ -52,12 +62,18 @@ impl Connection {
         self.stream.owner() == owner && self.stream.is_intact()
     }
 
+    /// What becomes readable when an answer comes.
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+
     /// Sends a request and waits for its answer. After an error the connection is of no more use.
     pub(crate) fn round_trip(
-        &mut self,
+        mut self: Box<Self>,
         request: &mut Request,
         timeout: Duration,
-    ) -> Result<response::Result, Broken> {
+        pause: &dyn Pause,
+    ) -> Result<(response::Result, Box<Connection>), Broken> {
         let deadline = Instant::now() + timeout;
         self.stream.set_timeout(timeout).map_err(|error| lost(&error))?;
         self.last_id += 1;
@@ -70,9 +86,44 @@ impl Connection {
             self.outgoing.zeroize();
         }
         written.map_err(|error| lost(&error))?;
-        self.receive(deadline)?.result.ok_or_else(|| {
-            Broken::Lost("the service answered with a kind that this version does not know".into())
-        })
+        if pause.can_pause() {
+            self = self.paused_until_answered(deadline, pause)?;
+        }
+        match self.receive(deadline)?.result {
+            Some(result) => Ok((result, self)),
+            None => {
+                let why = "the service answered with a kind that this version does not know";
+                Err(Broken::Lost(why.into()))
+            }
+        }
+    }
+
+    /// Lets the host work until there is an answer. Where it can't, the read that follows blocks.
+    fn paused_until_answered(
+        mut self: Box<Self>,
+        deadline: Instant,
+        pause: &dyn Pause,
+    ) -> Result<Box<Connection>, Broken> {
+        for _ in 0..MOST_PAUSES {
+            if self.stream.is_readable().map_err(|error| lost(&error))? {
+                break;
+            }
+            if Instant::now() >= deadline {
+                return Err(Broken::TimedOut);
+            }
+            let outcome = pause.pause(Wait { connection: Some(self), until: deadline });
+            let paused = outcome.is_ok();
+            let (Ok(wait) | Err(wait)) = outcome;
+            self = wait.connection.ok_or_else(|| Broken::Lost("the host has dropped it".into()))?;
+            if !paused {
+                break;
+            }
+            // Much may have happened in the host meanwhile.
+            if !self.is_usable_by(Owner::current()) {
+                return Err(Broken::Lost("the host has closed the connection".into()));
+            }
+        }
+        Ok(self)
     }
 
     fn receive(&mut self, deadline: Instant) -> Result<Response, Broken> {

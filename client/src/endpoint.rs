@@ -13,14 +13,18 @@ use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
 
 use crate::{
-    Address,
+    Address, Pause,
     connection::{Broken, Connection},
     owner::Owner,
+    pause::Blocking,
     stream::Stream,
 };
 
 /// How many idle connections are kept for each address; a thread beyond them opens its own anew.
 const SLOTS: usize = 128;
+
+/// More than TLS's handshake needs.
+const HANDSHAKE_STACK_BYTES: usize = 512 * 1024;
 
 /// An address and its idle connections.
 ///
@@ -29,7 +33,7 @@ const SLOTS: usize = 128;
 /// merely misses one slot.
 pub(crate) struct Endpoint {
     pub(crate) address: Address,
-    idle: [Mutex<Option<Connection>>; SLOTS],
+    idle: [Mutex<Option<Box<Connection>>>; SLOTS],
     epoch: Instant,
     /// Milliseconds from the epoch until which the address counts as down; 0 when it is up.
     down_until: AtomicU64,
@@ -56,7 +60,7 @@ impl Endpoint {
 
     /// An idle connection of this process and its present credentials, if there is one. Those of
     /// others that it comes upon are dropped.
-    pub(crate) fn take_idle(&self, thread: usize) -> Option<Connection> {
+    pub(crate) fn take_idle(&self, thread: usize) -> Option<Box<Connection>> {
         let owner = Owner::current();
         (0..SLOTS).find_map(|step| {
             let mut slot = self.idle[(thread + step) % SLOTS].try_lock().ok()?;
@@ -65,7 +69,7 @@ impl Endpoint {
     }
 
     /// Keeps a connection for the next request; drops it when there is no room.
-    pub(crate) fn put_idle(&self, thread: usize, connection: Connection) {
+    pub(crate) fn put_idle(&self, thread: usize, connection: Box<Connection>) {
         for step in 0..SLOTS {
             if let Ok(mut slot) = self.idle[(thread + step) % SLOTS].try_lock()
                 && slot.is_none()
@@ -81,20 +85,22 @@ impl Endpoint {
         &self,
         tls: Option<&Arc<rustls::ClientConfig>>,
         timeout: Duration,
-    ) -> Result<Connection, Error> {
-        let stream = match &self.address {
-            Address::Unix(path) => Stream::unix(path, timeout),
+        pause: &dyn Pause,
+    ) -> Result<Box<Connection>, Error> {
+        let outcome = match &self.address {
+            Address::Unix(path) => self.open(Stream::unix(path, timeout), timeout, pause),
             Address::Tls { host, port } => {
-                let config = tls.ok_or_else(no_tls_files)?;
-                Stream::tls(host, *port, config.clone(), timeout)
+                let config = tls.ok_or_else(no_tls_files)?.clone();
+                let connect = || Stream::tls(host, *port, config, timeout);
+                match pause.can_pause() {
+                    // TLS's handshake needs more stack than a job may have. It is not paused,
+                    // since a connection is opened once and used often.
+                    true => stacker::grow(HANDSHAKE_STACK_BYTES, || {
+                        self.open(connect(), timeout, &Blocking)
+                    }),
+                    false => self.open(connect(), timeout, pause),
+                }
             }
-        };
-        let outcome = match stream {
-            Ok(stream) => Connection::open(stream, timeout).map_err(|broken| match broken {
-                Broken::Lost(why) => self.unreachable(&why, None),
-                other => other.into_error(&self.address, timeout),
-            }),
-            Err(error) => Err(self.unreachable(&error.to_string(), Some(error.kind()))),
         };
         let down_until = match &outcome {
             Ok(_) => 0,
@@ -102,6 +108,20 @@ impl Endpoint {
         };
         self.down_until.store(down_until, Relaxed);
         outcome
+    }
+
+    fn open(
+        &self,
+        stream: io::Result<Stream>,
+        timeout: Duration,
+        pause: &dyn Pause,
+    ) -> Result<Box<Connection>, Error> {
+        let stream =
+            stream.map_err(|error| self.unreachable(&error.to_string(), Some(error.kind())))?;
+        Connection::open(stream, timeout, pause).map_err(|broken| match broken {
+            Broken::Lost(why) => self.unreachable(&why, None),
+            other => other.into_error(&self.address, timeout),
+        })
     }
 
     fn unreachable(&self, why: &str, kind: Option<io::ErrorKind>) -> Error {

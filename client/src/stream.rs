@@ -101,6 +101,21 @@ impl Stream {
         Ok(())
     }
 
+    /// The socket, to wait for.
+    pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.kind().fd()
+    }
+
+    /// Whether a read would find something, be it the end.
+    pub(crate) fn is_readable(&self) -> io::Result<bool> {
+        let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+        match retry_interrupted(|| recv(self.kind().fd(), &mut [0_u8; 1], peek)) {
+            Ok(_) => Ok(true),
+            Err(Errno::AGAIN) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Writes all of it.
     pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         match self.kind_mut() {
@@ -172,7 +187,7 @@ fn identity_of(fd: BorrowedFd<'_>) -> io::Result<(u64, u64)> {
 
 /// Moves a descriptor out of 0, 1 and 2: a host that runs without its standard streams may put
 /// others there at any time.
-fn above_standard_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
+pub(crate) fn above_standard_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
     use std::os::fd::AsRawFd;
     if fd.as_raw_fd() > 2 {
         return Ok(fd);

@@ -10,5 +10,6 @@ pub(crate) mod core;
 pub(crate) mod dispatch;
 pub(crate) mod guard;
 pub(crate) mod handle;
+pub(crate) mod jobs;
 pub(crate) mod names;
 pub(crate) mod params;

@@ -83,7 +83,11 @@ fn client(core: &Core) -> Result<Client> {
         .collect();
     let overrides: Vec<(&str, &str)> =
         values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    Ok(Client::new(Settings::load(&overrides)?))
+    let settings = Settings::load(&overrides)?;
+    Ok(match core.jobs() {
+        Some(jobs) => Client::pausing(settings, Box::new(jobs)),
+        None => Client::new(settings),
+    })
 }
 
 fn setting(core: &Core, name: &str) -> Option<String> {

@@ -1,18 +1,22 @@
 //! HAProxy with a key in the service, in its chroot and with its rights dropped, which it does
-//! without a fork.
+//! without a fork; master and worker, as Debian runs it.
 
 use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
-use keyward_load::{Load, TargetBuilder, TlsVersion};
+use keyward_load::{Load, Target, TargetBuilder, TlsVersion, delay};
 use keyward_tests::{
-    Authority, HaProxy, OpenSsl, Scratch, Service, ServiceBuilder, Signal, owner_of,
+    Authority, HaProxy, Identity, OpenSsl, Scratch, Service, ServiceBuilder, Signal, owner_of,
 };
 
 /// Where HAProxy looks for the service: within its chroot.
 const INSIDE: &str = "/run/keyward/hsm.sock";
+/// The same for a service that is far away.
+const FAR: &str = "/run/keyward/far.sock";
+const PATIENCE: Duration = Duration::from_secs(30);
 
 struct World {
     haproxy: HaProxy,
+    identity: Identity,
     authority: Authority,
     service: Service,
     scratch: Scratch,
@@ -22,6 +26,15 @@ impl World {
     /// A service with a second socket inside the chroot, as the shipped README says, and HAProxy
     /// with a key that `haproxy` was granted.
     fn new(key_type: &str) -> World {
+        World::reaching(INSIDE, key_type, &[])
+    }
+
+    /// HAProxy with async jobs, and a service whose round trips take so much longer.
+    fn far(key_type: &str) -> World {
+        World::reaching(FAR, key_type, &["ssl-mode-async"])
+    }
+
+    fn reaching(socket: &str, key_type: &str, global: &[&str]) -> World {
         assert!(rustix::process::geteuid().is_root(), "this test needs root for the chroot");
         let scratch = Scratch::new();
         let chroot = scratch.folder("chroot");
@@ -32,17 +45,22 @@ impl World {
             chroot.display()
         );
         let service = ServiceBuilder::new(&scratch).configured(&lines).start();
+        if socket == FAR {
+            let far = scratch.join("chroot/run/keyward/far.sock");
+            delay(&far, service.socket().into(), Duration::from_millis(4)).unwrap();
+            fs::set_permissions(&far, fs::Permissions::from_mode(0o777)).unwrap();
+        }
         let authority = Authority::new(&scratch);
         let identity = service.certified_key("web", key_type, &authority);
         service.keyward(["key", "share", "web", "haproxy"]);
         // HAProxy wants to own nothing in there and to write nothing.
         fs::set_permissions(&chroot, fs::Permissions::from_mode(0o755)).unwrap();
-        let openssl = OpenSsl::new(&scratch, &format!("unix:{INSIDE}"));
-        let haproxy = HaProxy::start(&scratch, &openssl, &identity, &chroot);
-        World { haproxy, authority, service, scratch }
+        let openssl = OpenSsl::new(&scratch, &format!("unix:{socket}"));
+        let haproxy = HaProxy::start(&scratch, &openssl, &identity, &chroot, global);
+        World { haproxy, identity, authority, service, scratch }
     }
 
-    fn target(&self, version: TlsVersion) -> keyward_load::Target {
+    fn target(&self, version: TlsVersion) -> Target {
         TargetBuilder {
             version,
             trusted_pem: Some(self.authority.certificate_pem()),
@@ -52,37 +70,84 @@ impl World {
         .build()
         .unwrap()
     }
+
+    fn visit(&self) {
+        for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+            let visit = self.target(version).visit();
+            let visit = visit.unwrap_or_else(|e| panic!("{version:?}: {e}\n{}", self.log()));
+            assert!(visit.response.ends_with(b"served by HAProxy\n"));
+            assert_eq!(visit.chain[0], self.identity.der());
+        }
+    }
+
+    /// A new key with a new certificate, and a reload.
+    fn renew(&mut self, name: &str, key_type: &str) {
+        self.identity = self.service.certified_key(name, key_type, &self.authority);
+        self.service.keyward(["key", "share", name, "haproxy"]);
+        self.haproxy.renew(&self.identity);
+        self.haproxy.reload();
+    }
+
+    /// Restarts of the service and reloads with new keys, of which no client notices anything.
+    fn disturb(&mut self, threads: usize, meanwhile: impl Fn()) {
+        let load = Load::start(&self.target(TlsVersion::V1_3), threads);
+        let goes_on = |load: &Load, world: &World| {
+            meanwhile();
+            assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.log());
+        };
+        goes_on(&load, self);
+        for (name, key_type) in [("second", "rsa-2048"), ("third", "p-256")] {
+            self.renew(name, key_type);
+            goes_on(&load, self);
+            self.visit();
+        }
+        for signal in [Signal::TERM, Signal::KILL] {
+            self.service.end(signal);
+            self.service.start();
+            goes_on(&load, self);
+        }
+        let report = load.stop();
+        assert_eq!(report.failures, 0, "{report:#?}\n{}", self.log());
+        self.haproxy.assert_no_crash();
+    }
+
+    fn log(&self) -> String {
+        self.haproxy.log()
+    }
 }
 
 #[test]
 fn haproxy_serves_from_its_chroot_with_rights_dropped() {
     for key_type in ["p-256", "rsa-2048"] {
         let world = World::new(key_type);
-        for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
-            let visit = world.target(version).visit().unwrap_or_else(|error| {
-                panic!("{key_type} {version:?}: {error}\n{}", world.haproxy.log())
-            });
-            assert!(visit.response.ends_with(b"served by HAProxy\n"));
+        world.visit();
+        let workers = world.haproxy.workers();
+        assert!(!workers.is_empty());
+        for pid in workers {
+            assert_ne!(owner_of(pid), Some(0));
+            let root = fs::read_link(format!("/proc/{pid}/root")).unwrap();
+            assert_eq!(root, world.scratch.join("chroot"));
         }
-        let pid = world.haproxy.pid();
-        assert_ne!(owner_of(pid), Some(0));
-        let root = fs::read_link(format!("/proc/{pid}/root")).unwrap();
-        assert_eq!(root, world.scratch.join("chroot"));
     }
 }
 
 #[test]
-fn restarts_of_the_service_fail_no_handshake_of_haproxy() {
-    let mut world = World::new("p-256");
-    let load = Load::start(&world.target(TlsVersion::V1_3), 3);
-    for signal in [Signal::TERM, Signal::KILL] {
-        assert!(load.wait_for(50, Duration::from_secs(20)));
-        world.service.end(signal);
-        world.service.start();
-    }
-    assert!(load.wait_for(50, Duration::from_secs(20)));
-    let report = load.stop();
-    assert_eq!(report.failures, 0, "{report:#?}\n{}", world.haproxy.log());
+fn reloads_and_restarts_of_the_service_fail_no_handshake_of_haproxy() {
+    World::new("p-256").disturb(3, || {});
+}
+
+#[test]
+fn haproxy_pauses_jobs_through_reloads_restarts_and_clients_that_hang_up() {
+    let mut world = World::far("p-256");
+    world.visit();
+    let before = world.haproxy.workers();
+    let target = world.target(TlsVersion::V1_3);
+    // Half of the way to the answer, when the job is paused.
+    let hang_ups = || (0..20).for_each(|_| target.hang_up(Duration::from_millis(2)).unwrap());
+    hang_ups();
+    world.visit();
+    assert_eq!(world.haproxy.workers(), before, "the worker is another:\n{}", world.log());
+    world.disturb(8, hang_ups);
 }
 
 #[test]

@@ -139,6 +139,20 @@ fn every_rsa_signature_scheme_of_tls_is_made() {
 }
 
 #[test]
+fn a_server_with_async_jobs_is_paused_and_resumed() {
+    let world = World::new();
+    for key_type in ["p-256", "rsa-2048"] {
+        let identity = world.service.certified_key(key_type, key_type, &world.authority);
+        let server = world.serve(&identity, &identity.uri(), &["-async"]);
+        for version in ["-tls1_2", "-tls1_3"] {
+            for _ in 0..3 {
+                world.visit(&server, &[version]);
+            }
+        }
+    }
+}
+
+#[test]
 fn tls_1_2_with_rsa_key_exchange_decrypts_in_the_service() {
     let world = World::new();
     let identity = world.service.certified_key("web", "rsa-2048", &world.authority);

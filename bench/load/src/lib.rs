@@ -7,12 +7,14 @@
 
 #![forbid(unsafe_code)]
 
+mod delay;
 mod load;
 mod opening;
 mod report;
 mod target;
 mod verifier;
 
+pub use delay::delay;
 pub use load::Load;
 pub use opening::Opening;
 pub use report::{LatencyMicros, Report};

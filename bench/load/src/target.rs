@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     str::FromStr,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -155,18 +156,7 @@ impl TargetBuilder {
 impl Target {
     /// Connects, opens as the protocol wants it, shakes hands, sends the request if there is one, and hangs up.
     pub fn visit(&self) -> io::Result<Visit> {
-        let mut tcp = TcpStream::connect(self.address)?;
-        tcp.set_nodelay(true)?;
-        tcp.set_read_timeout(Some(PATIENCE))?;
-        tcp.set_write_timeout(Some(PATIENCE))?;
-        // Closing resets the connection, so no port is left in TIME_WAIT: there are only some
-        // 28,000 of them.
-        rustix::net::sockopt::set_socket_linger(&tcp, Some(Duration::ZERO))?;
-
-        self.opening.speak(&mut tcp)?;
-
-        let mut tls = ClientConnection::new(self.config.clone(), self.name.clone())
-            .map_err(io::Error::other)?;
+        let (mut tcp, mut tls) = self.connect()?;
         while tls.is_handshaking() {
             tls.complete_io(&mut tcp)?;
         }
@@ -184,6 +174,27 @@ impl Target {
             suite: suite.suite(),
             response,
         })
+    }
+
+    /// Begins a handshake and hangs up a moment later, whatever the server does meanwhile.
+    pub fn hang_up(&self, moment: Duration) -> io::Result<()> {
+        let (mut tcp, mut tls) = self.connect()?;
+        tls.write_tls(&mut tcp)?;
+        thread::sleep(moment);
+        Ok(())
+    }
+
+    fn connect(&self) -> io::Result<(TcpStream, ClientConnection)> {
+        let mut tcp = TcpStream::connect(self.address)?;
+        tcp.set_nodelay(true)?;
+        tcp.set_read_timeout(Some(PATIENCE))?;
+        tcp.set_write_timeout(Some(PATIENCE))?;
+        // Closing resets the connection, so no port is left in TIME_WAIT: there are only some
+        // 28,000 of them.
+        rustix::net::sockopt::set_socket_linger(&tcp, Some(Duration::ZERO))?;
+        self.opening.speak(&mut tcp)?;
+        let tls = ClientConnection::new(self.config.clone(), self.name.clone());
+        Ok((tcp, tls.map_err(io::Error::other)?))
     }
 }
 

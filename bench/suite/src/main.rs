@@ -9,6 +9,7 @@ mod handshakes;
 mod java;
 mod machine;
 mod pinning;
+mod remote;
 mod rounds;
 mod signatures;
 mod table;
@@ -42,6 +43,8 @@ struct Arguments {
 enum Part {
     /// nginx with a key in the service beside nginx with a key file
     Handshakes,
+    /// HAProxy with async jobs and a service far away beside HAProxy without
+    Remote,
     /// Signatures of the service beside aws-lc and openssl
     Signatures,
     /// Java's Signature beside the JDK's own providers
@@ -56,6 +59,8 @@ struct Figures {
     seconds_each: f64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     handshakes: Vec<handshakes::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    remote: Vec<remote::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signatures: Vec<signatures::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -75,6 +80,7 @@ fn main() -> ExitCode {
         } else {
             Vec::new()
         },
+        remote: if wanted(Part::Remote) { remote::measure(rounds, duration) } else { Vec::new() },
         signatures: if wanted(Part::Signatures) {
             signatures::measure(rounds, duration)
         } else {

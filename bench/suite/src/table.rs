@@ -1,6 +1,6 @@
 //! The figures as Markdown, for people and for the README.
 
-use crate::Figures;
+use crate::{Figures, remote::Row, rounds::Pair};
 
 /// Everything that was measured.
 pub(crate) fn render(figures: &Figures) -> String {
@@ -32,6 +32,20 @@ pub(crate) fn render(figures: &Figures) -> String {
                 micros.nginx,
                 micros.service,
                 micros.nginx_local
+            );
+        }
+    }
+    if let Some(first) = figures.remote.first() {
+        text += &format!(
+            "\nOne thread of HAProxy, the service {} ms away, full TLS 1.3 handshakes per second\n\n\
+             | key | with async jobs | without | ratio |\n|---|--:|--:|--:|\n",
+            first.delay_ms
+        );
+        for Row { key_type, pair, .. } in &figures.remote {
+            let Pair { keyward, peer, ratio, range } = pair;
+            text += &format!(
+                "| {key_type} | {keyward:.0} | {peer:.0} | {ratio:.1} ({:.1} – {:.1}) |\n",
+                range[0], range[1]
             );
         }
     }

@@ -128,6 +128,11 @@ impl Core {
         }
     }
 
+    /// The async jobs of the OpenSSL that loaded us, if they can be had.
+    pub(crate) fn jobs(&self) -> Option<super::jobs::Jobs> {
+        super::jobs::Jobs::beside(self.new_error? as *const c_void)
+    }
+
     /// The value of a setting in this provider's section of the configuration.
     pub(crate) fn setting(&self, name: &CStr) -> Option<String> {
         let get_params = self.get_params?;

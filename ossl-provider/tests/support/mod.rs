@@ -208,6 +208,14 @@ impl Service {
         service
     }
 
+    /// From now on each round trip between the host and the service takes so much longer.
+    pub fn move_away(&mut self, delay: Duration) {
+        let far = self.state.path().join("far.sock");
+        keyward_load::delay(&far, self.state.path().join("hsm.sock"), delay).unwrap();
+        self.host.address = format!("unix:{}", far.display());
+        self.host.configure("", "");
+    }
+
     fn log(&self) -> String {
         fs::read_to_string(self.state.path().join("log")).unwrap_or_default()
     }

@@ -1,0 +1,242 @@
+/* A host with async jobs: signs with the key (argument 1) in several jobs at a time, after it has
+ * gone away from others while they were paused, and tells on stdout how many jobs were paused at
+ * once and how much of their stacks was used. */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <fcntl.h>
+#include <openssl/async.h>
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/store.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHECK(condition)                                                            \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);         \
+            ERR_print_errors_fp(stderr);                                            \
+            exit(1);                                                                \
+        }                                                                           \
+    } while (0)
+
+#define JOBS 20
+#define ROUNDS 2
+#define STACK 32768 /* of async_posix.c */
+#define FILLING 0xa5
+
+/* Stacks are as large as nothing else here; they are filled so that their use can be seen. */
+static unsigned char *stacks[1024];
+static int stack_count;
+
+static void *allocate(size_t size, const char *file, int line)
+{
+    unsigned char *memory = malloc(size);
+
+    (void)file;
+    (void)line;
+    if (size == STACK && memory != NULL && stack_count < 1024) {
+        memset(memory, FILLING, size);
+        stacks[stack_count++] = memory;
+    }
+    return memory;
+}
+
+static void *reallocate(void *memory, size_t size, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return realloc(memory, size);
+}
+
+static void release(void *memory, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(memory);
+}
+
+static size_t deepest(void)
+{
+    size_t most = 0;
+
+    for (int i = 0; i < stack_count; i++) {
+        size_t untouched = 0;
+
+        while (untouched < STACK && stacks[i][untouched] == FILLING)
+            untouched++;
+        if (STACK - untouched > most && untouched != 0)
+            most = STACK - untouched;
+        else if (untouched == 0)
+            most = STACK;
+    }
+    return most;
+}
+
+static EVP_PKEY *load(const char *uri)
+{
+    OSSL_STORE_CTX *store = OSSL_STORE_open(uri, NULL, NULL, NULL, NULL);
+    EVP_PKEY *key = NULL;
+
+    CHECK(store != NULL);
+    while (key == NULL && !OSSL_STORE_eof(store)) {
+        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+        if (info != NULL)
+            key = OSSL_STORE_INFO_get1_PKEY(info);
+        OSSL_STORE_INFO_free(info);
+    }
+    OSSL_STORE_close(store);
+    CHECK(key != NULL);
+    return key;
+}
+
+static int sign(void *argument)
+{
+    static const unsigned char message[] = "signed somewhere else";
+    EVP_PKEY *key = *(EVP_PKEY **)argument;
+    unsigned char signature[1024];
+    size_t length = sizeof(signature);
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    int good = EVP_DigestSignInit_ex(md, NULL, "SHA256", NULL, NULL, key, NULL) == 1
+        && EVP_DigestSign(md, signature, &length, message, sizeof(message)) == 1;
+
+    EVP_MD_CTX_free(md);
+    return good;
+}
+
+/* How many descriptors this process has. */
+static int open_files(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    int count = 0;
+
+    CHECK(folder != NULL);
+    while (readdir(folder) != NULL)
+        count++;
+    closedir(folder);
+    return count;
+}
+
+/* The one descriptor of a wait context. */
+static int descriptor(ASYNC_WAIT_CTX *context)
+{
+    OSSL_ASYNC_FD fd;
+    size_t count = 0;
+
+    CHECK(ASYNC_WAIT_CTX_get_all_fds(context, NULL, &count) == 1 && count == 1);
+    CHECK(ASYNC_WAIT_CTX_get_all_fds(context, &fd, &count) == 1);
+    return fd;
+}
+
+/* Goes away from jobs that are paused, as a server does whose clients hang up. */
+static void abandon_jobs(EVP_PKEY *key)
+{
+    int before = open_files();
+
+    for (int i = 0; i < JOBS; i++) {
+        ASYNC_JOB *job = NULL;
+        ASYNC_WAIT_CTX *context = ASYNC_WAIT_CTX_new();
+        int result;
+
+        CHECK(context != NULL);
+        CHECK(ASYNC_start_job(&job, context, &result, sign, &key, sizeof(key)) == ASYNC_PAUSE);
+        CHECK(descriptor(context) > 2);
+        ASYNC_WAIT_CTX_free(context);
+    }
+    CHECK(open_files() <= before);
+}
+
+static int sign_without_pauses(void *argument)
+{
+    int good;
+
+    ASYNC_block_pause();
+    good = sign(argument);
+    ASYNC_unblock_pause();
+    return good;
+}
+
+/* Where there was no pause, pollers were told of no descriptor, so there must be none to take out
+ * of them at the end. */
+static void block_pauses(EVP_PKEY *key)
+{
+    ASYNC_JOB *job = NULL;
+    ASYNC_WAIT_CTX *context = ASYNC_WAIT_CTX_new();
+    int good = 0, before = open_files();
+    size_t count = 0;
+
+    CHECK(context != NULL);
+    CHECK(ASYNC_start_job(&job, context, &good, sign_without_pauses, &key, sizeof(key))
+          == ASYNC_FINISH);
+    CHECK(good == 1);
+    CHECK(ASYNC_WAIT_CTX_get_all_fds(context, NULL, &count) == 1 && count == 0);
+    /* The connection to the service is kept. */
+    CHECK(open_files() <= before + 1);
+    ASYNC_WAIT_CTX_free(context);
+}
+
+/* Signs in several jobs at a time, twice with each wait context. */
+static void sign_in_jobs(EVP_PKEY *key, int *good, int *most)
+{
+    ASYNC_JOB *jobs[JOBS] = { NULL };
+    ASYNC_WAIT_CTX *contexts[JOBS];
+    int rounds[JOBS] = { 0 }, known[JOBS] = { 0 }, left = JOBS;
+
+    for (int i = 0; i < JOBS; i++)
+        CHECK((contexts[i] = ASYNC_WAIT_CTX_new()) != NULL);
+    while (left > 0) {
+        struct pollfd waiting[JOBS];
+        nfds_t count = 0;
+
+        for (int i = 0; i < JOBS; i++) {
+            int result = 0, status;
+
+            if (rounds[i] == ROUNDS)
+                continue;
+            status = ASYNC_start_job(&jobs[i], contexts[i], &result, sign, &key, sizeof(key));
+            CHECK(status == ASYNC_PAUSE || status == ASYNC_FINISH);
+            if (status == ASYNC_FINISH) {
+                *good += result;
+                if (++rounds[i] == ROUNDS)
+                    left--;
+            }
+            /* Pollers have the descriptor, and are told of no change when a job has ended. */
+            if (known[i] == 0)
+                known[i] = descriptor(contexts[i]);
+            CHECK(descriptor(contexts[i]) == known[i] && fcntl(known[i], F_GETFD) != -1);
+            if (status == ASYNC_PAUSE)
+                waiting[count++] = (struct pollfd) { .fd = known[i], .events = POLLIN };
+        }
+        if ((int)count > *most)
+            *most = (int)count;
+        if (left > 0 && count > 0)
+            CHECK(poll(waiting, count, 60000) > 0);
+    }
+    for (int i = 0; i < JOBS; i++)
+        ASYNC_WAIT_CTX_free(contexts[i]);
+}
+
+int main(int argc, char **argv)
+{
+    int most = 0, good = 0;
+    EVP_PKEY *key;
+
+    if (argc != 2)
+        return 2;
+    CHECK(CRYPTO_set_mem_functions(allocate, reallocate, release) == 1);
+    key = load(argv[1]);
+    abandon_jobs(key);
+    sign_in_jobs(key, &good, &most);
+    if (good == JOBS * ROUNDS)
+        block_pauses(key);
+    if (good != JOBS * ROUNDS)
+        ERR_print_errors_fp(stderr);
+    printf("signed %d, paused %d, stack %zu\n", good, most, deepest());
+    EVP_PKEY_free(key);
+    return good != JOBS * ROUNDS;
+}
