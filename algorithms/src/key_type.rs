@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::{
-    Curve, Digest, MlDsa, ObjectIdentifier, Right, Rights, Scheme, Signature, digest::oid, table,
+    Curve, Digest, MlDsa, ObjectIdentifier, Right, Rights, Scheme, SecretKind, Signature,
+    digest::oid, table,
 };
 
 /// The facts about one family of keys.
@@ -95,13 +96,15 @@ pub enum KeyType {
     X25519,
     /// ML-DSA with a parameter set.
     MlDsa(MlDsa),
+    /// A secret key of so many bits.
+    Secret(SecretKind, u16),
 }
 
 impl KeyType {
     /// The smallest and largest RSA modulus in bits; sizes between are multiples of 256.
     pub const RSA_BITS: std::ops::RangeInclusive<u16> = 2048..=8192;
 
-    /// Every key type there is, for lists and tests.
+    /// Every key type there is, for lists and tests; of generic secrets the usual sizes.
     pub fn all() -> impl Iterator<Item = KeyType> {
         let sizes = || KeyType::RSA_BITS.step_by(256);
         sizes()
@@ -110,6 +113,8 @@ impl KeyType {
             .chain(Curve::ALL.iter().copied().map(KeyType::Ec))
             .chain([KeyType::Ed25519, KeyType::X25519])
             .chain(MlDsa::ALL.iter().copied().map(KeyType::MlDsa))
+            .chain([128, 192, 256].map(|bits| KeyType::Secret(SecretKind::Aes, bits)))
+            .chain([160, 256, 384, 512].map(|bits| KeyType::Secret(SecretKind::Hmac, bits)))
     }
 
     /// Reads a key type by Keyward's name or by OpenSSL's or Java's for the same: `rsa-2048`,
@@ -124,6 +129,9 @@ impl KeyType {
             "ed25519" => return Some(KeyType::Ed25519),
             "x25519" => return Some(KeyType::X25519),
             _ => {}
+        }
+        if let Some(secret) = secret_from_name(&lower) {
+            return Some(secret);
         }
         // OpenSSL has a second name without hyphens for each.
         let is = |set: &MlDsa| {
@@ -143,15 +151,34 @@ impl KeyType {
         Curve::from_name(curve).map(KeyType::Ec)
     }
 
-    /// The family that the key falls into.
-    pub const fn family(self) -> Family {
-        match self {
+    /// The family that a pair of keys falls into; `None` for a secret key.
+    pub const fn family(self) -> Option<Family> {
+        Some(match self {
             KeyType::Rsa(_) => Family::Rsa,
             KeyType::RsaPss(_) => Family::RsaPss,
             KeyType::Ec(_) => Family::Ec,
             KeyType::Ed25519 => Family::Ed25519,
             KeyType::X25519 => Family::X25519,
             KeyType::MlDsa(set) => set.row().family,
+            KeyType::Secret(..) => return None,
+        })
+    }
+
+    /// The uses that such a key may be born with.
+    pub const fn uses(self) -> Rights {
+        match (self, self.family()) {
+            (_, Some(family)) => family.row().uses,
+            (KeyType::Secret(kind, _), None) => kind.row().uses,
+            (_, None) => Rights::NONE,
+        }
+    }
+
+    /// The uses that such a key gets when none is asked for.
+    pub const fn default_uses(self) -> Rights {
+        match (self, self.family()) {
+            (_, Some(family)) => family.row().default_uses,
+            (KeyType::Secret(kind, _), None) => kind.row().default_uses,
+            (_, None) => Rights::NONE,
         }
     }
 
@@ -163,6 +190,7 @@ impl KeyType {
             KeyType::Ed25519 => 256,
             KeyType::X25519 => 253,
             KeyType::MlDsa(set) => 8 * set.row().public_bytes as u32,
+            KeyType::Secret(_, bits) => bits as u32,
         }
     }
 
@@ -178,6 +206,7 @@ impl KeyType {
             KeyType::Ec(curve) => curve.row().security_bits,
             KeyType::Ed25519 | KeyType::X25519 => 128,
             KeyType::MlDsa(set) => set.row().security_bits,
+            KeyType::Secret(_, bits) => bits as u32,
         }
     }
 
@@ -190,6 +219,8 @@ impl KeyType {
             KeyType::Ed25519 => 64,
             KeyType::X25519 => 32,
             KeyType::MlDsa(set) => set.row().signature_bytes,
+            // Its own size: what comes of using it has the size of an algorithm or of the input.
+            KeyType::Secret(_, bits) => bits as usize / 8,
         }
     }
 
@@ -201,13 +232,13 @@ impl KeyType {
             KeyType::Ec(Curve::P384) => Some(Digest::Sha384),
             KeyType::Ec(Curve::P521) => Some(Digest::Sha512),
             KeyType::Ec(_) => Some(Digest::Sha256),
-            KeyType::Ed25519 | KeyType::X25519 | KeyType::MlDsa(_) => None,
+            KeyType::Ed25519 | KeyType::X25519 | KeyType::MlDsa(_) | KeyType::Secret(..) => None,
         }
     }
 
     /// The signature algorithm that the key uses when the caller names none.
     pub fn default_signature(self) -> Option<&'static Signature> {
-        let scheme = *self.family().row().schemes.first()?;
+        let scheme = *self.family()?.row().schemes.first()?;
         Signature::find(scheme, self.default_digest())
     }
 }
@@ -221,8 +252,21 @@ impl fmt::Display for KeyType {
             KeyType::Ed25519 => f.write_str("ed25519"),
             KeyType::X25519 => f.write_str("x25519"),
             KeyType::MlDsa(set) => f.write_str(set.row().family.row().name),
+            KeyType::Secret(kind, bits) => write!(f, "{}-{bits}", kind.row().name),
         }
     }
+}
+
+/// `aes-256`, `AES:256`, `hmac` for its usual size, `hmac-512`.
+fn secret_from_name(lower: &str) -> Option<KeyType> {
+    SecretKind::ALL.iter().copied().find_map(|kind| {
+        let row = kind.row();
+        let bits = match lower.strip_prefix(row.name)? {
+            "" => row.default_bits,
+            rest => rest.strip_prefix([':', '-'])?.parse().ok()?,
+        };
+        kind.has_size(bits).then_some(KeyType::Secret(kind, bits))
+    })
 }
 
 #[cfg(test)]
@@ -246,10 +290,12 @@ mod tests {
             ("Ed25519", KeyType::Ed25519),
             ("ML-DSA-44", KeyType::MlDsa(MlDsa::MlDsa44)),
             ("MLDSA87", KeyType::MlDsa(MlDsa::MlDsa87)),
+            ("AES:128", KeyType::Secret(SecretKind::Aes, 128)),
+            ("hmac", KeyType::Secret(SecretKind::Hmac, 256)),
         ] {
             assert_eq!(KeyType::from_name(name), Some(expected), "{name}");
         }
-        for name in ["rsa-1024", "rsa-2049", "rsa-8448", "rsa", "p-255", ""] {
+        for name in ["rsa-1024", "rsa-2049", "rsa-8448", "rsa", "p-255", "aes-160", "hmac-64", ""] {
             assert_eq!(KeyType::from_name(name), None, "{name}");
         }
     }

@@ -18,6 +18,7 @@ mod ml_dsa;
 mod operation;
 mod right;
 mod role;
+mod secret;
 mod signature;
 
 pub use agreement::{Agreement, AgreementRow};
@@ -31,6 +32,7 @@ pub use ml_dsa::{ML_DSA_CONTEXT_MAX, ML_DSA_MU_BYTES, MlDsa, MlDsaRow};
 pub use operation::{Audit, Operation, OperationRow, Requires};
 pub use right::{Right, RightRow, Rights};
 pub use role::{Role, RoleRow};
+pub use secret::{Mac, MacRow, SecretKind, SecretKindRow, SymmetricCipher, SymmetricCipherRow};
 pub use signature::{PSS_SALT_MAX, Scheme, SchemeRow, Signature, pss_algorithm_identifier};
 
 /// Declares an enum whose every variant has one row of facts, in one static table.

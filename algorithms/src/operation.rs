@@ -107,6 +107,18 @@ table! {
         /// Issues a client certificate.
         Enrol = 26 => { name: "enrol", requires: Requires::Role(Role::Admin),
             audit: Audit::Act, repeatable: false, slow: false },
+        /// Encrypts with a secret key.
+        Encipher = 30 => { name: "encipher", requires: Requires::Key(Right::Encrypt),
+            audit: Audit::Use, repeatable: true, slow: false },
+        /// Decrypts with a secret key.
+        Decipher = 31 => { name: "decipher", requires: Requires::Key(Right::Decrypt),
+            audit: Audit::Use, repeatable: true, slow: false },
+        /// Makes a message authentication code.
+        Mac = 32 => { name: "mac", requires: Requires::Key(Right::Sign),
+            audit: Audit::Use, repeatable: true, slow: false },
+        /// Verifies a message authentication code.
+        VerifyMac = 33 => { name: "verify-mac", requires: Requires::Key(Right::Verify),
+            audit: Audit::Use, repeatable: true, slow: false },
         /// Reads a page of the audit log.
         ReadAudit = 50 => { name: "read-audit", requires: Requires::Role(Role::Auditor),
             audit: Audit::Nothing, repeatable: true, slow: false },

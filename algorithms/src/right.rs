@@ -23,9 +23,10 @@ table! {
         See = 1 => { name: "see", is_use: false,
             meaning: "see its name, attributes, public part and certificates" },
         /// Sign.
-        Sign = 2 => { name: "sign", is_use: true, meaning: "sign digests or messages" },
+        Sign = 2 => { name: "sign", is_use: true,
+            meaning: "sign digests or messages, make message authentication codes" },
         /// Decrypt.
-        Decrypt = 3 => { name: "decrypt", is_use: true, meaning: "decrypt with a padding" },
+        Decrypt = 3 => { name: "decrypt", is_use: true, meaning: "decrypt, RSA with a padding" },
         /// Agree on a secret.
         Derive = 4 => { name: "derive", is_use: true, meaning: "agree on shared secrets" },
         /// The bare RSA function.
@@ -34,6 +35,11 @@ table! {
         /// Change the key.
         Manage = 6 => { name: "manage", is_use: false,
             meaning: "rename, share and delete it, and change its certificates" },
+        /// Encrypt.
+        Encrypt = 7 => { name: "encrypt", is_use: true, meaning: "encrypt with a secret key" },
+        /// Verify.
+        Verify = 8 => { name: "verify", is_use: true,
+            meaning: "verify message authentication codes" },
     }
 }
 

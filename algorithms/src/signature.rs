@@ -154,9 +154,9 @@ impl Signature {
         Signature::find(self.scheme.row().over_mu?, None)
     }
 
-    /// Whether keys of this family can make such a signature.
-    pub fn suits(&self, family: Family) -> bool {
-        family.row().schemes.contains(&self.scheme)
+    /// Whether keys of this family can make such a signature; secret keys, of none, cannot.
+    pub fn suits(&self, family: impl Into<Option<Family>>) -> bool {
+        family.into().is_some_and(|family| family.row().schemes.contains(&self.scheme))
     }
 
     /// The DER `AlgorithmIdentifier` (RFC 5280, 4.1.1.2) of signatures whose algorithm has no

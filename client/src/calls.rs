@@ -1,8 +1,8 @@
 //! The calls that a program makes, each one request.
 
-use keyward_algorithms::{ErrorKind, KeyType, Rights};
+use keyward_algorithms::{ErrorKind, KeyType, Mac, Rights};
 use keyward_protocol::{
-    CipherRequest, Error, Key, KeyId, KeySelector, Result, SignRequest,
+    CipherRequest, Error, Key, KeyId, KeySelector, Result, SignRequest, SymmetricRequest,
     messages::{self, request::Operation, response},
 };
 use zeroize::Zeroizing;
@@ -170,7 +170,80 @@ impl Client {
             usage: template.usage.unwrap_or(Rights::NONE).bits(),
             exportable: template.exportable,
             chain: chain.to_vec(),
+            ..Default::default()
         }))
+    }
+
+    /// Puts a secret key that was made elsewhere into the service.
+    pub fn import_secret(
+        &self,
+        key_type: KeyType,
+        secret: &[u8],
+        template: &KeyTemplate<'_>,
+    ) -> Result<Key> {
+        self.key(Operation::Import(messages::Import {
+            name: template.name.into(),
+            secret: secret.to_vec(),
+            key_type: key_type.to_string(),
+            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            exportable: template.exportable,
+            ..Default::default()
+        }))
+    }
+
+    /// Encrypts with a secret key: the initialisation vector that was used, and the ciphertext with
+    /// the tag behind it where there is one.
+    pub fn encipher(
+        &self,
+        key: &KeyId,
+        request: &SymmetricRequest<'_>,
+    ) -> Result<messages::Enciphered> {
+        let encipher = messages::Encipher {
+            key_id: key.as_bytes().to_vec(),
+            cipher: Some(request.into()),
+            input: request.input.to_vec(),
+        };
+        match self.call(Operation::Encipher(encipher))? {
+            response::Result::Enciphered(enciphered) => Ok(enciphered),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Decrypts with a secret key.
+    pub fn decipher(
+        &self,
+        key: &KeyId,
+        request: &SymmetricRequest<'_>,
+    ) -> Result<Zeroizing<Vec<u8>>> {
+        self.output(Operation::Decipher(messages::Decipher {
+            key_id: key.as_bytes().to_vec(),
+            cipher: Some(request.into()),
+            input: request.input.to_vec(),
+        }))
+        .map(Zeroizing::new)
+    }
+
+    /// Makes the message authentication code of a message.
+    pub fn mac(&self, key: &KeyId, mac: Mac, message: &[u8]) -> Result<Vec<u8>> {
+        self.output(Operation::Mac(messages::Mac {
+            key_id: key.as_bytes().to_vec(),
+            algorithm: mac.code(),
+            input: message.to_vec(),
+        }))
+    }
+
+    /// Whether a message authentication code is the one of a message.
+    pub fn verify_mac(&self, key: &KeyId, mac: Mac, message: &[u8], code: &[u8]) -> Result<bool> {
+        let verify = messages::VerifyMac {
+            key_id: key.as_bytes().to_vec(),
+            algorithm: mac.code(),
+            input: message.to_vec(),
+            mac: code.to_vec(),
+        };
+        match self.call(Operation::VerifyMac(verify))? {
+            response::Result::Valid(valid) => Ok(valid),
+            _ => Err(unexpected()),
+        }
     }
 
     /// Gives a key another name.

@@ -1,4 +1,4 @@
-//! Private and public keys: the one crate of Keyward that knows aws-lc.
+//! Private, public and secret keys: the one crate of Keyward that knows aws-lc.
 //!
 //! [`PrivateKey`] and [`PublicKey`] do what `aws-lc-rs` does not offer: signatures over digests,
 //! PSS with any salt length, RSA decryption, key agreement, import and export of every key type in
@@ -22,6 +22,7 @@ mod private_key;
 mod pss;
 mod public_key;
 mod rsa_decryption;
+mod secret_key;
 mod tls_premaster;
 
 pub use error::CryptoError;
@@ -31,4 +32,5 @@ pub use private_key::PrivateKey;
 pub use pss::{PssParameters, PssRestriction, PssVerification};
 pub use public_key::PublicKey;
 pub use rsa_decryption::OaepParameters;
+pub use secret_key::{Enciphered, SecretKey};
 pub use tls_premaster::TlsVersions;

@@ -38,6 +38,7 @@ impl PrivateKey {
             KeyType::Ed25519 => Pkey::generate_ed25519(),
             KeyType::X25519 => Pkey::generate_x25519(),
             KeyType::MlDsa(set) => Pkey::generate_ml_dsa(set),
+            KeyType::Secret(..) => Err(CryptoError::Unsupported),
         })
     }
 

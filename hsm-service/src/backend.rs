@@ -1,6 +1,8 @@
 //! Carries out cryptographic work: takes a request and a completion, so that the completion may
 //! come later and from another thread.
 
+mod symmetric;
+
 use std::{
     io,
     num::NonZero,
@@ -12,14 +14,15 @@ use std::{
 
 use keyward_algorithms::{ErrorKind, KeyType, Operation};
 use keyward_crypto::{
-    CryptoError, OaepParameters, PrivateKey, PssParameters, PublicKey, TlsVersions,
+    CryptoError, Enciphered, OaepParameters, PrivateKey, PssParameters, PublicKey, SecretKey,
+    TlsVersions,
 };
 use keyward_protocol::messages;
 use zeroize::Zeroizing;
 
 use crate::{
     Error, Result,
-    keys::Key,
+    keys::{Key, Material},
     lanes::{Job, Lane, LaneOptions, Load},
     metrics::{Queue, Series},
     peer::Peer,
@@ -33,18 +36,32 @@ pub(crate) enum Work {
     Decrypt(Arc<Key>, messages::Decrypt),
     /// Agree on a secret.
     Derive(Arc<Key>, messages::Derive),
+    /// Encrypt with a secret key.
+    Encipher(Arc<Key>, messages::Encipher),
+    /// Decrypt with a secret key.
+    Decipher(Arc<Key>, messages::Decipher),
+    /// Make a message authentication code.
+    Mac(Arc<Key>, messages::Mac),
+    /// Verify a message authentication code.
+    VerifyMac(Arc<Key>, messages::VerifyMac),
     /// Make a key.
     Generate(KeyType),
     /// Read a key that was made elsewhere: DER PKCS#8.
     Import(Zeroizing<Vec<u8>>),
+    /// Take in a secret key of this type.
+    ImportSecret(KeyType, Zeroizing<Vec<u8>>),
 }
 
 /// What came of it.
 pub(crate) enum Product {
     /// A signature, plaintext or shared secret.
     Bytes(Vec<u8>),
+    /// A ciphertext.
+    Enciphered(Enciphered),
+    /// Whether a message authentication code is the right one.
+    Valid(bool),
     /// A new key.
-    Key(PrivateKey),
+    Key(Material),
 }
 
 /// Where work runs.
@@ -68,7 +85,10 @@ impl Work {
             Work::Decrypt(key, _) => pace_of_use(key),
             Work::Derive(key, _) => pace_of_use(key),
             Work::Generate(KeyType::Rsa(_) | KeyType::RsaPss(_)) => Pace::Making,
-            Work::Generate(_) => Pace::Fast,
+            Work::Generate(_) | Work::ImportSecret(..) => Pace::Fast,
+            Work::Encipher(..) | Work::Decipher(..) | Work::Mac(..) | Work::VerifyMac(..) => {
+                Pace::Fast
+            }
             Work::Import(_) => Pace::Slow,
         }
     }
@@ -83,7 +103,15 @@ impl Work {
             }
             Work::Derive(..) => Series::plain(Operation::Derive),
             Work::Generate(_) => Series::plain(Operation::Generate),
-            Work::Import(_) => Series::plain(Operation::Import),
+            Work::Import(_) | Work::ImportSecret(..) => Series::plain(Operation::Import),
+            Work::Encipher(_, request) => {
+                Series::symmetric(Operation::Encipher, request.cipher.as_ref())
+            }
+            Work::Decipher(_, request) => {
+                Series::symmetric(Operation::Decipher, request.cipher.as_ref())
+            }
+            Work::Mac(_, request) => Series::mac(Operation::Mac, request.algorithm),
+            Work::VerifyMac(_, request) => Series::mac(Operation::VerifyMac, request.algorithm),
         }
     }
 
@@ -101,14 +129,40 @@ impl Work {
             Work::Sign(key, request) => sign(&key, &request).map(Product::Bytes),
             Work::Decrypt(key, request) => decrypt(&key, &request).map(Product::Bytes),
             Work::Derive(key, request) => derive(&key, &request).map(Product::Bytes),
-            Work::Generate(key_type) => PrivateKey::generate(key_type)
+            Work::Encipher(key, request) => {
+                symmetric::encipher(&key, &request).map(Product::Enciphered)
+            }
+            Work::Decipher(key, request) => symmetric::decipher(&key, &request).map(Product::Bytes),
+            Work::Mac(key, request) => symmetric::mac(&key, &request).map(Product::Bytes),
+            Work::VerifyMac(key, request) => {
+                symmetric::verify_mac(&key, &request).map(Product::Valid)
+            }
+            Work::Generate(key_type) => generate(key_type)
                 .map(Product::Key)
                 .map_err(|error| explain(error, &format!("cannot make a key of type {key_type}"))),
             Work::Import(pkcs8) => PrivateKey::from_pkcs8(&pkcs8)
-                .map(Product::Key)
+                .map(|key| Product::Key(Material::Private(key)))
                 .map_err(|error| explain(error, "cannot import the key")),
+            Work::ImportSecret(key_type, bytes) => import_secret(key_type, &bytes)
+                .map(|key| Product::Key(Material::Secret(key)))
+                .map_err(|error| {
+                    explain(error, &format!("cannot import a key of type {key_type}"))
+                }),
         }
     }
+}
+
+fn generate(key_type: KeyType) -> std::result::Result<Material, CryptoError> {
+    match key_type {
+        KeyType::Secret(kind, bits) => SecretKey::generate(kind, bits).map(Material::Secret),
+        _ => PrivateKey::generate(key_type).map(Material::Private),
+    }
+}
+
+fn import_secret(key_type: KeyType, bytes: &[u8]) -> std::result::Result<SecretKey, CryptoError> {
+    let KeyType::Secret(kind, _) = key_type else { return Err(CryptoError::Unsupported) };
+    let key = SecretKey::from_bytes(kind, bytes)?;
+    if key.key_type() == key_type { Ok(key) } else { Err(CryptoError::InvalidKey) }
 }
 
 fn pace_of_use(key: &Key) -> Pace {
@@ -222,7 +276,7 @@ fn sign(key: &Key, request: &messages::Sign) -> Result<Vec<u8>> {
                 .ok_or_else(|| Error::invalid("a PSS signature needs the length of its salt"))?,
         }),
     };
-    key.private().sign(request.algorithm, pss, request.input).map_err(|error| {
+    key.private()?.sign(request.algorithm, pss, request.input).map_err(|error| {
         let what = format!(
             "cannot sign with key \"{}\" ({}) and {}",
             key.record.name, key.record.key_type, request.algorithm.name
@@ -240,7 +294,7 @@ fn decrypt(key: &Key, request: &messages::Decrypt) -> Result<Vec<u8>> {
         label: oaep.label,
     });
     let tls = request.tls.map(|tls| TlsVersions { client: tls.client, negotiated: tls.negotiated });
-    let plain = key.private().decrypt(request.scheme, oaep, tls, request.input);
+    let plain = key.private()?.decrypt(request.scheme, oaep, tls, request.input);
     plain.map(|mut plain| std::mem::take(&mut *plain)).map_err(|error| {
         let what = format!(
             "cannot decrypt with key \"{}\" ({}) and {}",
@@ -255,7 +309,7 @@ fn decrypt(key: &Key, request: &messages::Decrypt) -> Result<Vec<u8>> {
 fn derive(key: &Key, request: &messages::Derive) -> Result<Vec<u8>> {
     let what = || format!("cannot derive with key \"{}\"", key.record.name);
     let peer = PublicKey::from_spki(&request.peer_spki).map_err(|error| explain(error, &what()))?;
-    let secret = key.private().derive(&peer).map_err(|error| explain(error, &what()))?;
+    let secret = key.private()?.derive(&peer).map_err(|error| explain(error, &what()))?;
     let mut secret = secret;
     Ok(std::mem::take(&mut *secret))
 }

@@ -36,6 +36,8 @@ pub struct Config {
     pub user: Vec<UserConfig>,
     /// The certificates that the service issues.
     pub certificates: CertificatesConfig,
+    /// Algorithms that are off unless they are allowed here.
+    pub algorithms: AlgorithmsConfig,
     /// What one client may take of the service.
     pub limits: LimitsConfig,
     /// Where the service tells how it is.
@@ -113,6 +115,14 @@ pub struct CertificatesConfig {
     pub server_days: u32,
     /// Validity of client certificates when the request asks for none, in days.
     pub client_days: u32,
+}
+
+/// Algorithms that are off unless they are allowed here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AlgorithmsConfig {
+    /// AES in ECB mode, which shows where plaintexts are alike.
+    pub ecb: bool,
 }
 
 /// What one client, or all of them, may take of the service.
@@ -262,6 +272,7 @@ impl Default for Config {
             listen: vec![ListenConfig::unix("/run/keyward/hsm.sock")],
             user: Vec::new(),
             certificates: CertificatesConfig::default(),
+            algorithms: AlgorithmsConfig::default(),
             limits: LimitsConfig::default(),
             health: HealthConfig::default(),
             backup: BackupConfig::default(),

@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Service,
     audit::Trail,
     backend::{BUSY_RETRY_MS, Product, guarded},
-    handlers::{backup, enrol, keys, making, session, using},
+    handlers::{backup, enrol, keys, making, session, symmetric, using},
     identity::Caller,
     metrics::{Series, Ticket},
     peer::Peer,
@@ -71,6 +71,10 @@ impl Service {
             Asked::Sign(request) => using::sign(self, caller, request, &mut trail),
             Asked::Decrypt(request) => using::decrypt(self, caller, request, &mut trail),
             Asked::Derive(request) => using::derive(self, caller, request, &mut trail),
+            Asked::Encipher(request) => symmetric::encipher(self, caller, request, &mut trail),
+            Asked::Decipher(request) => symmetric::decipher(self, caller, request, &mut trail),
+            Asked::Mac(request) => symmetric::mac(self, caller, request, &mut trail),
+            Asked::VerifyMac(request) => symmetric::verify_mac(self, caller, request, &mut trail),
             Asked::Generate(request) => {
                 return self.make(peer, making::generate(caller, request), deadline, trail, done);
             }
@@ -118,6 +122,10 @@ impl Service {
             Asked::Sign(_)
             | Asked::Decrypt(_)
             | Asked::Derive(_)
+            | Asked::Encipher(_)
+            | Asked::Decipher(_)
+            | Asked::Mac(_)
+            | Asked::VerifyMac(_)
             | Asked::Generate(_)
             | Asked::Import(_) => {
                 Err(Error::new(ErrorKind::Internal, "this is work for the backend"))

@@ -34,6 +34,8 @@ pub struct Service {
     pub(crate) development: bool,
     pub(crate) request_time: Duration,
     pub(crate) client_days: u32,
+    /// Ciphers in ECB mode are not refused.
+    pub(crate) allows_ecb: bool,
     pub(crate) metrics: Arc<Metrics>,
     /// Makes backups, where there are recipients for them.
     pub(crate) backups: Option<Keeper>,
@@ -72,6 +74,7 @@ impl Service {
             development: config.development,
             request_time: config.limits.request(),
             client_days: config.certificates.client_days,
+            allows_ecb: config.algorithms.ecb,
             metrics,
             backups,
             max_connections: config.limits.connections,

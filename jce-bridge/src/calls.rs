@@ -32,7 +32,7 @@ pub(crate) fn who_am_i(client: i64) -> Result<String> {
 pub(crate) fn find(client: i64, uri: &str) -> Result<Vec<u8>> {
     let uri: KeyUri = uri.parse()?;
     let selector = uri.selector.ok_or_else(|| Error::invalid("the alias is empty"))?;
-    clients::get(client)?.find(&selector).map(|key| encode::key(&key))
+    clients::get(client)?.find(&selector).and_then(|key| encode::key(&key))
 }
 
 pub(crate) fn list(client: i64) -> Result<Vec<u8>> {
@@ -126,7 +126,7 @@ pub(crate) fn generate(client: i64, key_type: &str, new: &NewKey<'_>) -> Result<
         Error::new(ErrorKind::Unsupported, format!("{key_type:?} is no type of key"))
             .hint("RSA keys have 2048 to 8192 bits in steps of 256")
     })?;
-    clients::get(client)?.generate(key_type, &new.template()).map(|key| encode::key(&key))
+    clients::get(client)?.generate(key_type, &new.template()).and_then(|key| encode::key(&key))
 }
 
 pub(crate) fn import_key(
@@ -135,15 +135,15 @@ pub(crate) fn import_key(
     pkcs8: &[u8],
     chain: &[Vec<u8>],
 ) -> Result<Vec<u8>> {
-    clients::get(client)?.import(pkcs8, chain, &new.template()).map(|key| encode::key(&key))
+    clients::get(client)?.import(pkcs8, chain, &new.template()).and_then(|key| encode::key(&key))
 }
 
 pub(crate) fn rename(client: i64, key: &[u8], name: &str) -> Result<Vec<u8>> {
-    clients::get(client)?.rename(&key_id(key)?, name).map(|key| encode::key(&key))
+    clients::get(client)?.rename(&key_id(key)?, name).and_then(|key| encode::key(&key))
 }
 
 pub(crate) fn set_chain(client: i64, key: &[u8], chain: &[Vec<u8>]) -> Result<Vec<u8>> {
-    clients::get(client)?.set_chain(&key_id(key)?, chain).map(|key| encode::key(&key))
+    clients::get(client)?.set_chain(&key_id(key)?, chain).and_then(|key| encode::key(&key))
 }
 
 pub(crate) fn delete(client: i64, key: &[u8]) -> Result<()> {

@@ -9,6 +9,7 @@ use keyward_algorithms::{ErrorKind, Family, Right};
 use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
 
 use crate::{
+    failure::unsupported,
     ffi::{
         bindings::{OSSL_OBJECT_CERT, OSSL_OBJECT_PKEY},
         builder::{Callback, ParamList},
@@ -168,7 +169,11 @@ impl StoreContext {
 
     /// Whether there is key management for the key here.
     fn check_offers(&self, key: &Found) -> Result<()> {
-        self.provider.check_offers(key.key_type.family()).map_err(|mut error| {
+        let family = key.key_type.family().ok_or_else(|| {
+            unsupported(format!("a key of type {} from a URI", key.key_type))
+                .hint("`keyward encrypt`, `keyward mac` and the Java provider use secret keys")
+        });
+        family.and_then(|family| self.provider.check_offers(family)).map_err(|mut error| {
             error.message = format!("key \"{}\": {}", key.name, error.message);
             error
         })

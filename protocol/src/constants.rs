@@ -12,7 +12,8 @@ pub const PREFIX_BYTES: usize = 4;
 /// The most requests in flight on one connection.
 pub const MAX_IN_FLIGHT: usize = 1024;
 
-/// The largest message that an algorithm which needs the whole of it signs, in bytes.
+/// The largest message that an algorithm which needs the whole of it signs, encrypts or decrypts in
+/// one request, in bytes; and the most that is authenticated besides, together with it.
 pub const MAX_MESSAGE_BYTES: usize = 512 << 10;
 
 /// The most random bytes in one request.

@@ -25,7 +25,7 @@ pub struct Key {
     pub origin: Origin,
     /// Its birth or import in seconds since 1970.
     pub created: u64,
-    /// DER SubjectPublicKeyInfo.
+    /// DER SubjectPublicKeyInfo; empty for a secret key.
     pub spki: Vec<u8>,
     /// DER certificates, the key's own first; empty when none are kept.
     pub chain: Vec<Vec<u8>>,

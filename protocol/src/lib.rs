@@ -15,6 +15,7 @@ mod name;
 mod operation;
 pub mod reference;
 mod request;
+mod secret;
 mod uri;
 
 pub use error::{Error, Result};
@@ -24,4 +25,5 @@ pub use key_id::KeyId;
 pub use name::check_name;
 pub use operation::operation_of;
 pub use request::{CipherRequest, OaepParameters, PssParameters, SignRequest, TlsVersions};
+pub use secret::{SymmetricRequest, mac_of_code};
 pub use uri::{KeySelector, KeyUri, ObjectKind};

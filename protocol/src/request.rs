@@ -57,7 +57,7 @@ pub struct TlsVersions {
     pub negotiated: u16,
 }
 
-fn unknown(what: &str, code: u32) -> Error {
+pub(crate) fn unknown(what: &str, code: u32) -> Error {
     Error::new(ErrorKind::Unsupported, format!("{what} {code} is not known to this service"))
         .hint("the client is newer than the service: upgrade the service first")
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use keyward_algorithms::{
-    Agreement, Curve, Digest, Encryption, ErrorKind, Family, Right, Scheme, Signature,
+    Agreement, Curve, Digest, Encryption, ErrorKind, Family, Mac, Right, Scheme, SecretKind,
+    Signature, SymmetricCipher,
 };
 
 const HEADER: &str = "\
@@ -31,6 +32,7 @@ final class AlgorithmTable {
     families(&mut out);
     encryptions(&mut out);
     agreements(&mut out);
+    secret_keys(&mut out);
     signatures(&mut out);
     out.push_str(
         "
@@ -299,6 +301,59 @@ fn agreements(out: &mut String) {
         rows,
         &["List<String> jca", "Family family"],
     );
+}
+
+fn secret_keys(out: &mut String) {
+    let rows = SecretKind::ALL.iter().map(|kind| {
+        let row = kind.row();
+        format!(
+            "        {}(\"{}\", \"{}\", {})",
+            constant(row.name),
+            row.name,
+            row.jca,
+            row.default_bits
+        )
+    });
+    let fields = ["String keyward", "String jca", "int defaultBits"];
+    enumeration(out, "SecretKind", "A kind of secret keys.", rows, &fields);
+    let rows = SymmetricCipher::ALL.iter().map(|cipher| {
+        let row = cipher.row();
+        format!(
+            "        {}({}, \"{}\", {}, {}, {}, {}, {})",
+            constant(row.name),
+            cipher.code(),
+            row.jca,
+            row.iv_bytes,
+            row.own_iv,
+            row.padded,
+            row.whole_blocks,
+            row.authenticated
+        )
+    });
+    let fields = [
+        "int code",
+        "String jca",
+        "int ivBytes",
+        "boolean ownIv",
+        "boolean padded",
+        "boolean wholeBlocks",
+        "boolean authenticated",
+    ];
+    let doc = "A way to encrypt with an AES key, by its transformation.";
+    enumeration(out, "SymmetricCipher", doc, rows, &fields);
+    let rows = Mac::ALL.iter().map(|mac| {
+        let row = mac.row();
+        format!(
+            "        {}({}, \"{}\", SecretKind.{}, {})",
+            constant(row.name),
+            mac.code(),
+            row.jca,
+            constant(row.kind.row().name),
+            row.size
+        )
+    });
+    let fields = ["int code", "String jca", "SecretKind kind", "int size"];
+    enumeration(out, "Mac", "A message authentication code.", rows, &fields);
 }
 
 fn signatures(out: &mut String) {

@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use keyward_algorithms::{
-    Agreement, Audit, Curve, Digest, Encryption, ErrorKind, Family, KeyType, Operation, Requires,
-    Right, Scheme, Signature,
+    Agreement, Audit, Curve, Digest, Encryption, ErrorKind, Family, KeyType, Mac, Operation,
+    Requires, Right, Scheme, SecretKind, Signature, SymmetricCipher,
 };
 
 /// `docs/algorithms.md`.
@@ -19,6 +19,7 @@ pub(crate) fn algorithms() -> String {
     signatures(&mut out);
     encryptions(&mut out);
     agreements(&mut out);
+    secret_keys(&mut out);
     digests(&mut out);
     rights(&mut out);
     error_kinds(&mut out);
@@ -134,6 +135,70 @@ fn agreements(out: &mut String) {
         ]
     });
     table(out, "Key agreement", "", &["code", "agreement", "Java", "OpenSSL", "keys"], rows);
+}
+
+fn secret_keys(out: &mut String) {
+    let rows = SecretKind::ALL.iter().map(|kind| {
+        let row = kind.row();
+        let sizes = row.bits.iter().map(|range| match (range.start(), range.end()) {
+            (least, most) if least == most => least.to_string(),
+            (least, most) => format!("{least} to {most}"),
+        });
+        vec![
+            code(row.name),
+            code(row.jca),
+            sizes.collect::<Vec<_>>().join(", "),
+            row.default_bits.to_string(),
+            row.uses.to_string(),
+            row.default_uses.to_string(),
+        ]
+    });
+    table(
+        out,
+        "Secret keys",
+        "A type is the kind with a size, `aes-256`; without one it has the usual size.\n",
+        &["kind", "Java", "bits", "usual", "uses it may be born with", "uses by default"],
+        rows,
+    );
+    let rows = SymmetricCipher::ALL.iter().map(|cipher| {
+        let row = cipher.row();
+        vec![
+            cipher.code().to_string(),
+            code(row.name),
+            code(row.jca),
+            code(format!("AES-256-{}", row.openssl)),
+            match (row.iv_bytes, row.own_iv) {
+                (0, _) => "none".into(),
+                (size, true) => format!("{size} bytes, drawn by the service"),
+                (size, false) => format!("{size} bytes, drawn or given"),
+            },
+            if row.off_by_default { "no" } else { "yes" }.to_string(),
+        ]
+    });
+    table(
+        out,
+        "Encryption with AES keys",
+        "What is off is allowed by `ecb = true` under `[algorithms]` in the service's configuration.\n",
+        &["code", "cipher", "Java", "OpenSSL", "initialisation vector", "on by default"],
+        rows,
+    );
+    let rows = Mac::ALL.iter().map(|mac| {
+        let row = mac.row();
+        vec![
+            mac.code().to_string(),
+            code(row.name),
+            code(row.jca),
+            code(row.kind.row().name),
+            row.size.to_string(),
+        ]
+    });
+    table(
+        out,
+        "Message authentication codes",
+        "",
+        &["code", "algorithm", "Java", "keys", "bytes"],
+        rows,
+    );
 }
 
 fn digests(out: &mut String) {

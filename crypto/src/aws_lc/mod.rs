@@ -4,9 +4,12 @@
 //! Every call that can fail goes through [`check`] or [`non_null`], which empty aws-lc's error
 //! queue of this thread, so that nothing about a key lingers there.
 
+mod aead;
+mod cipher;
 mod digest;
 mod digest_context;
 mod ec;
+mod mac;
 mod md5;
 mod ml_dsa;
 mod oaep;
@@ -16,6 +19,9 @@ mod raw;
 mod rsa;
 mod shake;
 
+pub(crate) use aead::Gcm;
+pub(crate) use cipher::{Direction, crypt};
+pub(crate) use mac::{aes_cmac, hmac};
 pub(crate) use md5::Md5;
 pub(crate) use pkey::Pkey;
 pub(crate) use rsa::{Padding, RsaKey};
@@ -40,6 +46,12 @@ fn non_null<T>(pointer: *mut T) -> Result<NonNull<T>> {
         clear_errors();
         CryptoError::Failed
     })
+}
+
+/// Fills a buffer with random bytes.
+pub(crate) fn fill_random(buffer: &mut [u8]) -> Result<()> {
+    // SAFETY: the buffer is writable for its length.
+    check(unsafe { aws_lc_sys::RAND_bytes(buffer.as_mut_ptr(), buffer.len()) })
 }
 
 fn clear_errors() {

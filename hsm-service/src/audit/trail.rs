@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use keyward_algorithms::{Agreement, Digest, Encryption, Operation, Rights, Scheme, Signature};
+use keyward_algorithms::{
+    Agreement, Digest, Encryption, Mac, Operation, Rights, Scheme, Signature, SymmetricCipher,
+};
 use keyward_protocol::{
     KeyId,
-    messages::{Algorithm, Cipher, KeyInfo, request},
+    messages::{Algorithm, Cipher, KeyInfo, SymmetricCipher as SymmetricCipherChoice, request},
     operation_of,
 };
 
@@ -74,6 +76,22 @@ impl Trail {
                 self.algorithm = encryption(asked.cipher.as_ref());
             }
             Asked::Derive(asked) => self.key_id(&asked.key_id),
+            Asked::Encipher(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = symmetric(asked.cipher.as_ref());
+            }
+            Asked::Decipher(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = symmetric(asked.cipher.as_ref());
+            }
+            Asked::Mac(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = mac(asked.algorithm);
+            }
+            Asked::VerifyMac(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = mac(asked.algorithm);
+            }
             Asked::Generate(asked) => {
                 self.key_name(&asked.name);
                 self.detail = format!("type {}", asked.key_type);
@@ -124,7 +142,7 @@ impl Trail {
     /// Notes the key that is used.
     pub(crate) fn uses(&mut self, key: &Arc<Key>) {
         if self.operation == Operation::Derive
-            && let Some(agreement) = Agreement::of(key.record.key_type.family())
+            && let Some(agreement) = key.record.key_type.family().and_then(Agreement::of)
         {
             self.algorithm = agreement.row().name;
         }
@@ -201,4 +219,13 @@ fn signature(algorithm: Option<&Algorithm>) -> &'static str {
 fn encryption(cipher: Option<&Cipher>) -> &'static str {
     let scheme = cipher.and_then(|cipher| Encryption::from_code(cipher.scheme));
     scheme.map_or("unknown", |scheme| scheme.row().name)
+}
+
+fn symmetric(cipher: Option<&SymmetricCipherChoice>) -> &'static str {
+    let cipher = cipher.and_then(|choice| SymmetricCipher::from_code(choice.cipher));
+    cipher.map_or("unknown", |cipher| cipher.row().name)
+}
+
+fn mac(code: u32) -> &'static str {
+    Mac::from_code(code).map_or("unknown", |mac| mac.row().name)
 }

@@ -182,7 +182,7 @@ impl Bench<'_> {
         let peer = peer.public_key_spki();
         let (client, id) = (self.client.clone(), key.id);
         let operation: Operation = Arc::new(move || client.derive(&id, &peer).map(|_| ()));
-        let name = Agreement::of(key.key_type.family()).map_or("", |kind| kind.row().name);
+        let name = key.key_type.family().and_then(Agreement::of).map_or("", |kind| kind.row().name);
         Ok((format!("{} derive {name}", key.key_type), operation))
     }
 

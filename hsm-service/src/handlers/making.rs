@@ -4,7 +4,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Right, Rights};
-use keyward_crypto::PrivateKey;
 use keyward_protocol::{
     KeyId, Origin, check_name,
     messages::{Generate, Import},
@@ -17,6 +16,7 @@ use crate::{
     backend::{Product, Work, explain},
     execute::Reply,
     identity::{Caller, Role},
+    keys::Material,
     policy::{self, Target},
     store::{Record, Secret},
 };
@@ -39,10 +39,7 @@ pub(crate) struct Draft {
 
 pub(crate) fn generate(caller: &Caller, request: Generate) -> Result<Plan> {
     policy::authorise(caller, Operation::Generate, Target::Service)?;
-    let key_type = KeyType::from_name(&request.key_type).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, format!("there is no key type \"{}\"", request.key_type))
-            .hint("try rsa-2048, p-256 or ed25519; `keyward key generate --help` lists them all")
-    })?;
+    let key_type = known_type(&request.key_type)?;
     let draft = Draft {
         owner: policy::known(caller, Role::User)?.to_owned(),
         name: checked_name(request.name)?,
@@ -57,6 +54,7 @@ pub(crate) fn generate(caller: &Caller, request: Generate) -> Result<Plan> {
 
 pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
     let pkcs8 = Zeroizing::new(request.pkcs8);
+    let secret = Zeroizing::new(request.secret);
     policy::authorise(caller, Operation::Import, Target::Service)?;
     let draft = Draft {
         owner: policy::known(caller, Role::User)?.to_owned(),
@@ -66,7 +64,18 @@ pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
         origin: Origin::Imported,
         chain: request.chain,
     };
-    Ok(Plan { work: Work::Import(pkcs8), draft })
+    if secret.is_empty() {
+        return Ok(Plan { work: Work::Import(pkcs8), draft });
+    }
+    if !pkcs8.is_empty() {
+        return Err(Error::invalid("a key is imported as PKCS#8 or as a secret, not as both"));
+    }
+    if !draft.chain.is_empty() {
+        return Err(Error::invalid("a secret key has no certificates"));
+    }
+    let key_type = known_type(&request.key_type)?;
+    draft.usage_for(key_type)?;
+    Ok(Plan { work: Work::ImportSecret(key_type, secret), draft })
 }
 
 /// Keeps a key that the backend has made.
@@ -75,7 +84,7 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         return Err(Error::new(ErrorKind::Internal, "making a key made no key"));
     };
     let usage = draft.usage_for(key.key_type())?;
-    let spki = key.public_key_spki();
+    let spki = key.spki();
     check_chain(&draft.chain, &spki)?;
     let record = Record {
         id: new_id()?,
@@ -99,11 +108,10 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
 impl Draft {
     /// The usage of the key once its type is known.
     fn usage_for(&self, key_type: KeyType) -> Result<Rights> {
-        let family = key_type.family().row();
-        let Some(usage) = self.usage else { return Ok(family.default_uses) };
-        if !family.uses.contains(usage) {
+        let Some(usage) = self.usage else { return Ok(key_type.default_uses()) };
+        if !key_type.uses().contains(usage) {
             let message = format!("a key of type {key_type} cannot have the usage {usage}");
-            return Err(Error::invalid(message).hint(format!("it can have {}", family.uses)));
+            return Err(Error::invalid(message).hint(format!("it can have {}", key_type.uses())));
         }
         if usage.has(Right::Raw) && usage != Rights::of(&[Right::Raw]) {
             return Err(Error::invalid("the usage raw excludes every other")
@@ -111,6 +119,13 @@ impl Draft {
         }
         Ok(usage)
     }
+}
+
+fn known_type(name: &str) -> Result<KeyType> {
+    KeyType::from_name(name).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("there is no key type \"{name}\""))
+            .hint("try rsa-2048, p-256 or aes-256; `keyward key generate --help` lists them all")
+    })
 }
 
 fn asked_usage(bits: u32) -> Option<Rights> {
@@ -129,7 +144,6 @@ fn new_id() -> Result<KeyId> {
     Ok(KeyId::new(bytes))
 }
 
-fn secret_of(key: &PrivateKey) -> Result<Secret> {
-    let pkcs8 = key.to_pkcs8().map_err(|error| explain(error, "cannot write the key"))?;
-    Ok(Secret::copy_of(&pkcs8))
+fn secret_of(key: &Material) -> Result<Secret> {
+    key.secret().map_err(|error| explain(error, "cannot write the key"))
 }

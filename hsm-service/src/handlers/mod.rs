@@ -6,4 +6,5 @@ pub(crate) mod enrol;
 pub(crate) mod keys;
 pub(crate) mod making;
 pub(crate) mod session;
+pub(crate) mod symmetric;
 pub(crate) mod using;

@@ -2,11 +2,11 @@
 
 use aws_lc_rs::rand;
 use keyward_algorithms::{Encryption, ErrorKind, Operation, Right, Scheme};
-use keyward_crypto::{OaepParameters, PssVerification};
+use keyward_crypto::{Enciphered, OaepParameters, PssVerification};
 use keyward_protocol::{
     KeyId,
     constants::{MAX_MESSAGE_BYTES, MAX_RANDOM_BYTES},
-    messages::{Decrypt, Derive, Encrypt, Random, Sign, Verify},
+    messages::{self, Decrypt, Derive, Encrypt, Random, Sign, Verify},
 };
 
 use crate::{
@@ -65,6 +65,10 @@ pub(crate) fn derive(
 pub(crate) fn output(product: Product) -> Result<Reply> {
     match product {
         Product::Bytes(bytes) => Ok(Reply::Output(bytes)),
+        Product::Enciphered(Enciphered { iv, output }) => {
+            Ok(Reply::Enciphered(messages::Enciphered { iv, output }))
+        }
+        Product::Valid(valid) => Ok(Reply::Valid(valid)),
         Product::Key(_) => Err(Error::new(ErrorKind::Internal, "a use of a key made a key")),
     }
 }
@@ -122,7 +126,7 @@ pub(crate) fn random(caller: &Caller, request: Random) -> Result<Reply> {
     Ok(Reply::Output(bytes))
 }
 
-fn check_message(input: &[u8]) -> Result<()> {
+pub(super) fn check_message(input: &[u8]) -> Result<()> {
     if input.len() <= MAX_MESSAGE_BYTES {
         return Ok(());
     }

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, OnceLock, atomic::Ordering};
 
-use keyward_algorithms::{ErrorKind, Operation, Right};
-use keyward_crypto::{PrivateKey, PublicKey};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Right};
+use keyward_crypto::{CryptoError, PrivateKey, PublicKey, SecretKey};
 use keyward_protocol::KeyId;
 use quick_cache::sync::{Cache, GuardResult};
 
@@ -16,30 +16,90 @@ use crate::{
     store::{Event, Record, Secret, Store},
 };
 
+/// What is secret of a key.
+pub(crate) enum Material {
+    /// The private half of a pair.
+    Private(PrivateKey),
+    /// A secret key.
+    Secret(SecretKey),
+}
+
+impl Material {
+    /// Reads what the store keeps of a key of this type.
+    fn parse(key_type: KeyType, secret: &[u8]) -> std::result::Result<Material, CryptoError> {
+        match key_type {
+            KeyType::Secret(kind, _) => SecretKey::from_bytes(kind, secret).map(Material::Secret),
+            _ => PrivateKey::from_pkcs8(secret).map(Material::Private),
+        }
+    }
+
+    /// The type of the key.
+    pub(crate) fn key_type(&self) -> KeyType {
+        match self {
+            Material::Private(key) => key.key_type(),
+            Material::Secret(key) => key.key_type(),
+        }
+    }
+
+    /// The DER SubjectPublicKeyInfo; empty for a secret key, which has none.
+    pub(crate) fn spki(&self) -> Vec<u8> {
+        match self {
+            Material::Private(key) => key.public_key_spki(),
+            Material::Secret(_) => Vec::new(),
+        }
+    }
+
+    /// What the store is to keep: DER PKCS#8, or the bytes of a secret key.
+    pub(crate) fn secret(&self) -> std::result::Result<Secret, CryptoError> {
+        match self {
+            Material::Private(key) => Ok(Secret::copy_of(&key.to_pkcs8()?)),
+            Material::Secret(key) => Ok(Secret::copy_of(key.expose())),
+        }
+    }
+}
+
 /// A parsed key with its record.
 pub(crate) struct Key {
     /// What the store keeps of it.
     pub(crate) record: Record,
     /// What the audit log says of it.
     pub(crate) audit: Fields,
-    private: PrivateKey,
+    material: Material,
     /// Parsed when first needed: most keys only sign.
     public: OnceLock<PublicKey>,
 }
 
 impl Key {
     fn parse(record: Record, secret: &Secret) -> Result<Key> {
-        let private = PrivateKey::from_pkcs8(secret.expose()).map_err(|error| {
+        let material = Material::parse(record.key_type, secret.expose()).map_err(|error| {
             let message = format!("key \"{}\" does not read: {error}", record.name);
             Error::new(ErrorKind::Internal, message)
         })?;
         let audit = key_fields(&record.id, &record.owner, &record.name, record.version);
-        Ok(Key { record, audit, private, public: OnceLock::new() })
+        Ok(Key { record, audit, material, public: OnceLock::new() })
     }
 
-    /// The private half.
-    pub(crate) fn private(&self) -> &PrivateKey {
-        &self.private
+    /// The private half of a pair.
+    pub(crate) fn private(&self) -> Result<&PrivateKey> {
+        match &self.material {
+            Material::Private(key) => Ok(key),
+            Material::Secret(_) => Err(self.is_not("private")),
+        }
+    }
+
+    /// The secret key.
+    pub(crate) fn secret(&self) -> Result<&SecretKey> {
+        match &self.material {
+            Material::Secret(key) => Ok(key),
+            Material::Private(_) => Err(self.is_not("secret")),
+        }
+    }
+
+    fn is_not(&self, what: &str) -> Error {
+        let Record { name, key_type, .. } = &self.record;
+        let message = format!("key \"{name}\" ({key_type}) is no {what} key");
+        Error::new(ErrorKind::Unsupported, message)
+            .hint("docs/algorithms.md says which types of keys go with which algorithms")
     }
 
     /// The public half.
@@ -47,6 +107,7 @@ impl Key {
         if let Some(public) = self.public.get() {
             return Ok(public);
         }
+        self.private()?;
         let public = PublicKey::from_spki(&self.record.spki).map_err(|error| {
             let message = format!("public key of \"{}\" does not read: {error}", self.record.name);
             Error::new(ErrorKind::Internal, message)

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use keyward_algorithms::{Digest, Encryption, Operation, Signature};
+use keyward_algorithms::{Digest, Encryption, Mac, Operation, Signature, SymmetricCipher};
 use keyward_protocol::{
-    messages::{Algorithm, Cipher, request},
+    messages::{Algorithm, Cipher, SymmetricCipher as Choice, request},
     operation_of,
 };
 
@@ -40,6 +40,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             Operation::Decrypt | Operation::Encrypt => {
                 Encryption::ALL.iter().map(|scheme| scheme.row().name).collect()
             }
+            Operation::Encipher | Operation::Decipher => {
+                SymmetricCipher::ALL.iter().map(|cipher| cipher.row().name).collect()
+            }
+            Operation::Mac | Operation::VerifyMac => {
+                Mac::ALL.iter().map(|mac| mac.row().name).collect()
+            }
             _ => Vec::new(),
         };
         table.names.extend(algorithms.into_iter().map(|algorithm| Names { operation, algorithm }));
@@ -62,6 +68,14 @@ impl Series {
             }
             Asked::Encrypt(encrypt) => Series::cipher(Operation::Encrypt, encrypt.cipher.as_ref()),
             Asked::Decrypt(decrypt) => Series::cipher(Operation::Decrypt, decrypt.cipher.as_ref()),
+            Asked::Encipher(encipher) => {
+                Series::symmetric(Operation::Encipher, encipher.cipher.as_ref())
+            }
+            Asked::Decipher(decipher) => {
+                Series::symmetric(Operation::Decipher, decipher.cipher.as_ref())
+            }
+            Asked::Mac(mac) => Series::mac(Operation::Mac, mac.algorithm),
+            Asked::VerifyMac(mac) => Series::mac(Operation::VerifyMac, mac.algorithm),
             _ => Series::plain(operation_of(asked)),
         }
     }
@@ -84,9 +98,25 @@ impl Series {
 
     /// An operation with an encryption scheme.
     pub(crate) fn cipher(operation: Operation, cipher: Option<&Cipher>) -> Series {
-        let Series(first) = Series::plain(operation);
         let scheme = cipher.and_then(|cipher| Encryption::from_code(cipher.scheme));
-        let place = scheme.and_then(|scheme| Encryption::ALL.iter().position(|one| *one == scheme));
+        Series::among(operation, Encryption::ALL, scheme)
+    }
+
+    /// An operation with a symmetric cipher.
+    pub(crate) fn symmetric(operation: Operation, cipher: Option<&Choice>) -> Series {
+        let cipher = cipher.and_then(|choice| SymmetricCipher::from_code(choice.cipher));
+        Series::among(operation, SymmetricCipher::ALL, cipher)
+    }
+
+    /// An operation with a message authentication code.
+    pub(crate) fn mac(operation: Operation, code: u32) -> Series {
+        Series::among(operation, Mac::ALL, Mac::from_code(code))
+    }
+
+    /// An operation with one of the algorithms that its series are for, in their order.
+    fn among<T: PartialEq>(operation: Operation, all: &[T], one: Option<T>) -> Series {
+        let Series(first) = Series::plain(operation);
+        let place = one.and_then(|one| all.iter().position(|known| *known == one));
         Series(first + place.map_or(0, |place| place as u16 + 1))
     }
 
@@ -113,6 +143,10 @@ impl Series {
                 | Operation::Derive
                 | Operation::Generate
                 | Operation::Import
+                | Operation::Encipher
+                | Operation::Decipher
+                | Operation::Mac
+                | Operation::VerifyMac
         )
     }
 }

@@ -18,7 +18,7 @@ pub use record::{Grant, Record};
 pub use seal::{KeyFile, Seal, SystemdCredential, create_master_key, open as open_seal};
 pub use sqlite::SqliteStore;
 
-/// The secret of a key: DER PKCS#8, in locked memory. It is wiped when dropped and cannot be
+/// The secret of a key: DER PKCS#8, or the bytes of a secret key, in locked memory. It is wiped when dropped and cannot be
 /// printed.
 pub struct Secret {
     bytes: LockedBytes,

@@ -24,7 +24,7 @@ pub struct Record {
     pub origin: Origin,
     /// Its birth or import in seconds since 1970.
     pub created: u64,
-    /// DER SubjectPublicKeyInfo.
+    /// DER SubjectPublicKeyInfo; empty for a secret key.
     pub spki: Vec<u8>,
     /// DER certificates, the key's own first.
     pub chain: Vec<Vec<u8>>,

@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 70, 71, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 70, 71, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -53,6 +53,14 @@ pub mod request {
         Share(super::Share),
         #[prost(message, tag = "26")]
         Enrol(super::Enrol),
+        #[prost(message, tag = "30")]
+        Encipher(super::Encipher),
+        #[prost(message, tag = "31")]
+        Decipher(super::Decipher),
+        #[prost(message, tag = "32")]
+        Mac(super::Mac),
+        #[prost(message, tag = "33")]
+        VerifyMac(super::VerifyMac),
         #[prost(message, tag = "70")]
         MakeBackup(super::MakeBackup),
         #[prost(message, tag = "71")]
@@ -71,7 +79,7 @@ pub struct Response {
     pub id: u64,
     #[prost(
         oneof = "response::Result",
-        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 70, 50, 51"
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 50, 51"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -91,10 +99,10 @@ pub mod response {
         Key(super::KeyInfo),
         #[prost(message, tag = "13")]
         Keys(super::KeyPage),
-        /// Sign, Encrypt, Decrypt, Derive and Random answer with bytes.
+        /// Sign, Encrypt, Decrypt, Derive, Random, Decipher and Mac answer with bytes.
         #[prost(bytes, tag = "14")]
         Output(::prost::alloc::vec::Vec<u8>),
-        /// Verify answers with a truth.
+        /// Verify and VerifyMac answer with a truth.
         #[prost(bool, tag = "15")]
         Valid(bool),
         /// Delete answers with nothing.
@@ -102,6 +110,8 @@ pub mod response {
         Done(super::Done),
         #[prost(message, tag = "26")]
         Enrolment(super::Enrolment),
+        #[prost(message, tag = "30")]
+        Enciphered(super::Enciphered),
         /// MakeBackup answers with the backup that it made, ListBackups with all, oldest first.
         #[prost(message, tag = "70")]
         Backups(super::Backups),
@@ -256,7 +266,7 @@ pub struct KeyInfo {
     /// Birth or import, in seconds since 1970.
     #[prost(uint64, tag = "9")]
     pub created: u64,
-    /// DER SubjectPublicKeyInfo.
+    /// DER SubjectPublicKeyInfo; empty for a secret key.
     #[prost(bytes = "vec", tag = "10")]
     pub spki: ::prost::alloc::vec::Vec<u8>,
     /// DER certificates, the key's own first.
@@ -395,6 +405,11 @@ pub struct Import {
     pub exportable: bool,
     #[prost(bytes = "vec", repeated, tag = "5")]
     pub chain: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Instead of `pkcs8`: the bytes of a secret key, and its type: `aes-256`, `hmac-512`.
+    #[prost(bytes = "vec", tag = "6")]
+    pub secret: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "7")]
+    pub key_type: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rename {
@@ -425,6 +440,74 @@ pub struct Share {
     /// The rights that the user has from now on; none takes them away.
     #[prost(uint32, tag = "3")]
     pub rights: u32,
+}
+/// Encrypts with a secret key: at most 512 KiB in one request.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Encipher {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub cipher: ::core::option::Option<SymmetricCipher>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub input: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Decipher {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub cipher: ::core::option::Option<SymmetricCipher>,
+    /// The ciphertext, with the tag behind it where there is one.
+    #[prost(bytes = "vec", tag = "3")]
+    pub input: ::prost::alloc::vec::Vec<u8>,
+}
+/// A symmetric cipher with its choices.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SymmetricCipher {
+    /// Code of the cipher.
+    #[prost(uint32, tag = "1")]
+    pub cipher: u32,
+    /// The initialisation vector. Empty when encrypting: the service draws it, and with a cipher that
+    /// authenticates it takes none from outside.
+    #[prost(bytes = "vec", tag = "2")]
+    pub iv: ::prost::alloc::vec::Vec<u8>,
+    /// What is authenticated besides the plaintext.
+    #[prost(bytes = "vec", tag = "3")]
+    pub aad: ::prost::alloc::vec::Vec<u8>,
+    /// Size of the tag in bytes; 0 means 16.
+    #[prost(uint32, tag = "4")]
+    pub tag_bytes: u32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Enciphered {
+    /// The initialisation vector that was used.
+    #[prost(bytes = "vec", tag = "1")]
+    pub iv: ::prost::alloc::vec::Vec<u8>,
+    /// The ciphertext, with the tag behind it where there is one.
+    #[prost(bytes = "vec", tag = "2")]
+    pub output: ::prost::alloc::vec::Vec<u8>,
+}
+/// Makes a message authentication code over a message of at most 512 KiB.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Mac {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// Code of the algorithm.
+    #[prost(uint32, tag = "2")]
+    pub algorithm: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub input: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct VerifyMac {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub algorithm: u32,
+    #[prost(bytes = "vec", tag = "3")]
+    pub input: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub mac: ::prost::alloc::vec::Vec<u8>,
 }
 /// Issues a client certificate for a user name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -162,6 +162,83 @@ final class AlgorithmTable {
         }
     }
 
+    /** A kind of secret keys. */
+    enum SecretKind {
+        AES("aes", "AES", 256),
+        HMAC("hmac", "Hmac", 256);
+
+        final String keyward;
+        final String jca;
+        final int defaultBits;
+
+        SecretKind(String keyward,
+            String jca,
+            int defaultBits) {
+            this.keyward = keyward;
+            this.jca = jca;
+            this.defaultBits = defaultBits;
+        }
+    }
+
+    /** A way to encrypt with an AES key, by its transformation. */
+    enum SymmetricCipher {
+        AES_GCM(1, "AES/GCM/NoPadding", 12, true, false, false, true),
+        AES_CBC_PAD(2, "AES/CBC/PKCS5Padding", 16, false, true, false, false),
+        AES_CBC(3, "AES/CBC/NoPadding", 16, false, false, true, false),
+        AES_CTR(4, "AES/CTR/NoPadding", 16, false, false, false, false),
+        AES_ECB(5, "AES/ECB/NoPadding", 0, false, false, true, false),
+        AES_ECB_PAD(6, "AES/ECB/PKCS5Padding", 0, false, true, false, false);
+
+        final int code;
+        final String jca;
+        final int ivBytes;
+        final boolean ownIv;
+        final boolean padded;
+        final boolean wholeBlocks;
+        final boolean authenticated;
+
+        SymmetricCipher(int code,
+            String jca,
+            int ivBytes,
+            boolean ownIv,
+            boolean padded,
+            boolean wholeBlocks,
+            boolean authenticated) {
+            this.code = code;
+            this.jca = jca;
+            this.ivBytes = ivBytes;
+            this.ownIv = ownIv;
+            this.padded = padded;
+            this.wholeBlocks = wholeBlocks;
+            this.authenticated = authenticated;
+        }
+    }
+
+    /** A message authentication code. */
+    enum Mac {
+        HMAC_SHA1(1, "HmacSHA1", SecretKind.HMAC, 20),
+        HMAC_SHA224(2, "HmacSHA224", SecretKind.HMAC, 28),
+        HMAC_SHA256(3, "HmacSHA256", SecretKind.HMAC, 32),
+        HMAC_SHA384(4, "HmacSHA384", SecretKind.HMAC, 48),
+        HMAC_SHA512(5, "HmacSHA512", SecretKind.HMAC, 64),
+        AES_CMAC(6, "AESCMAC", SecretKind.AES, 16);
+
+        final int code;
+        final String jca;
+        final SecretKind kind;
+        final int size;
+
+        Mac(int code,
+            String jca,
+            SecretKind kind,
+            int size) {
+            this.code = code;
+            this.jca = jca;
+            this.kind = kind;
+            this.size = size;
+        }
+    }
+
     /** A signature algorithm; its names, the canonical one first; no digest, no OID: null. */
     record SignatureAlgorithm(Scheme scheme, Digest digest, List<String> jca, String oid) {}
 

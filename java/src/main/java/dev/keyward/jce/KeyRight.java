@@ -9,16 +9,20 @@ import java.util.Set;
 public enum KeyRight {
     /** See its name, attributes, public part and certificates. */
     SEE(1, "see", false),
-    /** Sign digests or messages. */
+    /** Sign digests or messages, make message authentication codes. */
     SIGN(2, "sign", true),
-    /** Decrypt with a padding. */
+    /** Decrypt, RSA with a padding. */
     DECRYPT(3, "decrypt", true),
     /** Agree on shared secrets. */
     DERIVE(4, "derive", true),
     /** Apply the bare RSA function; excludes every other use. */
     RAW(5, "raw", true),
     /** Rename, share and delete it, and change its certificates. */
-    MANAGE(6, "manage", false);
+    MANAGE(6, "manage", false),
+    /** Encrypt with a secret key. */
+    ENCRYPT(7, "encrypt", true),
+    /** Verify message authentication codes. */
+    VERIFY(8, "verify", true);
 
     private final int bit;
     private final String word;
