@@ -11,7 +11,7 @@ FUZZ_SECONDS ?= 30
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dist install bench lint fuzz matrix soak clean
+.PHONY: help demo test dist deb install bench lint fuzz matrix soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ test: ## every test that a change must pass
 dist: ## release build into dist/
 	@ops/prerequisites build java
 	ops/dist
+
+deb: dist ## Debian package in dist/
+	ops/deb
 
 install: ## install dist/ (PREFIX, DESTDIR)
 	@ops/install "$(DESTDIR)" "$(PREFIX)" "$(OPENSSL_MODULES_DIR)"

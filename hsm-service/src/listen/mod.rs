@@ -3,6 +3,7 @@
 mod census;
 mod connection;
 mod crew;
+mod inherited;
 mod outbox;
 mod parking;
 pub(crate) mod socket;
@@ -16,6 +17,7 @@ use std::{
 
 use crate::{Config, Result, Service};
 use census::Census;
+use inherited::Inherited;
 
 /// The running front ends of a service.
 pub(crate) struct Listeners {
@@ -32,19 +34,27 @@ impl Listeners {
         let census = Arc::new(Census::new(&limits, Arc::clone(&service.metrics)));
         // All sockets are bound before the first connection is taken: a service that cannot
         // listen everywhere does not start.
+        let mut inherited = Inherited::from_environment()?;
         let mut sockets = Vec::new();
         let mut tls_sockets = Vec::new();
         let mut addresses = Vec::new();
         for listen in &config.listen {
             if let Some(path) = &listen.unix {
-                sockets.push(socket::UnixSocket::bind(path, listen)?);
+                sockets.push(match inherited.unix(path) {
+                    Some(listener) => socket::UnixSocket::of_systemd(listener),
+                    None => socket::UnixSocket::bind(path, listen)?,
+                });
                 addresses.push(format!("unix:{}", path.display()));
             } else if let Some(address) = listen.tls {
-                let socket = socket::bind_tcp(address)?;
+                let socket = match inherited.tcp(address) {
+                    Some(listener) => listener,
+                    None => socket::bind_tcp(address)?,
+                };
                 addresses.push(format!("tls://{}", socket.local_addr().unwrap_or(address)));
                 tls_sockets.push(socket);
             }
         }
+        inherited.none_left()?;
         let tls = match tls_sockets.is_empty() {
             true => None,
             false => {

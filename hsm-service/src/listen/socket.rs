@@ -22,10 +22,10 @@ use crate::{Error, Result, config::ListenConfig, identity::local_group};
 /// How long a service that answers at our path is given to end.
 const HANDOVER_TIME: Duration = Duration::from_secs(1);
 
-/// A listening UNIX socket, whose file goes when it is dropped.
+/// A listening UNIX socket, whose file goes when it is dropped, unless systemd made it.
 pub(crate) struct UnixSocket {
     listener: UnixListener,
-    path: PathBuf,
+    path: Option<PathBuf>,
 }
 
 impl UnixSocket {
@@ -64,7 +64,7 @@ impl UnixSocket {
         // The standard library's backlog of 128 is too short for a web server's start.
         rustix::net::listen(&listener, 4096).map_err(|error| failed("listen at", &error))?;
         listener.set_nonblocking(true).map_err(|error| failed("listen at", &error))?;
-        let socket = UnixSocket { listener, path: path.to_owned() };
+        let socket = UnixSocket { listener, path: Some(path.to_owned()) };
         if let Some(group) = &config.group {
             let gid = local_group(group).map_err(Error::invalid)?;
             std::os::unix::fs::chown(path, None, Some(gid))
@@ -74,9 +74,12 @@ impl UnixSocket {
             .map_err(|error| failed("set the permissions of", &error))?;
         Ok(socket)
     }
-}
 
-impl UnixSocket {
+    /// One that systemd listens on, with the permissions of its unit. It outlives the service.
+    pub(crate) fn of_systemd(listener: UnixListener) -> UnixSocket {
+        UnixSocket { listener, path: None }
+    }
+
     /// The socket itself.
     pub(crate) fn listener(&self) -> &UnixListener {
         &self.listener
@@ -91,7 +94,9 @@ impl AsFd for UnixSocket {
 
 impl Drop for UnixSocket {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if let Some(path) = &self.path {
+            let _ = fs::remove_file(path);
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl State {
         );
         fs::write(self.path("keyward.toml"), config).unwrap();
         let mut command = Command::new(KEYWARD);
-        command.arg("serve").arg("--config").arg(self.path("keyward.toml"));
+        command.arg("serve").arg("--config").arg(self.path("keyward.toml")).stdin(Stdio::null());
         command
     }
 
@@ -111,12 +111,7 @@ pub struct Service {
 
 impl Service {
     fn spawn(mut command: Command, state: &State) -> Service {
-        let mut process = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut process = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let errors = BufReader::new(process.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let (serving, served) = mpsc::channel();
