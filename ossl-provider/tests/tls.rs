@@ -3,14 +3,12 @@
 
 mod support;
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    net::TcpListener,
-    process::{Child, Stdio},
-};
+use std::fs;
 
-use support::{Host, Service, run};
+use support::{
+    Service,
+    server::{Server, assert_verified, connect},
+};
 
 const KEYS: [(&str, &str); 6] = [
     ("rsa-2048", "sign,decrypt"),
@@ -28,60 +26,6 @@ fn service() -> Service {
         service.host.openssl(&format!("req -x509 -key keyward:{name} -subj /CN=x -out {name}.crt"));
     }
     service
-}
-
-struct Server(Child, u16);
-
-impl Server {
-    /// Starts `s_server` and waits until it listens.
-    fn start(mut command: std::process::Command) -> Server {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let mut process = command
-            .args(["-accept", &format!("127.0.0.1:{port}"), "-www"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
-        let listening = lines.any(|line| line.is_ok_and(|line| line.starts_with("ACCEPT")));
-        // Somebody has to go on reading, or the server would block.
-        std::thread::spawn(move || lines.for_each(drop));
-        assert!(listening, "s_server did not start");
-        Server(process, port)
-    }
-
-    /// `s_server` with the module, and a key of the service's.
-    fn with_key(host: &Host, key: &str, name: &str, options: &str) -> Server {
-        let mut command = host.command("openssl");
-        command.args(["s_server", "-key", key, "-cert", &format!("{name}.crt")]);
-        command.args(options.split(' ').filter(|option| !option.is_empty()));
-        Server::start(command)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        _ = self.0.kill();
-        _ = self.0.wait();
-    }
-}
-
-/// Connects as a stranger who trusts this certificate; what `s_client` said.
-fn connect(host: &Host, server: &Server, name: &str, options: &str) -> String {
-    let mut command = host.command("openssl");
-    command.env("OPENSSL_CONF", "/dev/null").args(["s_client", "-verify_return_error"]);
-    command.args(["-connect", &format!("127.0.0.1:{}", server.1)]);
-    command.args(["-CAfile", &format!("{name}.crt")]);
-    command.args(options.split(' ').filter(|option| !option.is_empty()));
-    run(&mut command).1
-}
-
-fn assert_verified(output: &str, context: &str) {
-    assert!(
-        output.contains("Verify return code: 0 (ok)") && !output.contains("Cipher is (NONE)"),
-        "{context}\n{output}"
-    );
 }
 
 #[test]

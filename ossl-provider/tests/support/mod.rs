@@ -2,6 +2,9 @@
 //! loads the module, and the programs that use it.
 #![allow(dead_code, unreachable_pub)] // Each test file uses its part.
 
+pub mod proxy;
+pub mod server;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -65,6 +68,11 @@ impl Host {
         let host = Host { folder: tempfile::tempdir().unwrap(), address: address.into() };
         host.configure("", "");
         host
+    }
+
+    /// Where its service listens.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// Writes the configuration, with more lines for the provider's section and for the
