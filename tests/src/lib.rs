@@ -10,6 +10,7 @@ mod artifacts;
 mod authority;
 mod commands;
 mod hosts;
+mod memory;
 mod openssl;
 mod ports;
 mod process;
@@ -23,9 +24,10 @@ pub use commands::{CommandExt, Outcome, require};
 pub use hosts::{
     apache::Apache, haproxy::HaProxy, nginx::Nginx, s_server::SServer, shipped, wait_until_up,
 };
+pub use memory::assert_memory_stays;
 pub use openssl::OpenSsl;
 pub use ports::{free_port, wait_for_port};
-pub use process::{Running, Signal, cpu_time_of, group_members, owner_of};
+pub use process::{Running, Signal, cpu_time_of, group_members, memory_of, owner_of};
 pub use scratch::Scratch;
 pub use service::{Identity, Service, ServiceBuilder};
 pub use site::{Client, Host, Site};

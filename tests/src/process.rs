@@ -194,3 +194,13 @@ pub fn cpu_time_of(pid: u32) -> Duration {
     let ticks: u32 = fields.skip(11).take(2).filter_map(|field| field.parse::<u32>().ok()).sum();
     TICK * ticks
 }
+
+/// The memory that processes have of their own, in KiB; nothing for those that are gone.
+pub fn memory_of(pids: &[u32]) -> u64 {
+    let of_one = |pid: &u32| {
+        let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+        let private = rollup.lines().filter(|line| line.starts_with("Private_"));
+        private.map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum::<Option<u64>>()
+    };
+    pids.iter().filter_map(of_one).sum()
+}

@@ -5,7 +5,8 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 
 use keyward_load::{Load, Target, TargetBuilder, TlsVersion, delay};
 use keyward_tests::{
-    Authority, HaProxy, Identity, OpenSsl, Scratch, Service, ServiceBuilder, Signal, owner_of,
+    Authority, HaProxy, Identity, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
+    assert_memory_stays, owner_of,
 };
 
 /// Where HAProxy looks for the service: within its chroot.
@@ -159,4 +160,16 @@ fn haproxy_signs_no_more_once_its_right_is_taken_away() {
     target.visit().unwrap_err();
     world.service.keyward(["key", "share", "web", "haproxy"]);
     target.visit().unwrap();
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_haproxy_as_it_is() {
+    for world in [World::new("p-256"), World::far("p-256")] {
+        let workers = world.haproxy.workers();
+        // Its cache of sessions fills first, with any key.
+        assert_memory_stays(&world.target(TlsVersion::V1_3), &workers, 12);
+        assert_eq!(world.haproxy.workers(), workers, "the worker is another:\n{}", world.log());
+        world.haproxy.assert_no_crash();
+    }
 }

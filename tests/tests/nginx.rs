@@ -8,7 +8,8 @@ use std::{
 
 use keyward_load::{CertificateFamily, Load, Report, Target, TargetBuilder, TlsVersion};
 use keyward_tests::{
-    Authority, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal, owner_of,
+    Authority, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
+    assert_memory_stays, owner_of,
 };
 
 const THREADS: usize = 4;
@@ -269,4 +270,19 @@ fn many_reloads_leave_no_connection_behind() {
         assert!(Instant::now() < deadline, "{before} descriptors became {}", open());
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_nginx_as_it_is() {
+    let world = World::new();
+    for (family, address) in [
+        (CertificateFamily::Ec, world.nginx.address()),
+        (CertificateFamily::Rsa, world.nginx.address_of_both()),
+    ] {
+        let builder = world.target(address, TlsVersion::V1_3);
+        let target = TargetBuilder { family: Some(family), ..builder }.build().unwrap();
+        assert_memory_stays(&target, &world.nginx.workers(), 3);
+    }
+    world.nginx.assert_no_crash();
 }

@@ -1,0 +1,32 @@
+//! Whether a server's memory stays as it is.
+
+use std::time::Duration;
+
+use keyward_load::{Load, Target};
+
+use crate::memory_of;
+
+/// How long a busy machine may take for a thousand handshakes.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// What a server may keep of each handshake: nothing. Its heap and its caches have grown to their
+/// size by the time of the first look, but their last pages come and go.
+const NOISE_KIB: u64 = 384;
+
+/// Demands that processes have as much memory after 10,000 handshakes more as before, once they
+/// have made so many thousands. A leak of 40 bytes in each would show.
+pub fn assert_memory_stays(target: &Target, processes: &[u32], warm_after: usize) {
+    let load = Load::start(target, 4);
+    let mut sizes = Vec::new();
+    for thousand in 1..=warm_after + 10 {
+        assert!(load.wait_for(1_000, PATIENCE), "the load stalls: {:#?}", load.stop());
+        if thousand >= warm_after {
+            sizes.push(memory_of(processes));
+        }
+    }
+    let report = load.stop();
+    assert_eq!(report.failures, 0, "{report:#?}");
+    eprintln!("KiB after each thousand: {sizes:?}");
+    let (first, last) = (sizes[0], sizes[sizes.len() - 1]);
+    assert!(first > 0, "the processes are gone");
+    assert!(last <= first + NOISE_KIB, "KiB after each thousand handshakes: {sizes:?}");
+}
