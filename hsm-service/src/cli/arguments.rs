@@ -1,8 +1,10 @@
 //! Reading the values of arguments. Each function gives clap a message that names the nearest
 //! known word, so that a typing error is a wrong usage (exit status 2) and never a request.
 
-use keyward_algorithms::{Digest, KeyType, Right, Rights, Role, Signature};
+use keyward_algorithms::{Digest, KeyType, Mac, Right, Rights, Role, Signature, SymmetricCipher};
 use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
+
+use super::symmetric::from_hex;
 
 /// A key: `NAME`, `OWNER/NAME`, `id=HEX`, or the same after `keyward:`.
 pub(crate) fn key(text: &str) -> Result<KeySelector, String> {
@@ -38,7 +40,11 @@ pub(crate) fn role(text: &str) -> Result<Role, String> {
 pub(crate) fn key_type(text: &str) -> Result<KeyType, String> {
     KeyType::from_name(text).ok_or_else(|| {
         let names: Vec<String> = KeyType::all().map(|known| known.to_string()).collect();
-        unknown(text, names.iter().map(String::as_str), "rsa-2048, rsa-3072, p-256, ed25519, …")
+        unknown(
+            text,
+            names.iter().map(String::as_str),
+            "rsa-2048, rsa-3072, p-256, ed25519, aes-256, …",
+        )
     })
 }
 
@@ -56,6 +62,31 @@ pub(crate) fn digest(text: &str) -> Result<Digest, String> {
     Digest::from_name(text).ok_or_else(|| {
         unknown(text, Digest::ALL.iter().map(|digest| digest.row().name), "sha256, sha384, …")
     })
+}
+
+/// A cipher by Keyward's or Java's name.
+pub(crate) fn cipher(text: &str) -> Result<SymmetricCipher, String> {
+    SymmetricCipher::from_name(text).ok_or_else(|| {
+        let rows = SymmetricCipher::ALL.iter().map(|cipher| cipher.row());
+        unknown(text, rows.flat_map(|row| [row.name, row.jca]), "aes-gcm, aes-cbc-pad, aes-ctr, …")
+    })
+}
+
+/// A message authentication code by Keyward's or Java's name.
+pub(crate) fn mac(text: &str) -> Result<Mac, String> {
+    Mac::from_name(text).ok_or_else(|| {
+        let rows = Mac::ALL.iter().map(|mac| mac.row());
+        unknown(text, rows.flat_map(|row| [row.name, row.jca]), "hmac-sha256, aes-cmac, …")
+    })
+}
+
+/// Bytes; clap takes a bare vector for a list of values.
+#[derive(Clone, Debug)]
+pub(crate) struct Bytes(pub(crate) Vec<u8>);
+
+/// Bytes in hexadecimal.
+pub(crate) fn hexadecimal(text: &str) -> Result<Bytes, String> {
+    from_hex(text).map(Bytes).ok_or_else(|| "these are no bytes in hexadecimal".into())
 }
 
 /// The uses of a key: `sign,decrypt`.

@@ -20,6 +20,7 @@ mod output;
 mod serve;
 mod signature;
 mod status;
+mod symmetric;
 mod time;
 mod x509;
 
@@ -68,6 +69,9 @@ enum Command {
     Cert(cert::CertCommand),
     Sign(signature::SignArgs),
     Verify(signature::VerifyArgs),
+    Encrypt(symmetric::EncryptArgs),
+    Decrypt(symmetric::DecryptArgs),
+    Mac(symmetric::MacArgs),
     #[command(subcommand)]
     Client(client::ClientCommand),
     #[command(subcommand)]
@@ -103,6 +107,9 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Cert(command) => cert::run(&command, &context),
         Command::Sign(args) => signature::sign(&args, &context),
         Command::Verify(args) => signature::verify(&args, &context),
+        Command::Encrypt(args) => symmetric::encrypt(&args, &context),
+        Command::Decrypt(args) => symmetric::decrypt(&args, &context),
+        Command::Mac(args) => symmetric::mac(&args, &context),
         Command::Client(command) => client::run(&command, &context),
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),

@@ -109,7 +109,7 @@ fn as_digest(bytes: &[u8], choice: &Choice<'_>) -> Result<Vec<u8>, Error> {
     })
 }
 
-fn decode_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn decode_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
     let digits = digits?;
     digits

@@ -19,10 +19,11 @@ use crate::cli::{
 Examples:
   keyward key generate web --type p-256
   keyward key generate legacy --type rsa-3072 --usage sign,decrypt
+  keyward key generate data-key --type aes-256
 
 Types: rsa-2048, rsa-3072, rsa-4096 and other multiples of 256 up to 8192, the same after rsa-pss-,
-p-256, p-384, p-521, secp256k1, ed25519, x25519, ml-dsa-44, ml-dsa-65, ml-dsa-87; OpenSSL's and
-Java's names are taken too.")]
+p-256, p-384, p-521, secp256k1, ed25519, x25519, ml-dsa-44, ml-dsa-65, ml-dsa-87; secret keys:
+aes-128, aes-192, aes-256, hmac-BITS, hmac for 256 bits. OpenSSL's and Java's names are taken too.")]
 pub(crate) struct GenerateArgs {
     /// Name, unique among your keys: 1 to 128 of letters, digits, dot, underscore, hyphen
     #[arg(value_parser = arguments::new_key_name)]
@@ -37,7 +38,8 @@ pub(crate) struct GenerateArgs {
 /// What a key is born with besides name and type.
 #[derive(Args, Debug)]
 pub(crate) struct AttributeArgs {
-    /// Uses, fixed for life: sign, decrypt, derive, raw [default: what suits the type]
+    /// Uses, fixed for life: sign, decrypt, derive, raw, encrypt, verify [default: what suits the
+    /// type]
     #[arg(long, value_name = "LIST", value_parser = arguments::usage)]
     usage: Option<Rights>,
     /// Let the key leave the service in wrapped form
@@ -85,7 +87,7 @@ pub(crate) struct ShareArgs {
     /// The user
     #[arg(value_parser = arguments::user_name)]
     with: String,
-    /// Rights: see, sign, decrypt, derive, raw, manage [default: see, and each use of the key]
+    /// Rights: see, manage, and the uses of a key [default: see, and each use of the key]
     #[arg(long, value_name = "LIST", value_parser = arguments::rights)]
     rights: Option<Rights>,
 }

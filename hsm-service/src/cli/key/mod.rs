@@ -8,6 +8,7 @@ mod view;
 pub(crate) use view::{CertificateView, KeyView};
 
 use clap::{Args, Subcommand};
+use keyward_algorithms::ErrorKind;
 use keyward_protocol::{Error, Key, KeySelector, reference::Reference};
 use serde_json::json;
 
@@ -134,14 +135,25 @@ fn list(args: &ListArgs, context: &Context) -> Outcome {
     })
 }
 
+/// The key of this name, which must have a public half.
+fn pair(context: &Context, name: &KeySelector) -> Result<Key, Error> {
+    let key = context.client()?.find(name)?;
+    if key.spki.is_empty() {
+        let message = format!("key \"{}\" is of type {}: a secret key", key.name, key.key_type);
+        return Err(Error::new(ErrorKind::Unsupported, message)
+            .hint("secret keys have neither a public half nor certificates"));
+    }
+    Ok(key)
+}
+
 fn public(args: &PublicArgs, context: &Context) -> Outcome {
-    let key = context.client()?.find(&args.key.name)?;
+    let key = pair(context, &args.key.name)?;
     let pem = pem::encode("PUBLIC KEY", &key.spki)?;
     context.output.result(&json!({ "id": key.id.to_string(), "public_key": pem }), || pem.clone())
 }
 
 fn reference(args: &PemArgs, context: &Context) -> Outcome {
-    let key = context.client()?.find(&args.key.name)?;
+    let key = pair(context, &args.key.name)?;
     let uri = uri(&args.key.name);
     let pem = Reference { uri: uri.clone(), id: key.id, spki: key.spki }.to_pem()?;
     let value = json!({ "id": key.id.to_string(), "uri": uri, "reference": pem });
