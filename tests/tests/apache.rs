@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use keyward_load::{Load, TargetBuilder, TlsVersion};
-use keyward_tests::{Apache, Authority, OpenSsl, Scratch, ServiceBuilder, Signal, owner_of};
+use keyward_tests::{
+    Apache, Authority, Identity, OpenSsl, Scratch, ServiceBuilder, Signal, owner_of,
+};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[test]
 fn apache_serves_with_every_kind_of_key_through_restarts_of_the_service() {
@@ -64,5 +68,49 @@ fn apache_starts_and_reloads_while_the_service_is_away() {
     if rustix::process::geteuid().is_root() {
         let owners: Vec<_> = apache.processes().into_iter().filter_map(owner_of).collect();
         assert!(owners.iter().any(|uid| *uid != 0), "no child dropped its rights: {owners:?}");
+    }
+}
+
+/// Apache 2.4.62 and later, with what the shipped file says of URIs. They may stand for the
+/// certificate too.
+#[test]
+fn apache_serves_from_pkcs11_uris_through_reloads_and_restarts_of_the_service() {
+    let scratch = Scratch::new();
+    let mut service = ServiceBuilder::new(&scratch).allow("www-data").start();
+    let authority = Authority::new(&scratch);
+    let openssl = OpenSsl::with_settings(&scratch, &service.address(), "pkcs11_uri = yes");
+    for key_type in ["rsa-2048", "p-256"] {
+        let files = service.certified_key(key_type, key_type, &authority);
+        let uri = |kind| format!("pkcs11:object={key_type};type={kind}").into();
+        let key_by_uri = Identity { reference: uri("private"), ..files.clone() };
+        let both_by_uri = Identity { certificate: uri("cert"), ..key_by_uri.clone() };
+        for identity in [&key_by_uri, &both_by_uri] {
+            let mut apache = Apache::start(&scratch, &openssl, identity);
+            let target = |version| {
+                TargetBuilder {
+                    version,
+                    trusted_pem: Some(authority.certificate_pem()),
+                    request: Some("/".into()),
+                    ..TargetBuilder::new(apache.address(), "localhost")
+                }
+                .build()
+                .unwrap()
+            };
+            for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+                let visit = target(version).visit().unwrap_or_else(|error| {
+                    panic!("{key_type} {version:?}: {error}\n{}", apache.log())
+                });
+                assert_eq!(visit.chain[0], files.der());
+            }
+            let load = Load::start(&target(TlsVersion::V1_3), 3);
+            assert!(load.wait_for(20, PATIENCE), "the load stalls:\n{}", apache.log());
+            apache.reload();
+            assert!(load.wait_for(20, PATIENCE), "the load stalls:\n{}", apache.log());
+            service.end(Signal::KILL);
+            service.start();
+            assert!(load.wait_for(20, PATIENCE), "the load stalls:\n{}", apache.log());
+            let report = load.stop();
+            assert_eq!(report.failures, 0, "{report:#?}\n{}", apache.log());
+        }
     }
 }

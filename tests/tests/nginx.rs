@@ -276,6 +276,8 @@ fn many_reloads_leave_no_connection_behind() {
 #[ignore = "long: for make matrix"]
 fn ten_thousand_handshakes_leave_the_memory_of_nginx_as_it_is() {
     let world = World::new();
+    // nginx listens before its workers are there.
+    world.under_load(|_| {});
     for (family, address) in [
         (CertificateFamily::Ec, world.nginx.address()),
         (CertificateFamily::Rsa, world.nginx.address_of_both()),
