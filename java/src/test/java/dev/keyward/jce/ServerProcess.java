@@ -8,33 +8,64 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
 
 /** A server of a test in its own process, from the line with its port to the end of the test. */
 final class ServerProcess implements AutoCloseable {
-    private static final Pattern PORT = Pattern.compile("(?<=ports |localhost:|\\d )\\d+");
+    private static final long LIMIT_SECONDS = 90;
+    private static final Pattern PORT =
+        Pattern.compile("(?<=ports |localhost:|127\\.0\\.0\\.1:|\\d )\\d+");
 
     private final Process process;
     private final Path log;
+    private final BufferedReader lines;
     private final List<Integer> ports;
 
     ServerProcess(Map<String, String> environment, List<String> command) throws IOException {
+        this(Path.of("."), environment, command);
+    }
+
+    ServerProcess(Path directory, Map<String, String> environment, List<String> command)
+            throws IOException {
         log = Files.createTempFile("server", null);
-        ProcessBuilder builder = new ProcessBuilder(command)
+        log.toFile().deleteOnExit();
+        ProcessBuilder builder = new ProcessBuilder(command).directory(directory.toFile())
             .redirectError(ProcessBuilder.Redirect.to(log.toFile()));
         builder.environment().putAll(environment);
         process = builder.start();
-        BufferedReader lines = new BufferedReader(
+        lines = new BufferedReader(
             new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8));
-        String line = lines.readLine();
-        ports = PORT.matcher(line == null ? "" : line).results().map(MatchResult::group)
-            .map(Integer::valueOf).toList();
-        if (ports.isEmpty()) {
+        ports = PORT.matcher(line(PORT)).results().map(MatchResult::group).map(Integer::valueOf)
+            .toList();
+    }
+
+    /** The next line in which this is found. */
+    private String line(Pattern wanted) throws IOException {
+        CompletableFuture<String> found = CompletableFuture.supplyAsync(
+            () -> lines.lines().filter(wanted.asPredicate()).findFirst().orElse(null));
+        try {
+            String line = found.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+            if (line != null) {
+                return line;
+            }
+        } catch (ExecutionException | InterruptedException | TimeoutException failure) {
             close();
-            throw new AssertionError("the server did not start: " + line + "\n" + log());
+            throw new AssertionError("no " + wanted + " from the server\n" + log(), failure);
         }
+        close();
+        throw new AssertionError("the server ended without " + wanted + "\n" + log());
+    }
+
+    /** Has an example program read its certificates anew. */
+    void reload() throws IOException {
+        process.getOutputStream().write('\n');
+        process.getOutputStream().flush();
+        line(Pattern.compile("reloaded"));
     }
 
     List<Integer> ports() {
