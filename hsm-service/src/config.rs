@@ -4,7 +4,7 @@
 mod suggest;
 
 use std::{
-    fs,
+    fmt, fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     time::Duration,
@@ -16,7 +16,8 @@ use serde::Deserialize;
 use crate::{
     Error, Result,
     backup::age::Recipient,
-    identity::{IdentityPattern, Role},
+    identity::{IdentityPattern, Role, Users},
+    issue::{MAX_CLIENT_DAYS, server_names},
 };
 
 /// Where the configuration is when nothing else is said.
@@ -54,7 +55,7 @@ pub struct Config {
 }
 
 /// What opens the data key: exactly one of the settings.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 pub enum SealConfig {
     /// A file with the master key, readable by the service alone.
@@ -64,7 +65,7 @@ pub enum SealConfig {
 }
 
 /// One place to listen: exactly one of `unix` and `tls`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ListenConfig {
     /// The path of a UNIX socket.
@@ -106,7 +107,7 @@ fn roles<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Vec<R
 }
 
 /// The certificates that the service issues.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct CertificatesConfig {
     /// The names and addresses under which clients reach the service.
@@ -150,7 +151,7 @@ pub struct LimitsConfig {
 }
 
 /// Backups of the keys.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BackupConfig {
     /// Who can open them; without any, none are made.
@@ -179,7 +180,7 @@ impl Default for BackupConfig {
 }
 
 /// Where the service tells how it is.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthConfig {
     /// `unix:PATH`, `IP:PORT` or `off`; `health.sock` beside the first UNIX socket if nothing is
@@ -224,7 +225,7 @@ pub struct LogConfig {
 }
 
 /// The audit log.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditConfig {
     /// The folder with the log's files; `audit` in the state's folder if nothing is said.
@@ -292,6 +293,16 @@ impl ListenConfig {
     /// A TLS address.
     pub fn tls(address: SocketAddr) -> ListenConfig {
         ListenConfig { unix: None, mode: None, group: None, tls: Some(address) }
+    }
+}
+
+impl fmt::Display for ListenConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.unix, self.tls) {
+            (Some(path), _) => write!(f, "unix:{}", path.display()),
+            (None, Some(address)) => write!(f, "tls://{address}"),
+            (None, None) => f.write_str("nowhere"),
+        }
     }
 }
 
@@ -393,6 +404,19 @@ impl Config {
             let message = format!("\"{}\" is no log level", self.log.level);
             return Err(Error::invalid(message).hint("use error, warn, info, debug or trace"));
         }
+        Users::new(&self.user)?;
+        server_names(&self.certificates.hosts)?;
+        let CertificatesConfig { server_days, client_days, .. } = self.certificates;
+        if ![server_days, client_days].iter().all(|days| (1..=MAX_CLIENT_DAYS).contains(days)) {
+            return Err(Error::invalid("[certificates] has a validity that makes no sense")
+                .hint(format!("`server_days` and `client_days` are from 1 to {MAX_CLIENT_DAYS}")));
+        }
+        let LimitsConfig { connections, connections_per_identity, handshake_ms, frame_ms, .. } =
+            self.limits;
+        if connections == 0 || connections_per_identity == 0 || handshake_ms == 0 || frame_ms == 0 {
+            return Err(Error::invalid("[limits] would let nobody in")
+                .hint("connections and times are at least 1"));
+        }
         let AuditConfig { file_mib, journal_mib, .. } = self.audit;
         if !(1..=1024).contains(&journal_mib) || !(1..=1 << 20).contains(&file_mib) {
             return Err(Error::invalid("[audit] has a size that makes no sense")
@@ -490,6 +514,15 @@ mod tests {
             ("[[user]]\nname = \"web\"\nidentities = [\"www-data\"]", "identity"),
             ("[[user]]\nname = \"web\"\nidentities = [\"uid:65534\"]", "nobody"),
             ("[[user]]\nname = \"web\"\nidentities = []\nroles = [\"root\"]", "root"),
+            (
+                "[[user]]\nname = \"a\"\nidentities = [\"uid:7\"]\n\
+                 [[user]]\nname = \"b\"\nidentities = [\"uid:7\"]",
+                "both the user",
+            ),
+            ("[[user]]\nname = \"a b\"\nidentities = []", "user name"),
+            ("[certificates]\nhosts = [\"no host\\u0000\"]", "host"),
+            ("[certificates]\nclient_days = 0", "validity"),
+            ("[limits]\nconnections = 0", "nobody in"),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(error.to_string().contains(expected), "{text}: {error}");

@@ -37,11 +37,11 @@ impl Service {
         received: Instant,
         done: impl FnOnce(Response) + Send + 'static,
     ) {
-        let caller = &peer.caller();
+        let caller = &peer.caller_now(self);
         let id = request.id;
         let deadline = received
             + match request.timeout_ms {
-                0 => self.request_time,
+                0 => self.live.settings().limits.request(),
                 limit => Duration::from_millis(limit.into()),
             };
         let Some(operation) = request.operation else {

@@ -62,6 +62,16 @@ pub enum IdentityPattern {
     Certificate(String),
 }
 
+impl fmt::Display for IdentityPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            IdentityPattern::Uid(uid) => write!(f, "uid:{uid}"),
+            IdentityPattern::Group(gid) => write!(f, "group:{gid}"),
+            IdentityPattern::Certificate(user) => write!(f, "cert:{user}"),
+        }
+    }
+}
+
 impl TryFrom<String> for IdentityPattern {
     type Error = String;
 
@@ -173,7 +183,7 @@ impl Users {
                 };
                 if let Some(other) = previous.filter(|other| *other != index) {
                     return Err(Error::invalid(format!(
-                        "one identity ({identity:?}) is both the user \"{}\" and the user \"{}\"",
+                        "one identity ({identity}) is both the user \"{}\" and the user \"{}\"",
                         configured[other].name, user.name
                     )));
                 }

@@ -31,6 +31,9 @@ const KEY: &str = "authority-key";
 const USER_URI: &str = "urn:keyward:user:";
 const ROLE_URI: &str = "urn:keyward:role:";
 
+/// The longest validity of a client certificate in days.
+pub(crate) const MAX_CLIENT_DAYS: u32 = 3650;
+
 const AUTHORITY_DAYS: i64 = 20 * 365;
 
 /// The certificate authority.
@@ -90,11 +93,7 @@ impl Authority {
     ) -> Result<(CertificateDer<'static>, KeyPair)> {
         let key = KeyPair::generate().map_err(|error| failed("make the service's key", &error))?;
         let mut params = params("Keyward service");
-        params.subject_alt_names = CertificateParams::new(hosts)
-            .map_err(|_| {
-                Error::invalid("`hosts` of [certificates] has a name that is no host name")
-            })?
-            .subject_alt_names;
+        params.subject_alt_names = server_names(hosts)?;
         (params.not_before, params.not_after) = validity(days.into());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
@@ -199,6 +198,21 @@ impl SigningKey for AuthorityKey {
         let signature = algorithm.map(|row| self.private.sign(row, None, digest.as_ref()));
         signature.and_then(std::result::Result::ok).ok_or(rcgen::Error::RemoteKeyError)
     }
+}
+
+/// The names and addresses of a service, as its certificate has them.
+pub(crate) fn server_names(hosts: &[String]) -> Result<Vec<SanType>> {
+    let is_name =
+        |host: &String| !host.is_empty() && host.chars().all(|letter| letter.is_ascii_graphic());
+    let wrong = |host: &String| {
+        Error::invalid(format!("`hosts` of [certificates] has {host:?}, which is no host name"))
+    };
+    if let Some(host) = hosts.iter().find(|host| !is_name(host)) {
+        return Err(wrong(host));
+    }
+    CertificateParams::new(hosts)
+        .map(|params| params.subject_alt_names)
+        .map_err(|_| Error::invalid("`hosts` of [certificates] has a name that is no host name"))
 }
 
 /// Who the holder of a client certificate is, which the authority has been found to have issued.

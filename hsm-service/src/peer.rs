@@ -1,15 +1,42 @@
 //! The other side of a connection, as requests know it.
 
 use std::sync::{
-    Arc,
+    Arc, PoisonError, RwLock,
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::{audit::Audit, identity::Caller, metrics::Meter};
+use crate::{
+    Service,
+    audit::{Audit, Origin},
+    identity::{Caller, Identity},
+    metrics::Meter,
+};
+
+/// Where a connection comes from.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Source {
+    /// A process of this machine.
+    Process(u32),
+    /// A machine, by its address and port.
+    Machine(std::net::SocketAddr),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Process(pid) => write!(f, "process {pid}"),
+            Source::Machine(address) => write!(f, "{address}"),
+        }
+    }
+}
 
 /// Who is on the other side, and whether it still is.
 pub(crate) struct Peer {
-    caller: Arc<Caller>,
+    identity: Identity,
+    source: Source,
+    /// The service's number of the connection.
+    connection: u64,
+    known: RwLock<Known>,
     /// Counts what it asks for.
     pub(crate) meter: Meter,
     /// Where its requests are recorded.
@@ -17,14 +44,45 @@ pub(crate) struct Peer {
     gone: AtomicBool,
 }
 
+/// Who the identity was found to be, and when that was.
+struct Known {
+    caller: Arc<Caller>,
+    epoch: u64,
+}
+
 impl Peer {
-    pub(crate) fn new(caller: Caller, meter: Meter, audit: Arc<Audit>) -> Peer {
-        Peer { caller: Arc::new(caller), meter, audit, gone: AtomicBool::new(false) }
+    /// The other side of a new connection.
+    pub(crate) fn new(service: &Service, identity: Identity, source: Source) -> Peer {
+        let connection = service.audit.next_connection();
+        let known = Known::now(service, &identity, source, connection);
+        Peer {
+            identity,
+            source,
+            connection,
+            known: RwLock::new(known),
+            meter: service.metrics.meter(),
+            audit: Arc::clone(&service.audit),
+            gone: AtomicBool::new(false),
+        }
     }
 
-    /// Who the requests come from.
+    /// Who the requests came from when it was last looked.
     pub(crate) fn caller(&self) -> Arc<Caller> {
-        Arc::clone(&self.caller)
+        Arc::clone(&self.known.read().unwrap_or_else(PoisonError::into_inner).caller)
+    }
+
+    /// Who the requests come from by the service's present settings.
+    pub(crate) fn caller_now(&self, service: &Service) -> Arc<Caller> {
+        {
+            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+            if known.epoch == service.live.epoch() {
+                return Arc::clone(&known.caller);
+            }
+        }
+        let fresh = Known::now(service, &self.identity, self.source, self.connection);
+        let caller = Arc::clone(&fresh.caller);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+        caller
     }
 
     /// Notes that nobody waits for answers any more, so that work for them is not begun.
@@ -35,5 +93,22 @@ impl Peer {
     /// Whether nobody waits for answers any more.
     pub(crate) fn has_left(&self) -> bool {
         self.gone.load(Ordering::Relaxed)
+    }
+}
+
+impl Known {
+    fn now(service: &Service, identity: &Identity, source: Source, connection: u64) -> Known {
+        // The epoch first: settings that change meanwhile are looked at again.
+        let epoch = service.live.epoch();
+        let mut caller = service.live.settings().users.caller(identity.clone());
+        caller.audit = Origin {
+            identity: &caller.identity.to_string(),
+            proof: &caller.identity.proof(),
+            user: caller.user.as_deref().unwrap_or_default(),
+            from: &source.to_string(),
+            connection,
+        }
+        .fields();
+        Known { caller: Arc::new(caller), epoch }
     }
 }

@@ -1,7 +1,7 @@
 //! The life of the service process: start, serve, drain, end.
 
 use std::{
-    io::IsTerminal,
+    path::Path,
     sync::{Arc, atomic::Ordering},
     thread,
 };
@@ -12,16 +12,19 @@ use signal_hook::{
     consts::{SIGHUP, SIGINT, SIGTERM},
     iterator::Signals,
 };
-use tracing_subscriber::filter::LevelFilter;
 
-use crate::{Config, Error, Result, Service, harden, health::Health, listen::Listeners};
+use crate::{
+    Config, Error, Result, Service, harden, health::Health, listen::Listeners, log::Log,
+    reload::Reload,
+};
 
 /// Runs the service until SIGTERM or SIGINT, then answers what is in flight and ends. When it
-/// listens, it tells systemd and calls `ready` with the addresses.
+/// listens, it tells systemd and calls `ready` with the addresses. On SIGHUP it reads the file that
+/// its configuration is from again.
 ///
 /// It hardens the whole process (core dumps, umask, limits) and takes its signals.
-pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
-    log_to_stderr(config);
+pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])) -> Result<()> {
+    let log = Log::to_stderr(&config.log);
     let warnings = harden::harden();
     for warning in &warnings {
         tracing::warn!("{warning}");
@@ -40,16 +43,24 @@ pub fn serve(config: &Config, ready: impl FnOnce(&[String])) -> Result<()> {
     watch(&service)?;
     ready(listeners.addresses());
 
+    let mut reload =
+        Reload { service: &service, listeners: &listeners, log: &log, running: config.clone() };
     for signal in signals.forever() {
         match signal {
-            SIGHUP => tracing::warn!("the configuration is read at the start: restart instead"),
+            SIGHUP => {
+                let begun = NotifyState::monotonic_usec_now().ok();
+                notify(&[NotifyState::Reloading].into_iter().chain(begun).collect::<Vec<_>>());
+                reload.read_again(file);
+                notify(&[NotifyState::Ready]);
+            }
             _ => break,
         }
     }
+    let drain_time = reload.running.limits.drain();
     notify(&[NotifyState::Stopping]);
     service.ending.store(true, Ordering::Relaxed);
     tracing::info!("ending: answering what is in flight");
-    if !listeners.drain(config.limits.drain()) {
+    if !listeners.drain(drain_time) {
         tracing::warn!("some requests were not answered in time");
     }
     service.audit.close();
@@ -79,15 +90,4 @@ fn watch(service: &Arc<Service>) -> Result<()> {
 /// Without systemd there is nobody to tell.
 fn notify(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
-}
-
-fn log_to_stderr(config: &Config) {
-    let level: LevelFilter = config.log.level.parse().unwrap_or(LevelFilter::INFO);
-    // A second service in one process, as in tests, goes on with the first one's log.
-    let _ = tracing_subscriber::fmt()
-        .with_max_level(level)
-        .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
-        .try_init();
 }

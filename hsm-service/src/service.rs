@@ -2,54 +2,53 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use keyward_algorithms::ErrorKind;
 
 use crate::{
     Config, Error, Result,
-    audit::{Audit, Origin},
+    audit::Audit,
     backend::Backend,
     backup::Keeper,
-    identity::{Identity, Users},
+    identity::Identity,
     issue::Authority,
     keys::Keys,
+    live::{Live, Settings},
     metrics::Metrics,
-    peer::Peer,
+    peer::{Peer, Source},
     store::{SqliteStore, Store, open_seal},
 };
 
 /// A running service, without its listeners.
 pub struct Service {
-    pub(crate) users: Users,
+    /// What can be changed while it runs.
+    pub(crate) live: Live,
     pub(crate) keys: Keys,
     pub(crate) backend: Backend,
     pub(crate) authority: Authority,
     pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
     pub(crate) development: bool,
-    pub(crate) request_time: Duration,
-    pub(crate) client_days: u32,
-    /// Ciphers in ECB mode are not refused.
-    pub(crate) allows_ecb: bool,
     pub(crate) metrics: Arc<Metrics>,
     /// Makes backups, where there are recipients for them.
     pub(crate) backups: Option<Keeper>,
-    pub(crate) max_connections: usize,
     /// The service takes no more requests.
     pub(crate) ending: AtomicBool,
     /// What an operator should mend, found at the start.
     pub(crate) warnings: Vec<String>,
+    /// Why a changed configuration was not taken over.
+    pub(crate) reload_failure: Mutex<Option<String>>,
 }
 
 impl Service {
     /// Opens the store that a configuration names and makes it ready for requests.
     pub fn open(config: &Config, warnings: Vec<String>) -> Result<Service> {
-        let users = Users::new(&config.user)?;
+        let live = Live::new(Settings::new(config)?);
         let seal = open_seal(&config.seal)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &*seal)?);
         let authority = Authority::load(&*store)?;
@@ -65,36 +64,24 @@ impl Service {
             Arc::clone(&metrics),
         )?;
         Ok(Service {
-            users,
+            live,
             keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
             backend,
             authority,
             audit,
             started: Instant::now(),
             development: config.development,
-            request_time: config.limits.request(),
-            client_days: config.certificates.client_days,
-            allows_ecb: config.algorithms.ecb,
             metrics,
             backups,
-            max_connections: config.limits.connections,
             ending: AtomicBool::new(false),
             warnings,
+            reload_failure: Mutex::default(),
         })
     }
 
     /// The other side of a new connection, which comes from somewhere.
-    pub(crate) fn peer(&self, identity: Identity, from: &str) -> Arc<Peer> {
-        let mut caller = self.users.caller(identity);
-        caller.audit = Origin {
-            identity: &caller.identity.to_string(),
-            proof: &caller.identity.proof(),
-            user: caller.user.as_deref().unwrap_or_default(),
-            from,
-            connection: self.audit.next_connection(),
-        }
-        .fields();
-        Arc::new(Peer::new(caller, self.metrics.meter(), Arc::clone(&self.audit)))
+    pub(crate) fn peer(&self, identity: Identity, source: Source) -> Arc<Peer> {
+        Arc::new(Peer::new(self, identity, source))
     }
 
     /// Whether requests to sign are taken on.

@@ -10,6 +10,7 @@ mod backup;
 mod bench;
 mod cert;
 mod client;
+mod config;
 mod context;
 mod doctor;
 mod failure;
@@ -78,6 +79,8 @@ enum Command {
     Audit(audit::AuditCommand),
     #[command(subcommand)]
     Backup(backup::BackupCommand),
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     Bench(bench::BenchArgs),
     Completion(manual::CompletionArgs),
     Man(manual::ManArgs),
@@ -113,6 +116,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Client(command) => client::run(&command, &context),
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),
+        Command::Config(command) => config::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),
         Command::Completion(args) => manual::completion(&args, Cli::command(), &output),
         Command::Man(args) => manual::man(&args, Cli::command(), &output),

@@ -125,7 +125,7 @@ fn issued_text(issued: &Issued) -> String {
 /// Does what `keyward serve` says; comes back when the service has ended.
 pub(crate) fn serve(args: &ServeArgs, output: &Output) -> Outcome {
     if !args.dev {
-        return Ok(crate::serve(&Config::load(&args.config)?, |_| {})?);
+        return Ok(crate::serve(&Config::load(&args.config)?, Some(&args.config), |_| {})?);
     }
     let options = DevOptions { state: args.state.clone(), allow_users: args.allow_user.clone() };
     let service = dev::prepare(&options)?;
@@ -136,7 +136,7 @@ pub(crate) fn serve(args: &ServeArgs, output: &Output) -> Outcome {
          keys{gone}."
     ));
     let line = format!("export KEYWARD_ADDRESS={}\n", service.address);
-    crate::serve(&service.config, |_| {
+    crate::serve(&service.config, None, |_| {
         // The service goes on when nobody reads its standard output any more.
         let _ = output.result(&json!({ "address": service.address }), || line);
     })?;

@@ -10,11 +10,9 @@ use crate::{
     Error, Result, Service,
     execute::Reply,
     identity::{Caller, Role},
+    issue::MAX_CLIENT_DAYS,
     policy::{self, Target},
 };
-
-/// The longest validity of a client certificate in days.
-const MAX_DAYS: u32 = 3650;
 
 pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Result<Reply> {
     policy::authorise(caller, Operation::Enrol, Target::Service)?;
@@ -24,10 +22,10 @@ pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Resu
         false => request.roles.iter().map(|word| role(word)).collect::<Result<_>>()?,
     };
     let days = match request.days {
-        0 => service.client_days,
-        days if days <= MAX_DAYS => days,
+        0 => service.live.settings().certificates.client_days,
+        days if days <= MAX_CLIENT_DAYS => days,
         days => {
-            let message = format!("{days} days are over the limit of {MAX_DAYS}");
+            let message = format!("{days} days are over the limit of {MAX_CLIENT_DAYS}");
             return Err(Error::invalid(message).hint("enrol again before the certificate ends"));
         }
     };

@@ -1,5 +1,7 @@
 //! Opening a connection, and how the service is.
 
+use std::sync::PoisonError;
+
 use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
     constants::{MAX_FRAME_BYTES, VERSION},
@@ -44,6 +46,9 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
     warnings.extend(service.audit.warnings());
+    let failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
+    warnings.extend(failure.clone());
+    drop(failure);
     Ok(Reply::Status(StatusReply {
         can_sign: service.can_sign(),
         version: env!("CARGO_PKG_VERSION").into(),

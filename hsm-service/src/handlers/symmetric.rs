@@ -75,7 +75,7 @@ fn check(service: &Service, choice: Option<&Choice>, length: usize) -> Result<()
     check_size("an input", length + associated)?;
     let cipher = choice.and_then(|choice| SymmetricCipher::from_code(choice.cipher));
     match cipher.map(SymmetricCipher::row) {
-        Some(row) if row.off_by_default && !service.allows_ecb => {
+        Some(row) if row.off_by_default && !service.live.settings().algorithms.ecb => {
             let message = format!("{} is switched off in this service", row.name);
             Err(Error::new(ErrorKind::PermissionDenied, message).hint(
                 "use aes-gcm; if it has to be ECB: `ecb = true` under [algorithms] in the \

@@ -86,7 +86,7 @@ impl Answers {
         let gauges = Gauges {
             can_sign: service.can_sign(),
             sealed: false,
-            max_connections: service.max_connections,
+            max_connections: service.live.settings().limits.connections,
             cached_keys,
             cached_keys_max,
             keys: service.store().count(None).ok(),

@@ -186,6 +186,11 @@ impl Keys {
         Ok(Some(key))
     }
 
+    /// Holds so many keys ready from now on.
+    pub(crate) fn hold_ready(&self, capacity: usize) {
+        self.ready.set_capacity(capacity.max(1) as u64);
+    }
+
     /// How many keys are held ready, and how many can be.
     pub(crate) fn ready(&self) -> (usize, usize) {
         (self.ready.len(), self.ready.capacity() as usize)

@@ -14,8 +14,6 @@ use crate::{Error, Result, config::LimitsConfig, metrics::Metrics};
 pub(super) struct Census {
     counts: Mutex<Counts>,
     emptied: Condvar,
-    max: usize,
-    max_per_identity: usize,
     metrics: Arc<Metrics>,
 }
 
@@ -33,23 +31,21 @@ pub(super) struct Place {
 }
 
 impl Census {
-    pub(super) fn new(limits: &LimitsConfig, metrics: Arc<Metrics>) -> Census {
-        Census {
-            counts: Mutex::default(),
-            emptied: Condvar::new(),
-            max: limits.connections,
-            max_per_identity: limits.connections_per_identity,
-            metrics,
-        }
+    pub(super) fn new(metrics: Arc<Metrics>) -> Census {
+        Census { counts: Mutex::default(), emptied: Condvar::new(), metrics }
     }
 
     /// Gives a connection of this identity a place, or says why there is none.
-    pub(super) fn admit(self: &Arc<Census>, identity: String) -> Result<Place> {
+    pub(super) fn admit(
+        self: &Arc<Census>,
+        identity: String,
+        limits: &LimitsConfig,
+    ) -> Result<Place> {
         let mut counts = self.lock();
         let own = counts.by_identity.get(&identity).copied().unwrap_or(0);
-        let refusal = if counts.all >= self.max {
-            Some(format!("the service has {} connections already", self.max))
-        } else if own >= self.max_per_identity {
+        let refusal = if counts.all >= limits.connections {
+            Some(format!("the service has {} connections already", counts.all))
+        } else if own >= limits.connections_per_identity {
             Some(format!("{identity} has {own} connections already"))
         } else {
             None

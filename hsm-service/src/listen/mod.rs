@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Config, Result, Service};
+use crate::{Config, Result, Service, config::CertificatesConfig};
 use census::Census;
 use inherited::Inherited;
 
@@ -30,8 +30,7 @@ pub(crate) struct Listeners {
 impl Listeners {
     /// Opens every socket of a configuration and begins to serve.
     pub(crate) fn start(service: &Arc<Service>, config: &Config) -> Result<Listeners> {
-        let limits = Arc::new(config.limits.clone());
-        let census = Arc::new(Census::new(&limits, Arc::clone(&service.metrics)));
+        let census = Arc::new(Census::new(Arc::clone(&service.metrics)));
         // All sockets are bound before the first connection is taken: a service that cannot
         // listen everywhere does not start.
         let mut inherited = Inherited::from_environment()?;
@@ -60,16 +59,25 @@ impl Listeners {
             false => {
                 let certificates = &config.certificates;
                 let census = Arc::clone(&census);
-                Some(tls::TlsFront::start(service, certificates, &limits, census, tls_sockets)?)
+                Some(tls::TlsFront::start(service, certificates, census, tls_sockets)?)
             }
         };
-        let unix = unix::UnixFront::start(service, &limits, Arc::clone(&census), sockets)?;
+        let unix = unix::UnixFront::start(service, Arc::clone(&census), sockets)?;
         Ok(Listeners { unix, tls, census, addresses })
     }
 
     /// Where clients find the service, in the form of the client's `address` setting.
     pub(crate) fn addresses(&self) -> &[String] {
         &self.addresses
+    }
+
+    /// Issues another certificate for the service's own TLS address, for new connections.
+    pub(crate) fn renew_certificate(
+        &self,
+        service: &Service,
+        config: &CertificatesConfig,
+    ) -> Result<()> {
+        self.tls.as_ref().map_or(Ok(()), |tls| tls.renew(service, config))
     }
 
     /// Takes no more connections and requests, answers those in flight, and closes. Whether all

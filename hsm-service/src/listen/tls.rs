@@ -26,10 +26,11 @@ use tokio_rustls::TlsAcceptor;
 use super::census::Census;
 use crate::{
     Error, Result, Service,
-    config::{CertificatesConfig, LimitsConfig},
+    config::CertificatesConfig,
     identity::Identity,
     issue::identity_of,
     lanes::{Lane, LaneOptions},
+    peer::Source,
 };
 use acceptor::ServerCertificate;
 
@@ -38,12 +39,12 @@ pub(super) struct TlsFront {
     // Tasks end when this is dropped.
     _runtime: Runtime,
     stop: watch::Sender<bool>,
+    certificate: Arc<ServerCertificate>,
 }
 
 /// What each connection needs.
 struct Shared {
     service: Arc<Service>,
-    limits: Arc<LimitsConfig>,
     census: Arc<Census>,
     acceptor: TlsAcceptor,
     /// Where requests run.
@@ -64,7 +65,6 @@ impl TlsFront {
     pub(super) fn start(
         service: &Arc<Service>,
         certificates: &CertificatesConfig,
-        limits: &Arc<LimitsConfig>,
         census: Arc<Census>,
         sockets: Vec<TcpListener>,
     ) -> Result<TlsFront> {
@@ -86,7 +86,6 @@ impl TlsFront {
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             service: Arc::clone(service),
-            limits: Arc::clone(limits),
             census,
             acceptor: TlsAcceptor::from(Arc::new(config)),
             lane: Lane::start(&lane).map_err(failed)?,
@@ -97,9 +96,14 @@ impl TlsFront {
             let listener = AsyncListener::from_std(socket).map_err(failed)?;
             tokio::spawn(listen(Arc::clone(&shared), listener));
         }
-        tokio::spawn(renew(Arc::clone(service), certificate, certificates.clone()));
+        tokio::spawn(renew(Arc::clone(service), Arc::clone(&certificate)));
         drop(inside);
-        Ok(TlsFront { _runtime: runtime, stop })
+        Ok(TlsFront { _runtime: runtime, stop, certificate })
+    }
+
+    /// Issues another certificate for new connections.
+    pub(super) fn renew(&self, service: &Service, config: &CertificatesConfig) -> Result<()> {
+        self.certificate.renew(&service.authority, config, &service.metrics)
     }
 
     /// Takes no more connections and requests.
@@ -108,14 +112,14 @@ impl TlsFront {
     }
 }
 
-async fn renew(
-    service: Arc<Service>,
-    certificate: Arc<ServerCertificate>,
-    config: CertificatesConfig,
-) {
+async fn renew(service: Arc<Service>, certificate: Arc<ServerCertificate>) {
     loop {
         tokio::time::sleep(RENEWAL_CHECK).await;
-        match certificate.renew_if_due(&service.authority, &config, &service.metrics) {
+        match certificate.renew_if_due(
+            &service.authority,
+            &service.live.settings().certificates,
+            &service.metrics,
+        ) {
             Ok(true) => tracing::info!("the service's certificate was renewed"),
             Ok(false) => {}
             Err(error) => tracing::error!("cannot renew the service's certificate: {error}"),
@@ -152,11 +156,12 @@ async fn listen(shared: Arc<Shared>, listener: AsyncListener) {
 async fn greet(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr) -> Result<()> {
     let refused = |error: io::Error| Error::new(ErrorKind::Unauthenticated, error.to_string());
     // Strangers count together until their certificate is verified.
-    let stranger = shared.census.admit("tls handshake".into())?;
+    let limits = Arc::clone(&shared.service.live.settings().limits);
+    let stranger = shared.census.admit("tls handshake".into(), &limits)?;
     stream.set_nodelay(true).map_err(refused)?;
     rustix::net::sockopt::set_socket_keepalive(&stream, true)
         .map_err(|error| refused(error.into()))?;
-    let handshake = tokio::time::timeout(shared.limits.handshake(), shared.acceptor.accept(stream));
+    let handshake = tokio::time::timeout(limits.handshake(), shared.acceptor.accept(stream));
     let stream = handshake
         .await
         .map_err(|_| Error::new(ErrorKind::Timeout, "the handshake took too long"))?
@@ -168,7 +173,7 @@ async fn greet(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr) -> Res
         return Err(Error::new(ErrorKind::Unauthenticated, "the certificate names no user"));
     };
     drop(stranger);
-    let place = shared.census.admit(identity.to_string());
-    session::serve(shared, stream, identity, from, place).await;
+    let place = shared.census.admit(identity.to_string(), &limits);
+    session::serve(shared, stream, identity, Source::Machine(from), &limits, place).await;
     Ok(())
 }

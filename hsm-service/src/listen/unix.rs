@@ -26,7 +26,7 @@ use super::{
     parking::{Awaited, FIRST_CONNECTION, Parking},
     socket::UnixSocket,
 };
-use crate::{Error, Result, Service, config::LimitsConfig, execute::respond, identity::Identity};
+use crate::{Error, Result, Service, execute::respond, identity::Identity, peer::Source};
 
 /// The front end, running.
 pub(super) struct UnixFront {
@@ -37,7 +37,6 @@ pub(super) struct UnixFront {
 impl UnixFront {
     pub(super) fn start(
         service: &Arc<Service>,
-        limits: &Arc<LimitsConfig>,
         census: Arc<Census>,
         sockets: Vec<UnixSocket>,
     ) -> Result<UnixFront> {
@@ -51,7 +50,6 @@ impl UnixFront {
         }
         let door = Door {
             service: Arc::clone(service),
-            limits: Arc::clone(limits),
             census,
             sockets,
             parking: Arc::clone(&parking),
@@ -75,7 +73,6 @@ impl UnixFront {
 /// What the accepting thread has.
 struct Door {
     service: Arc<Service>,
-    limits: Arc<LimitsConfig>,
     census: Arc<Census>,
     sockets: Vec<UnixSocket>,
     parking: Arc<Parking>,
@@ -126,7 +123,8 @@ impl Door {
             Ok(known) => known,
             Err(error) => return tracing::warn!("cannot tell who connects: {error}"),
         };
-        let place = match self.census.admit(identity.to_string()) {
+        let limits = Arc::clone(&self.service.live.settings().limits);
+        let place = match self.census.admit(identity.to_string(), &limits) {
             Ok(place) => place,
             Err(error) => {
                 if self.last_refusal.is_none_or(|last| last.elapsed() >= REFUSAL_LOG_TIME) {
@@ -140,10 +138,10 @@ impl Door {
                 return;
             }
         };
-        let peer = self.service.peer(identity, &format!("process {pid}"));
+        let peer = self.service.peer(identity, Source::Process(pid));
         let number = self.next_number;
         self.next_number += 1;
-        match Connection::new(number, socket, peer, &self.limits, &self.crew, place) {
+        match Connection::new(number, socket, peer, &limits, &self.crew, place) {
             Ok(connection) => self.parking.park(Arc::new(connection)),
             Err(error) => tracing::warn!("cannot set up a connection: {error}"),
         }

@@ -34,6 +34,8 @@ pub struct State {
     pub issued: Issued,
     /// Sections to add to the configuration.
     pub more: String,
+    /// The host names of the service.
+    pub hosts: Vec<String>,
 }
 
 impl State {
@@ -43,7 +45,7 @@ impl State {
         let mut options = InitOptions::new(folder.path().join("hsm"));
         options.hosts = vec!["localhost".into(), "127.0.0.1".into()];
         let issued = init::init(&options).unwrap();
-        State { folder, issued, more: String::new() }
+        State { folder, issued, more: String::new(), hosts: vec!["localhost".into()] }
     }
 
     /// The same with more configuration. `ME` stands for the user who runs the test.
@@ -74,10 +76,11 @@ impl State {
     pub fn serve_command(&self) -> Command {
         let config = format!(
             "state = {state:?}\n[seal]\nkey_file = {key:?}\n[[listen]]\nunix = {socket:?}\n\
-             [[listen]]\ntls = \"127.0.0.1:0\"\n[certificates]\nhosts = [\"localhost\"]\n{more}",
+             [[listen]]\ntls = \"127.0.0.1:0\"\n[certificates]\nhosts = {hosts:?}\n{more}",
             state = self.path("hsm"),
             key = self.issued.master_key,
             socket = self.socket(),
+            hosts = self.hosts,
             more = self.more,
         );
         fs::write(self.path("keyward.toml"), config).unwrap();

@@ -48,9 +48,19 @@ impl ServerCertificate {
         if issued.elapsed() < validity * 2 / 3 {
             return Ok(false);
         }
+        self.renew(authority, config, metrics).map(|()| true)
+    }
+
+    /// Issues another certificate for new connections.
+    pub(super) fn renew(
+        &self,
+        authority: &Authority,
+        config: &CertificatesConfig,
+        metrics: &Metrics,
+    ) -> Result<()> {
         let renewed = new_certificate(authority, config, metrics)?;
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
-        Ok(true)
+        Ok(())
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -29,11 +28,12 @@ use zeroize::{Zeroize, Zeroizing};
 use super::Shared;
 use crate::{
     Error, Result, Service,
+    config::LimitsConfig,
     execute::{respond, wipe},
     identity::Identity,
     lanes::Job,
     listen::census::Place,
-    peer::Peer,
+    peer::{Peer, Source},
 };
 
 /// Serves until the peer closes, breaks the rules, or the service ends.
@@ -41,19 +41,20 @@ pub(super) async fn serve(
     shared: &Arc<Shared>,
     stream: TlsStream<TcpStream>,
     identity: Identity,
-    from: SocketAddr,
+    from: Source,
+    limits: &Arc<LimitsConfig>,
     place: Result<Place>,
 ) {
-    let peer = shared.service.peer(identity, &from.to_string());
+    let peer = shared.service.peer(identity, from);
     let (reader, writer) = tokio::io::split(stream);
     // Bounded by the limit on requests in flight.
     let (answers, outgoing) = unbounded_channel();
     let in_flight = Arc::new(AtomicUsize::new(0));
     let connection = Connection { peer, answers, in_flight: Arc::clone(&in_flight) };
     let peer = Arc::clone(&connection.peer);
-    let writing = tokio::spawn(write(Arc::clone(shared), writer, outgoing, in_flight, peer));
+    let writing = tokio::spawn(write(Arc::clone(limits), writer, outgoing, in_flight, peer));
     let result = match &place {
-        Ok(_) => read(shared, reader, &connection).await,
+        Ok(_) => read(shared, reader, &connection, limits).await,
         Err(error) => Err(error.clone()),
     };
     if let Err(error) = result {
@@ -76,6 +77,7 @@ async fn read(
     shared: &Arc<Shared>,
     mut reader: ReadHalf<TlsStream<TcpStream>>,
     connection: &Connection,
+    limits: &LimitsConfig,
 ) -> Result<()> {
     let mut stop = shared.stop.clone();
     let mut frames = FrameReader::new();
@@ -109,7 +111,7 @@ async fn read(
         take_frames(shared, &mut frames, connection)?;
         deadline = match frames.has_partial_frame() {
             false => None,
-            true => deadline.or_else(|| Some(tokio::time::Instant::now() + shared.limits.frame())),
+            true => deadline.or_else(|| Some(tokio::time::Instant::now() + limits.frame())),
         };
     }
 }
@@ -182,7 +184,7 @@ impl Job for Execution {
 }
 
 async fn write(
-    shared: Arc<Shared>,
+    limits: Arc<LimitsConfig>,
     mut writer: WriteHalf<TlsStream<TcpStream>>,
     mut outgoing: UnboundedReceiver<Response>,
     in_flight: Arc<AtomicUsize>,
@@ -199,7 +201,7 @@ async fn write(
             }
             wipe(&mut response);
         }
-        let sent = timeout(shared.limits.write(), send(&mut writer, &bytes)).await;
+        let sent = timeout(limits.write(), send(&mut writer, &bytes)).await;
         bytes.as_mut_slice().zeroize();
         bytes.clear();
         in_flight.fetch_sub(count, Ordering::Relaxed);
@@ -208,7 +210,7 @@ async fn write(
             break;
         }
     }
-    let _ = timeout(shared.limits.write(), writer.shutdown()).await;
+    let _ = timeout(limits.write(), writer.shutdown()).await;
 }
 
 async fn send(writer: &mut WriteHalf<TlsStream<TcpStream>>, bytes: &[u8]) -> io::Result<()> {

@@ -1,0 +1,65 @@
+//! What can be changed while the service runs: settings that every request and every new
+//! connection reads anew.
+
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use crate::{
+    Config, Result,
+    config::{AlgorithmsConfig, CertificatesConfig, LimitsConfig},
+    identity::Users,
+};
+
+/// The settings of one reading of the configuration.
+pub(crate) struct Settings {
+    pub(crate) users: Users,
+    pub(crate) limits: Arc<LimitsConfig>,
+    pub(crate) certificates: CertificatesConfig,
+    pub(crate) algorithms: AlgorithmsConfig,
+}
+
+impl Settings {
+    pub(crate) fn new(config: &Config) -> Result<Settings> {
+        Ok(Settings {
+            users: Users::new(&config.user)?,
+            limits: Arc::new(config.limits.clone()),
+            certificates: config.certificates.clone(),
+            algorithms: config.algorithms.clone(),
+        })
+    }
+}
+
+/// The settings that count at this moment.
+pub(crate) struct Live {
+    settings: RwLock<Arc<Settings>>,
+    /// Counts changes of who may do what. A caller that was told apart before the last one is told
+    /// apart anew.
+    epoch: AtomicU64,
+}
+
+impl Live {
+    pub(crate) fn new(settings: Settings) -> Live {
+        Live { settings: RwLock::new(Arc::new(settings)), epoch: AtomicU64::new(0) }
+    }
+
+    pub(crate) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts other settings in place of the present ones, for the next request of every connection.
+    pub(crate) fn replace(&self, settings: Settings) {
+        *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.changed();
+    }
+
+    /// Who may do what has changed: every open connection is looked at again.
+    pub(crate) fn changed(&self) {
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+}

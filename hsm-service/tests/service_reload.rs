@@ -1,0 +1,169 @@
+//! SIGHUP takes over what was changed in the configuration, under load, and leaves alone what is
+//! broken.
+
+mod service_support;
+
+use std::{
+    fs,
+    process::Command,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_client::Client;
+use keyward_protocol::Error;
+use rustix::process::{Signal, kill_process};
+use service_support::{KEYWARD, ME, Service, State, generate, sign};
+
+/// Writes another configuration and lets the service read it; comes back when it has.
+fn reload(state: &mut State, service: &Service, more: &str) {
+    state.more = State::with(more).more;
+    drop(state.serve_command());
+    hang_up(service);
+}
+
+/// Lets the service read its configuration again; what it logs of that.
+fn hang_up(service: &Service) -> String {
+    let before = service.log().len();
+    kill_process(service.pid(), Signal::HUP).unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    while Instant::now() < end {
+        let log = service.log()[before..].to_owned();
+        if log.contains("reloaded") {
+            return log;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the service did not reload:\n{}", service.log());
+}
+
+/// Stops the workers, also when the test fails meanwhile.
+struct Stop<'a>(&'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind)
+}
+
+#[test]
+fn users_come_go_and_change_their_roles_on_connections_that_stay_open() {
+    let mut state = State::with("");
+    let service = state.start();
+    let client = service.impatient_client();
+    assert_eq!(kind(client.list("")), Some(ErrorKind::Unauthenticated));
+    reload(&mut state, &service, ME);
+    let key = generate(&client, "k", "p-256");
+    sign(&client, &key).unwrap();
+    reload(&mut state, &service, &ME.replace("[[user]]", "[[user]]\nroles = [\"auditor\"]"));
+    assert_eq!(kind(sign(&client, &key)), Some(ErrorKind::PermissionDenied));
+    assert_eq!(client.status().unwrap().roles, ["auditor"]);
+    reload(&mut state, &service, "");
+    assert_eq!(kind(sign(&client, &key)), Some(ErrorKind::Unauthenticated));
+    reload(&mut state, &service, ME);
+    sign(&client, &key).unwrap();
+}
+
+#[test]
+fn a_broken_file_changes_nothing_and_the_status_says_why() {
+    let mut state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let key = generate(&client, "k", "p-256");
+    reload(&mut state, &service, "[limits]\nconections = 5\n");
+    sign(&client, &key).unwrap();
+    let log = service.log();
+    assert!(log.contains("conections") && log.contains("did you mean `connections`?"), "{log}");
+    let warnings = client.status().unwrap().warnings.join("\n");
+    assert!(warnings.contains("not taken over") && warnings.contains("conections"), "{warnings}");
+    let checked = Command::new(KEYWARD)
+        .args(["config", "check"])
+        .arg(state.path("keyward.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr).into_owned();
+    assert_eq!(checked.status.code(), Some(1), "{said}");
+    assert!(said.contains("hint: did you mean `connections`?"), "{said}");
+
+    fs::remove_file(state.path("keyward.toml")).unwrap();
+    hang_up(&service);
+    sign(&client, &key).unwrap();
+    reload(&mut state, &service, ME);
+    let warnings = client.status().unwrap().warnings.join("\n");
+    assert!(!warnings.contains("not taken over"), "{warnings}");
+    let checked = Command::new(KEYWARD)
+        .args(["config", "check"])
+        .arg(state.path("keyward.toml"))
+        .output()
+        .unwrap();
+    assert!(checked.status.success());
+}
+
+#[test]
+fn what_needs_a_restart_is_said_and_the_rest_is_taken_over() {
+    let mut state = State::with(ME);
+    let service = state.start();
+    let more = format!("{ME}[limits]\nslow_queue = 7\nconnections = 1\n[log]\nlevel = \"debug\"\n");
+    reload(&mut state, &service, &more);
+    let log = service.log();
+    assert!(log.contains("only taken over by a restart: `slow_queue` of [limits]"), "{log}");
+    assert!(!log.contains("[[listen]]"), "{log}");
+    let first = service.impatient_client();
+    first.status().unwrap();
+    assert_eq!(kind(service.impatient_client().status()), Some(ErrorKind::Busy));
+    assert!(service.log().contains("DEBUG"), "{}", service.log());
+}
+
+#[test]
+fn signatures_go_on_while_the_configuration_is_read_again_and_again() {
+    let mut state = State::with(ME);
+    let service = state.start();
+    let enrolled = service.enrol("web1", &[]);
+    let clients: Vec<(Client, _)> = [service.client(), enrolled]
+        .into_iter()
+        .map(|client| {
+            let key = generate(&client, "k", "p-256");
+            (client, key)
+        })
+        .collect();
+    let (stop, signed) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let failures: Vec<Error> = thread::scope(|scope| {
+        let workers: Vec<_> = clients
+            .iter()
+            .chain(&clients)
+            .map(|(client, key)| {
+                scope.spawn(|| {
+                    while !stop.load(Ordering::Relaxed) {
+                        match sign(client, key) {
+                            Ok(_) => signed.fetch_add(1, Ordering::Relaxed),
+                            Err(error) => return Some(error),
+                        };
+                    }
+                    None
+                })
+            })
+            .collect();
+        let stopping = Stop(&stop);
+        for turn in 0..20 {
+            let user = format!("[[user]]\nname = \"u{turn}\"\nidentities = [\"cert:x{turn}\"]\n");
+            // Other host names give the service another certificate each time.
+            state.hosts = vec!["localhost".into(), format!("host{turn}.example")];
+            reload(&mut state, &service, &format!("{ME}{user}"));
+            // A new connection under each of the certificates.
+            if service.administrator().status().is_err() {
+                break;
+            }
+        }
+        drop(stopping);
+        workers.into_iter().filter_map(|worker| worker.join().unwrap()).collect()
+    });
+    assert!(failures.is_empty(), "{failures:?}");
+    assert!(service.log().matches("configuration reloaded").count() >= 20, "{}", service.log());
+    println!("{} signatures over 20 reloads", signed.load(Ordering::Relaxed));
+}
