@@ -34,10 +34,6 @@ impl Authority {
             .arg(&ca)
             .run()
             .bytes();
-        let extensions = "basicConstraints = critical,CA:false\n\
-                          subjectAltName = DNS:localhost,IP:127.0.0.1\n\
-                          subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n";
-        fs::write(authority.file("server.ext"), extensions).expect("our own folder takes files");
         authority
     }
 
@@ -53,6 +49,17 @@ impl Authority {
 
     /// Certifies a PEM request for `localhost`, after checking the signature that proves its key.
     pub fn certify(&self, request: &str) -> String {
+        self.certify_for("subjectAltName = DNS:localhost,IP:127.0.0.1", request)
+    }
+
+    /// Certifies a PEM request for something else, which lines of extensions say.
+    pub fn certify_for(&self, purpose: &str, request: &str) -> String {
+        let extensions = format!(
+            "basicConstraints = critical,CA:false\n{purpose}\n\
+             subjectKeyIdentifier = hash\nauthorityKeyIdentifier = keyid\n"
+        );
+        let extensions_path = self.file("leaf.ext");
+        fs::write(&extensions_path, extensions).expect("our own folder takes files");
         let arguments = ["req", "-verify", "-noout"];
         let check = OpenSsl::plain(&arguments).run_with(request.as_bytes());
         assert!(check.status.success() && check.all().contains("OK"), "{}", check.all());
@@ -62,7 +69,7 @@ impl Authority {
             .arg("-CAkey")
             .arg(self.file("ca.key"))
             .arg("-extfile")
-            .arg(self.file("server.ext"))
+            .arg(extensions_path)
             .run_with(request.as_bytes())
             .text()
     }

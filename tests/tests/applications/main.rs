@@ -8,6 +8,7 @@ mod lighttpd;
 mod mariadb;
 mod node;
 mod openvpn;
+mod osslsigncode;
 mod postfix;
 mod postgresql;
 mod python;
