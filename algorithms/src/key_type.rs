@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    Curve, Digest, MlDsa, ObjectIdentifier, Right, Rights, Scheme, SecretKind, Signature,
+    Curve, Digest, MlDsa, MlKem, ObjectIdentifier, Right, Rights, Scheme, SecretKind, Signature,
     digest::oid, table,
 };
 
@@ -71,6 +71,21 @@ table! {
             oid: oid("2.16.840.1.101.3.4.3.19"),
             schemes: &[Scheme::MlDsa87, Scheme::MlDsa87Mu],
             uses: Rights::of(&[Right::Sign]), default_uses: Rights::of(&[Right::Sign]) },
+        /// ML-KEM-512 (FIPS 203; RFC 9935).
+        MlKem512 = 9 => { name: "ml-kem-512",
+            openssl: "ML-KEM-512:MLKEM512:id-alg-ml-kem-512:2.16.840.1.101.3.4.4.1",
+            jca: "ML-KEM-512", oid: oid("2.16.840.1.101.3.4.4.1"), schemes: &[],
+            uses: Rights::of(&[Right::Derive]), default_uses: Rights::of(&[Right::Derive]) },
+        /// ML-KEM-768.
+        MlKem768 = 10 => { name: "ml-kem-768",
+            openssl: "ML-KEM-768:MLKEM768:id-alg-ml-kem-768:2.16.840.1.101.3.4.4.2",
+            jca: "ML-KEM-768", oid: oid("2.16.840.1.101.3.4.4.2"), schemes: &[],
+            uses: Rights::of(&[Right::Derive]), default_uses: Rights::of(&[Right::Derive]) },
+        /// ML-KEM-1024.
+        MlKem1024 = 11 => { name: "ml-kem-1024",
+            openssl: "ML-KEM-1024:MLKEM1024:id-alg-ml-kem-1024:2.16.840.1.101.3.4.4.3",
+            jca: "ML-KEM-1024", oid: oid("2.16.840.1.101.3.4.4.3"), schemes: &[],
+            uses: Rights::of(&[Right::Derive]), default_uses: Rights::of(&[Right::Derive]) },
     }
 }
 
@@ -98,6 +113,8 @@ pub enum KeyType {
     MlDsa(MlDsa),
     /// A secret key of so many bits.
     Secret(SecretKind, u16),
+    /// ML-KEM with a parameter set.
+    MlKem(MlKem),
 }
 
 impl KeyType {
@@ -115,6 +132,7 @@ impl KeyType {
             .chain(MlDsa::ALL.iter().copied().map(KeyType::MlDsa))
             .chain([128, 192, 256].map(|bits| KeyType::Secret(SecretKind::Aes, bits)))
             .chain([160, 256, 384, 512].map(|bits| KeyType::Secret(SecretKind::Hmac, bits)))
+            .chain(MlKem::ALL.iter().copied().map(KeyType::MlKem))
     }
 
     /// Reads a key type by Keyward's name or by OpenSSL's or Java's for the same: `rsa-2048`,
@@ -134,12 +152,15 @@ impl KeyType {
             return Some(secret);
         }
         // OpenSSL has a second name without hyphens for each.
-        let is = |set: &MlDsa| {
-            let known = set.row().family.row().name;
+        let is = |family: Family| {
+            let known = family.row().name;
             lower == known || lower == known.replace('-', "")
         };
-        if let Some(set) = MlDsa::ALL.iter().copied().find(is) {
+        if let Some(set) = MlDsa::ALL.iter().copied().find(|set| is(set.row().family)) {
             return Some(KeyType::MlDsa(set));
+        }
+        if let Some(set) = MlKem::ALL.iter().copied().find(|set| is(set.row().family)) {
+            return Some(KeyType::MlKem(set));
         }
         if let Some(rest) = lower.strip_prefix("rsa-pss").or(lower.strip_prefix("rsassa-pss")) {
             return rsa_size(rest).map(KeyType::RsaPss);
@@ -160,6 +181,7 @@ impl KeyType {
             KeyType::Ed25519 => Family::Ed25519,
             KeyType::X25519 => Family::X25519,
             KeyType::MlDsa(set) => set.row().family,
+            KeyType::MlKem(set) => set.row().family,
             KeyType::Secret(..) => return None,
         })
     }
@@ -191,6 +213,7 @@ impl KeyType {
             KeyType::X25519 => 253,
             KeyType::MlDsa(set) => 8 * set.row().public_bytes as u32,
             KeyType::Secret(_, bits) => bits as u32,
+            KeyType::MlKem(set) => set.row().bits,
         }
     }
 
@@ -207,11 +230,12 @@ impl KeyType {
             KeyType::Ed25519 | KeyType::X25519 => 128,
             KeyType::MlDsa(set) => set.row().security_bits,
             KeyType::Secret(_, bits) => bits as u32,
+            KeyType::MlKem(set) => set.row().security_bits,
         }
     }
 
-    /// The largest result of an operation with the key, in bytes: signature, plaintext or secret,
-    /// as `EVP_PKEY_get_size` has it.
+    /// The largest result of an operation with the key, in bytes: signature, plaintext, secret or
+    /// ciphertext, as `EVP_PKEY_get_size` has it.
     pub const fn max_output_bytes(self) -> usize {
         match self {
             KeyType::Rsa(bits) | KeyType::RsaPss(bits) => bits as usize / 8,
@@ -221,6 +245,7 @@ impl KeyType {
             KeyType::MlDsa(set) => set.row().signature_bytes,
             // Its own size: what comes of using it has the size of an algorithm or of the input.
             KeyType::Secret(_, bits) => bits as usize / 8,
+            KeyType::MlKem(set) => set.row().ciphertext_bytes,
         }
     }
 
@@ -232,7 +257,11 @@ impl KeyType {
             KeyType::Ec(Curve::P384) => Some(Digest::Sha384),
             KeyType::Ec(Curve::P521) => Some(Digest::Sha512),
             KeyType::Ec(_) => Some(Digest::Sha256),
-            KeyType::Ed25519 | KeyType::X25519 | KeyType::MlDsa(_) | KeyType::Secret(..) => None,
+            KeyType::Ed25519
+            | KeyType::X25519
+            | KeyType::MlDsa(_)
+            | KeyType::MlKem(_)
+            | KeyType::Secret(..) => None,
         }
     }
 
@@ -253,6 +282,7 @@ impl fmt::Display for KeyType {
             KeyType::X25519 => f.write_str("x25519"),
             KeyType::MlDsa(set) => f.write_str(set.row().family.row().name),
             KeyType::Secret(kind, bits) => write!(f, "{}-{bits}", kind.row().name),
+            KeyType::MlKem(set) => f.write_str(set.row().family.row().name),
         }
     }
 }
@@ -292,6 +322,8 @@ mod tests {
             ("MLDSA87", KeyType::MlDsa(MlDsa::MlDsa87)),
             ("AES:128", KeyType::Secret(SecretKind::Aes, 128)),
             ("hmac", KeyType::Secret(SecretKind::Hmac, 256)),
+            ("ML-KEM-768", KeyType::MlKem(MlKem::MlKem768)),
+            ("MLKEM512", KeyType::MlKem(MlKem::MlKem512)),
         ] {
             assert_eq!(KeyType::from_name(name), Some(expected), "{name}");
         }

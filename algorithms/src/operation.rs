@@ -119,6 +119,9 @@ table! {
         /// Verifies a message authentication code.
         VerifyMac = 33 => { name: "verify-mac", requires: Requires::Key(Right::Verify),
             audit: Audit::Use, repeatable: true, slow: false },
+        /// Takes the secret out of a ciphertext that was made with the public half of an ML-KEM key.
+        Decapsulate = 42 => { name: "decapsulate", requires: Requires::Key(Right::Derive),
+            audit: Audit::Use, repeatable: true, slow: false },
         /// Reads a page of the audit log.
         ReadAudit = 50 => { name: "read-audit", requires: Requires::Role(Role::Auditor),
             audit: Audit::Nothing, repeatable: true, slow: false },

@@ -27,7 +27,7 @@ table! {
             meaning: "sign digests or messages, make message authentication codes" },
         /// Decrypt.
         Decrypt = 3 => { name: "decrypt", is_use: true, meaning: "decrypt, RSA with a padding" },
-        /// Agree on a secret.
+        /// Agree on a secret, by Diffie-Hellman or decapsulation.
         Derive = 4 => { name: "derive", is_use: true, meaning: "agree on shared secrets" },
         /// The bare RSA function.
         Raw = 5 => { name: "raw", is_use: true,

@@ -139,6 +139,15 @@ impl Client {
         .map(Zeroizing::new)
     }
 
+    /// Takes the secret out of a ciphertext that was made with the public half of an ML-KEM key.
+    pub fn decapsulate(&self, key: &KeyId, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        self.output(Operation::Decapsulate(messages::Decapsulate {
+            key_id: key.as_bytes().to_vec(),
+            ciphertext: ciphertext.to_vec(),
+        }))
+        .map(Zeroizing::new)
+    }
+
     /// Random bytes, at most [`keyward_protocol::constants::MAX_RANDOM_BYTES`].
     pub fn random(&self, length: usize) -> Result<Zeroizing<Vec<u8>>> {
         let length = u32::try_from(length)

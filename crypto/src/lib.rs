@@ -1,7 +1,7 @@
 //! Private, public and secret keys: the one crate of Keyward that knows aws-lc.
 //!
 //! [`PrivateKey`] and [`PublicKey`] do what `aws-lc-rs` does not offer: signatures over digests,
-//! PSS with any salt length, RSA decryption, key agreement, import and export of every key type in
+//! PSS with any salt length, RSA decryption, key agreement, ML-KEM, import and export of every key type in
 //! [`keyward_algorithms`]. [`Hash`](struct@Hash) is `aws-lc-rs`'s, by the digests of the table;
 //! what else it offers (random bytes, AEAD, HKDF) others use directly.
 //!
@@ -17,6 +17,7 @@ mod hash;
 mod implicit_rejection;
 pub mod locked_memory;
 mod material;
+mod ml_kem;
 mod mu;
 mod private_key;
 mod pss;

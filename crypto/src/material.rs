@@ -3,7 +3,7 @@
 
 use der::asn1::AnyRef;
 use keyward_algorithms::{
-    Digest, Family, KeyType, ML_DSA_MU_BYTES, ObjectIdentifier, Scheme, Signature,
+    Digest, Family, KeyType, ML_DSA_MU_BYTES, MlKem, ObjectIdentifier, Scheme, Signature,
 };
 
 use crate::{
@@ -53,7 +53,11 @@ impl Material {
         if family == Family::Ec && !parameters.is_some_and(is_named) {
             return Err(CryptoError::InvalidKey);
         }
-        Material::new(Pkey::from_public_key_info(der).map_err(invalid_key)?, None)
+        let pkey = Pkey::from_public_key_info(der).map_err(invalid_key)?;
+        if MlKem::of(family).is_some() {
+            pkey.check_ml_kem_public().map_err(invalid_key)?;
+        }
+        Material::new(pkey, None)
     }
 
     pub(crate) fn pss_algorithm(&self) -> Option<&PssAlgorithm> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use keyward_algorithms::{Encryption, Family, KeyType, MlDsa, Scheme, Signature};
+use keyward_algorithms::{Encryption, Family, KeyType, MlDsa, MlKem, Scheme, Signature};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     error::Result,
     locked_memory,
     material::{Material, invalid_key},
+    ml_kem,
     pss::PssAlgorithm,
     rsa_decryption,
 };
@@ -39,13 +40,21 @@ impl PrivateKey {
             KeyType::X25519 => Pkey::generate_x25519(),
             KeyType::MlDsa(set) => Pkey::generate_ml_dsa(set),
             KeyType::Secret(..) => Err(CryptoError::Unsupported),
+            KeyType::MlKem(set) => Pkey::generate_ml_kem(set),
         })
     }
 
     /// Reads a DER PKCS#8 `PrivateKeyInfo` (RFC 5958). A key whose halves disagree is refused.
     pub fn from_pkcs8(der: &[u8]) -> Result<PrivateKey> {
         let info = KeyInfo::private(der)?;
-        match Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)? {
+        let family = Family::from_oid(info.algorithm.oid).ok_or(CryptoError::Unsupported)?;
+        if let Some(set) = MlKem::of(family) {
+            if info.algorithm.parameters.is_some() {
+                return Err(CryptoError::InvalidKey);
+            }
+            return PrivateKey::make(None, || ml_kem::read_private(set, info.key));
+        }
+        match family {
             Family::RsaPss => {
                 let pss = PssAlgorithm::read(info.algorithm)?;
                 let parse = || Pkey::from_rsa_private_key(info.key).map_err(invalid_key);
@@ -194,6 +203,17 @@ impl PrivateKey {
             KeyType::X25519 => self.material.pkey.x25519(&peer.pkey),
             _ => Err(CryptoError::Unsupported),
         }
+    }
+
+    /// Takes the secret out of a ciphertext that [`PublicKey::encapsulate`] made, with a key of
+    /// ML-KEM. A ciphertext that was made otherwise gives a secret that looks random; only one of
+    /// another size is an error.
+    pub fn decapsulate(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+        let KeyType::MlKem(set) = self.key_type() else { return Err(CryptoError::Unsupported) };
+        if ciphertext.len() != set.row().ciphertext_bytes {
+            return Err(CryptoError::input("the ciphertext has the wrong size"));
+        }
+        self.material.pkey.decapsulate(ciphertext)
     }
 }
 

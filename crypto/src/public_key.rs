@@ -3,6 +3,7 @@
 use std::fmt;
 
 use keyward_algorithms::{Encryption, KeyType, Scheme, Signature};
+use zeroize::Zeroizing;
 
 use crate::{
     CryptoError, OaepParameters, PssParameters, PssRestriction, PssVerification,
@@ -17,7 +18,8 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a DER SubjectPublicKeyInfo. A point that is not on its curve is refused.
+    /// Reads a DER SubjectPublicKeyInfo. A point that is not on its curve is refused, and an ML-KEM
+    /// key whose numbers are too large.
     pub fn from_spki(der: &[u8]) -> Result<PublicKey> {
         Material::from_spki(der).map(|material| PublicKey { material })
     }
@@ -154,6 +156,15 @@ impl PublicKey {
             Encryption::RsaTls => return Err(CryptoError::Unsupported),
         };
         Ok(ciphertext.to_vec())
+    }
+
+    /// Makes a secret with a key of ML-KEM, and the ciphertext from which the holder of the private
+    /// half gets it too.
+    pub fn encapsulate(&self) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>)> {
+        match self.key_type() {
+            KeyType::MlKem(set) => self.material.pkey.encapsulate(set),
+            _ => Err(CryptoError::Unsupported),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use crate::{
     lanes::{Job, Lane, LaneOptions, Load},
     metrics::{Queue, Series},
     peer::Peer,
+    store::Record,
 };
 
 /// Work with a private key. The caller is allowed to have it done.
@@ -44,6 +45,8 @@ pub(crate) enum Work {
     Mac(Arc<Key>, messages::Mac),
     /// Verify a message authentication code.
     VerifyMac(Arc<Key>, messages::VerifyMac),
+    /// Take a secret out of a ciphertext.
+    Decapsulate(Arc<Key>, messages::Decapsulate),
     /// Make a key.
     Generate(KeyType),
     /// Read a key that was made elsewhere: DER PKCS#8.
@@ -84,6 +87,7 @@ impl Work {
             Work::Sign(key, _) => pace_of_use(key),
             Work::Decrypt(key, _) => pace_of_use(key),
             Work::Derive(key, _) => pace_of_use(key),
+            Work::Decapsulate(key, _) => pace_of_use(key),
             Work::Generate(KeyType::Rsa(_) | KeyType::RsaPss(_)) => Pace::Making,
             Work::Generate(_) | Work::ImportSecret(..) => Pace::Fast,
             Work::Encipher(..) | Work::Decipher(..) | Work::Mac(..) | Work::VerifyMac(..) => {
@@ -102,6 +106,7 @@ impl Work {
                 Series::cipher(Operation::Decrypt, request.cipher.as_ref())
             }
             Work::Derive(..) => Series::plain(Operation::Derive),
+            Work::Decapsulate(..) => Series::plain(Operation::Decapsulate),
             Work::Generate(_) => Series::plain(Operation::Generate),
             Work::Import(_) | Work::ImportSecret(..) => Series::plain(Operation::Import),
             Work::Encipher(_, request) => {
@@ -129,6 +134,7 @@ impl Work {
             Work::Sign(key, request) => sign(&key, &request).map(Product::Bytes),
             Work::Decrypt(key, request) => decrypt(&key, &request).map(Product::Bytes),
             Work::Derive(key, request) => derive(&key, &request).map(Product::Bytes),
+            Work::Decapsulate(key, request) => decapsulate(&key, &request).map(Product::Bytes),
             Work::Encipher(key, request) => {
                 symmetric::encipher(&key, &request).map(Product::Enciphered)
             }
@@ -312,6 +318,14 @@ fn derive(key: &Key, request: &messages::Derive) -> Result<Vec<u8>> {
     let secret = key.private()?.derive(&peer).map_err(|error| explain(error, &what()))?;
     let mut secret = secret;
     Ok(std::mem::take(&mut *secret))
+}
+
+fn decapsulate(key: &Key, request: &messages::Decapsulate) -> Result<Vec<u8>> {
+    let secret = key.private()?.decapsulate(&request.ciphertext).map_err(|error| {
+        let Record { name, key_type, .. } = &key.record;
+        explain(error, &format!("cannot decapsulate with key \"{name}\" ({key_type})"))
+    });
+    secret.map(|mut secret| std::mem::take(&mut *secret))
 }
 
 /// The error for what the cryptography refused.

@@ -75,6 +75,7 @@ impl Service {
             Asked::Decipher(request) => symmetric::decipher(self, caller, request, &mut trail),
             Asked::Mac(request) => symmetric::mac(self, caller, request, &mut trail),
             Asked::VerifyMac(request) => symmetric::verify_mac(self, caller, request, &mut trail),
+            Asked::Decapsulate(request) => using::decapsulate(self, caller, request, &mut trail),
             Asked::Generate(request) => {
                 return self.make(peer, making::generate(caller, request), deadline, trail, done);
             }
@@ -126,6 +127,7 @@ impl Service {
             | Asked::Decipher(_)
             | Asked::Mac(_)
             | Asked::VerifyMac(_)
+            | Asked::Decapsulate(_)
             | Asked::Generate(_)
             | Asked::Import(_) => {
                 Err(Error::new(ErrorKind::Internal, "this is work for the backend"))

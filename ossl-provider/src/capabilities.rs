@@ -31,7 +31,7 @@ const NEVER: i32 = -1;
 
 /// Tells of every signature that libssl can use; whether all were taken.
 pub(crate) fn tell_tls_signatures(provider: &Provider, callback: Callback) -> Result<bool> {
-    let known = if provider.knows_ml_dsa() { MlDsa::ALL } else { &[] };
+    let known = if provider.knows_post_quantum() { MlDsa::ALL } else { &[] };
     for set in known {
         if !callback.call(&mut tls_signature(*set)?) {
             return Ok(false);

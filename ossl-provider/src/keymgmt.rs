@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use keyward_algorithms::{Curve, Digest, Family, KeyType, MlDsa};
+use keyward_algorithms::{Curve, Digest, Family, KeyType, MlDsa, MlKem};
 use keyward_crypto::PssRestriction;
 use keyward_protocol::{Error, Result};
 
@@ -74,6 +74,10 @@ static ML_DSA: Descriptors = descriptors![
     BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, SECURITY_CATEGORY: Integer,
     MANDATORY_DIGEST: Utf8, PUB: Octets,
 ];
+static ML_KEM: Descriptors = descriptors![
+    BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, SECURITY_CATEGORY: Integer,
+    PUB: Octets, ENCODED_PUBLIC_KEY: Octets,
+];
 
 /// What can be set in an empty key.
 pub(crate) static SETTABLE: Descriptors = descriptors![ENCODED_PUBLIC_KEY: Octets];
@@ -96,6 +100,7 @@ pub(crate) fn gettable(family: Family) -> Descriptors {
         Family::Ed25519 => ED25519,
         Family::X25519 => X25519,
         Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => ML_DSA,
+        Family::MlKem512 | Family::MlKem768 | Family::MlKem1024 => ML_KEM,
     }
 }
 
@@ -155,6 +160,7 @@ impl Key {
         self.import(match (self.family, self.curve()) {
             (Family::Ec, Some(curve)) => Public::ec(curve, encoded)?,
             (Family::Ed25519 | Family::X25519, _) => Public::raw(self.family, encoded)?,
+            (family, _) if MlKem::of(family).is_some() => Public::raw(family, encoded)?,
             _ => return Err(Error::invalid("the key is on no curve yet")),
         })
     }
@@ -177,8 +183,9 @@ impl Key {
                         public.map_or(key_type.max_output_bytes(), Public::max_output_bytes);
                     Some(Answer::Integer(bytes as i64))
                 }
-                _ if name == names::SECURITY_CATEGORY => MlDsa::of(self.family)
-                    .map(|set| Answer::Integer(set.row().security_category.into())),
+                _ if name == names::SECURITY_CATEGORY => {
+                    security_category(self.family).map(|number| Answer::Integer(number.into()))
+                }
                 _ if name == names::DEFAULT_DIGEST => key_type.default_digest().map(digest_answer),
                 _ if name == names::MANDATORY_DIGEST => public.and_then(mandatory_digest),
                 _ => self
@@ -253,6 +260,12 @@ fn c_string(text: &str) -> Result<CString> {
 
 fn digest_answer(digest: Digest) -> Answer<'static> {
     Answer::Text(digest.row().openssl[0].into())
+}
+
+/// The category that NIST's post-quantum algorithms say their strength by.
+fn security_category(family: Family) -> Option<u8> {
+    let ml_dsa = MlDsa::of(family).map(|set| set.row().security_category);
+    ml_dsa.or_else(|| MlKem::of(family).map(|set| set.row().security_category))
 }
 
 /// Empty text says that there must be no digest at all.

@@ -2,7 +2,7 @@
 
 use std::{ffi::CString, sync::Arc};
 
-use keyward_algorithms::{Family, MlDsa};
+use keyward_algorithms::{Family, MlDsa, MlKem};
 use keyward_client::{Client, Settings};
 use keyward_protocol::{Error, Result};
 
@@ -53,17 +53,21 @@ impl Provider {
         self.openssl >= (3, 4)
     }
 
-    /// Whether the core knows ML-DSA: its object identifiers, its certificates, its place in TLS.
-    pub(crate) fn knows_ml_dsa(&self) -> bool {
+    /// Whether the core knows ML-DSA and ML-KEM: their object identifiers, ML-DSA's place in TLS.
+    pub(crate) fn knows_post_quantum(&self) -> bool {
         self.openssl >= (3, 5)
     }
 
     /// Checks that there is key management for keys of a family here; the error says why not.
     pub(crate) fn check_offers(&self, family: Family) -> Result<()> {
-        if MlDsa::of(family).is_none() || self.knows_ml_dsa() {
+        let (name, (major, minor)) = (family.row().name, self.openssl);
+        if MlKem::of(family).is_some() {
+            return Err(unsupported(format!("keys of type {name} with OpenSSL"))
+                .hint("`keyward decapsulate` uses them"));
+        }
+        if MlDsa::of(family).is_none() || self.knows_post_quantum() {
             return Ok(());
         }
-        let (name, (major, minor)) = (family.row().name, self.openssl);
         let message = format!("keys of type {name} with OpenSSL {major}.{minor}");
         Err(unsupported(message).hint(
             "OpenSSL knows them from 3.5 on; `keyward sign` and the Java provider use them anywhere",

@@ -7,7 +7,7 @@ use der::{
     asn1::{AnyRef, BitStringRef, UintRef},
 };
 use keyward_algorithms::{
-    Curve, Family, KeyType, MlDsa, ObjectIdentifier, pss_algorithm_identifier,
+    Curve, Family, KeyType, MlDsa, MlKem, ObjectIdentifier, pss_algorithm_identifier,
 };
 use keyward_crypto::{CryptoError, PssRestriction, PublicKey};
 use keyward_protocol::{Error, Result};
@@ -31,7 +31,7 @@ pub(crate) enum Material {
     Rsa { n: Vec<u8>, e: Vec<u8> },
     /// An uncompressed point.
     Ec { curve: Curve, point: Vec<u8> },
-    /// The bytes of a key that is no more than that: Ed25519, X25519, ML-DSA.
+    /// The bytes of a key that is no more than that: Ed25519, X25519, ML-DSA, ML-KEM.
     Raw(Vec<u8>),
 }
 
@@ -96,7 +96,7 @@ impl Public {
         Public::from_spki(key.to_spki())
     }
 
-    /// A key that is no more than bytes: Ed25519, X25519, ML-DSA.
+    /// A key that is no more than bytes: Ed25519, X25519, ML-DSA, ML-KEM.
     pub(crate) fn raw(family: Family, bytes: &[u8]) -> Result<Public> {
         let algorithm = AlgorithmIdentifier { oid: family.row().oid, parameters: None };
         Public::from_spki(write(algorithm, bytes)?)
@@ -113,7 +113,9 @@ impl Public {
             (Material::Ec { curve, .. }, _) => KeyType::Ec(*curve),
             (Material::Raw(_), Family::X25519) => KeyType::X25519,
             (Material::Raw(_), family) => {
-                MlDsa::of(family).map_or(KeyType::Ed25519, KeyType::MlDsa)
+                let ml_dsa = MlDsa::of(family).map(KeyType::MlDsa);
+                let ml_kem = || MlKem::of(family).map(KeyType::MlKem);
+                ml_dsa.or_else(ml_kem).unwrap_or(KeyType::Ed25519)
             }
         }
     }
@@ -172,8 +174,14 @@ fn read(spki: &[u8]) -> Result<(Family, Material)> {
         }
         Family::Ed25519 | Family::X25519 if key.len() == 32 => Material::Raw(key.to_vec()),
         Family::Ed25519 | Family::X25519 => return Err(malformed(())),
-        Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => {
-            let size = MlDsa::of(family).map(|set| set.row().public_bytes);
+        Family::MlDsa44
+        | Family::MlDsa65
+        | Family::MlDsa87
+        | Family::MlKem512
+        | Family::MlKem768
+        | Family::MlKem1024 => {
+            let ml_dsa = MlDsa::of(family).map(|set| set.row().public_bytes);
+            let size = ml_dsa.or_else(|| MlKem::of(family).map(|set| set.row().public_bytes));
             if size != Some(key.len()) {
                 return Err(malformed(()));
             }

@@ -236,5 +236,8 @@ pub(crate) fn type_name(family: Family) -> &'static CStr {
         Family::MlDsa44 => c"ML-DSA-44",
         Family::MlDsa65 => c"ML-DSA-65",
         Family::MlDsa87 => c"ML-DSA-87",
+        Family::MlKem512 => c"ML-KEM-512",
+        Family::MlKem768 => c"ML-KEM-768",
+        Family::MlKem1024 => c"ML-KEM-1024",
     }
 }

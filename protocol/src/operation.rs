@@ -17,6 +17,7 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::Encrypt(_) => Operation::Encrypt,
         Asked::Decrypt(_) => Operation::Decrypt,
         Asked::Derive(_) => Operation::Derive,
+        Asked::Decapsulate(_) => Operation::Decapsulate,
         Asked::Random(_) => Operation::Random,
         Asked::Generate(_) => Operation::Generate,
         Asked::Import(_) => Operation::Import,

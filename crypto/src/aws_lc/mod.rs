@@ -12,6 +12,7 @@ mod ec;
 mod mac;
 mod md5;
 mod ml_dsa;
+mod ml_kem;
 mod oaep;
 mod pkey;
 mod pkey_context;

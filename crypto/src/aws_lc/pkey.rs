@@ -82,6 +82,7 @@ impl Pkey {
             aws_lc_sys::EVP_PKEY_ED25519 => Some(KeyType::Ed25519),
             aws_lc_sys::EVP_PKEY_X25519 => Some(KeyType::X25519),
             aws_lc_sys::EVP_PKEY_PQDSA => self.ml_dsa().map(KeyType::MlDsa),
+            aws_lc_sys::EVP_PKEY_KEM => self.ml_kem().map(KeyType::MlKem),
             _ => None,
         }
         .ok_or(CryptoError::Unsupported)

@@ -1,6 +1,9 @@
 //! `EVP_PKEY_CTX`: one operation with a key.
 
-use std::ptr::{self, NonNull};
+use std::{
+    ffi::c_int,
+    ptr::{self, NonNull},
+};
 
 use aws_lc_sys::EVP_PKEY_CTX;
 
@@ -14,6 +17,13 @@ impl PkeyContext {
     pub(super) fn new(key: &Pkey) -> Result<PkeyContext> {
         // SAFETY: the key is valid, and the context takes a reference to it; NULL is handled.
         let context = unsafe { aws_lc_sys::EVP_PKEY_CTX_new(key.as_ptr(), ptr::null_mut()) };
+        non_null(context).map(PkeyContext)
+    }
+
+    /// A context to make a key of a kind with.
+    pub(super) fn for_kind(kind: c_int) -> Result<PkeyContext> {
+        // SAFETY: the kind is one of aws-lc's; NULL is handled.
+        let context = unsafe { aws_lc_sys::EVP_PKEY_CTX_new_id(kind, ptr::null_mut()) };
         non_null(context).map(PkeyContext)
     }
 

@@ -92,6 +92,7 @@ impl Trail {
                 self.key_id(&asked.key_id);
                 self.algorithm = mac(asked.algorithm);
             }
+            Asked::Decapsulate(asked) => self.key_id(&asked.key_id),
             Asked::Generate(asked) => {
                 self.key_name(&asked.name);
                 self.detail = format!("type {}", asked.key_type);
@@ -145,6 +146,11 @@ impl Trail {
             && let Some(agreement) = key.record.key_type.family().and_then(Agreement::of)
         {
             self.algorithm = agreement.row().name;
+        }
+        if self.operation == Operation::Decapsulate
+            && let Some(family) = key.record.key_type.family()
+        {
+            self.algorithm = family.row().name;
         }
         self.subject = Subject::Ready(Arc::clone(key));
     }

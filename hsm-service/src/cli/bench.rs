@@ -13,7 +13,7 @@ use clap::Args;
 use hdrhistogram::Histogram;
 use keyward_algorithms::{Agreement, Digest, Encryption, ErrorKind, KeyType, Right};
 use keyward_client::{Client, KeyTemplate};
-use keyward_crypto::PrivateKey;
+use keyward_crypto::{PrivateKey, PublicKey};
 use keyward_protocol::{CipherRequest, Error, Key, KeySelector, OaepParameters, SignRequest};
 use serde::Serialize;
 use signal_hook::consts::{SIGINT, SIGTERM};
@@ -146,7 +146,10 @@ impl Bench<'_> {
             operations.push(self.decryption(key)?);
         }
         if allowed.has(Right::Derive) {
-            operations.push(self.agreement(key)?);
+            operations.push(match key.key_type {
+                KeyType::MlKem(_) => self.decapsulation(key)?,
+                _ => self.agreement(key)?,
+            });
         }
         if operations.is_empty() {
             let message =
@@ -184,6 +187,15 @@ impl Bench<'_> {
         let operation: Operation = Arc::new(move || client.derive(&id, &peer).map(|_| ()));
         let name = key.key_type.family().and_then(Agreement::of).map_or("", |kind| kind.row().name);
         Ok((format!("{} derive {name}", key.key_type), operation))
+    }
+
+    fn decapsulation(&self, key: &Key) -> Result<(String, Operation), Error> {
+        let public = PublicKey::from_spki(&key.spki).map_err(crypto_error)?;
+        let (ciphertext, _) = public.encapsulate().map_err(crypto_error)?;
+        let (client, id) = (self.client.clone(), key.id);
+        let operation: Operation =
+            Arc::new(move || client.decapsulate(&id, &ciphertext).map(|_| ()));
+        Ok((format!("{} decapsulate", key.key_type), operation))
     }
 
     fn measure(&self, name: String, operation: Operation) -> Figures {

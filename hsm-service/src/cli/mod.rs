@@ -15,6 +15,7 @@ mod context;
 mod doctor;
 mod failure;
 pub mod files;
+mod kem;
 mod key;
 mod manual;
 mod output;
@@ -73,6 +74,8 @@ enum Command {
     Encrypt(symmetric::EncryptArgs),
     Decrypt(symmetric::DecryptArgs),
     Mac(symmetric::MacArgs),
+    Encapsulate(kem::EncapsulateArgs),
+    Decapsulate(kem::DecapsulateArgs),
     #[command(subcommand)]
     Client(client::ClientCommand),
     #[command(subcommand)]
@@ -113,6 +116,8 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Encrypt(args) => symmetric::encrypt(&args, &context),
         Command::Decrypt(args) => symmetric::decrypt(&args, &context),
         Command::Mac(args) => symmetric::mac(&args, &context),
+        Command::Encapsulate(args) => kem::encapsulate(&args, &context),
+        Command::Decapsulate(args) => kem::decapsulate(&args, &context),
         Command::Client(command) => client::run(&command, &context),
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),

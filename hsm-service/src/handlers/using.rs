@@ -6,7 +6,7 @@ use keyward_crypto::{Enciphered, OaepParameters, PssVerification};
 use keyward_protocol::{
     KeyId,
     constants::{MAX_MESSAGE_BYTES, MAX_RANDOM_BYTES},
-    messages::{self, Decrypt, Derive, Encrypt, Random, Sign, Verify},
+    messages::{self, Decapsulate, Decrypt, Derive, Encrypt, Random, Sign, Verify},
 };
 
 use crate::{
@@ -59,6 +59,18 @@ pub(crate) fn derive(
     let key = service.keys.usable(caller, Operation::Derive, None, &id)?;
     trail.uses(&key);
     Ok(Work::Derive(key, request))
+}
+
+pub(crate) fn decapsulate(
+    service: &Service,
+    caller: &Caller,
+    request: Decapsulate,
+    trail: &mut Trail,
+) -> Result<Work> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let key = service.keys.usable(caller, Operation::Decapsulate, None, &id)?;
+    trail.uses(&key);
+    Ok(Work::Decapsulate(key, request))
 }
 
 /// The answer to work that gives bytes.

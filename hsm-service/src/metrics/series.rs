@@ -141,6 +141,7 @@ impl Series {
             Operation::Sign
                 | Operation::Decrypt
                 | Operation::Derive
+                | Operation::Decapsulate
                 | Operation::Generate
                 | Operation::Import
                 | Operation::Encipher

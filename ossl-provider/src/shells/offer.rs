@@ -22,17 +22,17 @@ use crate::{
 /// The list for an operation, if we have any.
 pub(super) fn of(operation: c_int, provider: &Provider) -> Option<Algorithms> {
     let offer = match operation {
-        bindings::OSSL_OP_KEYMGMT if provider.knows_ml_dsa() => &KEY_MANAGEMENT,
+        bindings::OSSL_OP_KEYMGMT if provider.knows_post_quantum() => &KEY_MANAGEMENT,
         bindings::OSSL_OP_KEYMGMT => &KEY_MANAGEMENT_BEFORE_3_5,
-        bindings::OSSL_OP_SIGNATURE if provider.knows_ml_dsa() => &SIGNATURES,
+        bindings::OSSL_OP_SIGNATURE if provider.knows_post_quantum() => &SIGNATURES,
         bindings::OSSL_OP_SIGNATURE if provider.knows_fixed_signatures() => &SIGNATURES_OF_3_4,
         bindings::OSSL_OP_SIGNATURE => &SIGNATURES_BEFORE_3_4,
         bindings::OSSL_OP_ASYM_CIPHER => &ASYMMETRIC_CIPHERS,
         bindings::OSSL_OP_KEYEXCH => &KEY_EXCHANGES,
-        bindings::OSSL_OP_ENCODER if provider.knows_ml_dsa() => &ENCODERS,
+        bindings::OSSL_OP_ENCODER if provider.knows_post_quantum() => &ENCODERS,
         bindings::OSSL_OP_ENCODER => &ENCODERS_BEFORE_3_5,
         bindings::OSSL_OP_DECODER if !provider.reference_pem => return None,
-        bindings::OSSL_OP_DECODER if provider.knows_ml_dsa() => &DECODERS,
+        bindings::OSSL_OP_DECODER if provider.knows_post_quantum() => &DECODERS,
         bindings::OSSL_OP_DECODER => &DECODERS_BEFORE_3_5,
         bindings::OSSL_OP_STORE if provider.pkcs11_uri => &STORES_WITH_PKCS11,
         bindings::OSSL_OP_STORE => &STORES,
@@ -95,6 +95,9 @@ const fn family(family: Family) -> &'static CStr {
         Family::MlDsa44 => c_names!(Family::MlDsa44.row().openssl),
         Family::MlDsa65 => c_names!(Family::MlDsa65.row().openssl),
         Family::MlDsa87 => c_names!(Family::MlDsa87.row().openssl),
+        Family::MlKem512 => c_names!(Family::MlKem512.row().openssl),
+        Family::MlKem768 => c_names!(Family::MlKem768.row().openssl),
+        Family::MlKem1024 => c_names!(Family::MlKem1024.row().openssl),
     }
 }
 

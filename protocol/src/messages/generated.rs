@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 70, 71, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 42, 70, 71, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -61,6 +61,8 @@ pub mod request {
         Mac(super::Mac),
         #[prost(message, tag = "33")]
         VerifyMac(super::VerifyMac),
+        #[prost(message, tag = "42")]
+        Decapsulate(super::Decapsulate),
         #[prost(message, tag = "70")]
         MakeBackup(super::MakeBackup),
         #[prost(message, tag = "71")]
@@ -99,7 +101,7 @@ pub mod response {
         Key(super::KeyInfo),
         #[prost(message, tag = "13")]
         Keys(super::KeyPage),
-        /// Sign, Encrypt, Decrypt, Derive, Random, Decipher and Mac answer with bytes.
+        /// Sign, Encrypt, Decrypt, Derive, Decapsulate, Random, Decipher and Mac answer with bytes.
         #[prost(bytes, tag = "14")]
         Output(::prost::alloc::vec::Vec<u8>),
         /// Verify and VerifyMac answer with a truth.
@@ -372,6 +374,14 @@ pub struct Derive {
     /// DER SubjectPublicKeyInfo of the other side.
     #[prost(bytes = "vec", tag = "2")]
     pub peer_spki: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Decapsulate {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// What the other side made with the public half of this ML-KEM key.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ciphertext: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Random {

@@ -109,7 +109,13 @@ final class AlgorithmTable {
         ML_DSA_65("ml-dsa-65", "ML-DSA-65", "2.16.840.1.101.3.4.3.18",
             List.of(Scheme.ML_DSA_65, Scheme.ML_DSA_65_MU)),
         ML_DSA_87("ml-dsa-87", "ML-DSA-87", "2.16.840.1.101.3.4.3.19",
-            List.of(Scheme.ML_DSA_87, Scheme.ML_DSA_87_MU));
+            List.of(Scheme.ML_DSA_87, Scheme.ML_DSA_87_MU)),
+        ML_KEM_512("ml-kem-512", "ML-KEM-512", "2.16.840.1.101.3.4.4.1",
+            List.of()),
+        ML_KEM_768("ml-kem-768", "ML-KEM-768", "2.16.840.1.101.3.4.4.2",
+            List.of()),
+        ML_KEM_1024("ml-kem-1024", "ML-KEM-1024", "2.16.840.1.101.3.4.4.3",
+            List.of());
 
         final String keyward;
         final String jca;

@@ -48,7 +48,8 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
         return switch (family) {
             case RSA, RSA_PSS -> family.keyward + "-" + DEFAULT_RSA_BITS;
             case EC -> AlgorithmTable.Curve.P_256.keyward;
-            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87 -> family.keyward;
+            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768,
+                ML_KEM_1024 -> family.keyward;
         };
     }
 
@@ -61,7 +62,8 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
         type = switch (family) {
             case RSA, RSA_PSS -> family.keyward + "-" + bits;
             case EC -> curveOfSize(bits);
-            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87 -> family.keyward;
+            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768,
+                ML_KEM_1024 -> family.keyward;
         };
         attributes = null;
     }
@@ -138,7 +140,8 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             case EC -> {
                 return curveNamed(curveName(parameters)).keyward;
             }
-            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87 -> {
+            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768,
+                ML_KEM_1024 -> {
                 if (parameters instanceof NamedParameterSpec named
                         && named.getName().toLowerCase(Locale.ROOT).equals(family.keyward)) {
                     return family.keyward;
@@ -196,7 +199,8 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             case RSA, RSA_PSS -> wanted.startsWith(prefix)
                 && wanted.substring(prefix.length()).chars().allMatch(Character::isDigit);
             case EC -> isCurve(wanted);
-            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87 -> wanted.equals(family.keyward);
+            case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768,
+                ML_KEM_1024 -> wanted.equals(family.keyward);
         };
     }
 

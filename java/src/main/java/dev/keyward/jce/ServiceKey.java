@@ -50,6 +50,7 @@ abstract class ServiceKey implements KeywardPrivateKey {
             case ED25519 -> new Ed25519(client, info, publicKey);
             case X25519 -> new X25519(client, info, publicKey);
             case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> new MlDsa(client, info, publicKey);
+            case ML_KEM_512, ML_KEM_768, ML_KEM_1024 -> new MlKem(client, info, publicKey);
         };
     }
 
@@ -62,6 +63,7 @@ abstract class ServiceKey implements KeywardPrivateKey {
             case ED25519 -> Ed25519.class.getName();
             case X25519 -> X25519.class.getName();
             case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> MlDsa.class.getName();
+            case ML_KEM_512, ML_KEM_768, ML_KEM_1024 -> MlKem.class.getName();
         };
     }
 
@@ -239,6 +241,15 @@ abstract class ServiceKey implements KeywardPrivateKey {
         private static final long serialVersionUID = 1L;
 
         MlDsa(ServiceClient client, KeyInfo info, PublicKey publicKey) {
+            super(client, info, publicKey);
+        }
+    }
+
+    /** Shown by the KeyStore; no service of ours uses them. */
+    private static final class MlKem extends ServiceKey {
+        private static final long serialVersionUID = 1L;
+
+        MlKem(ServiceClient client, KeyInfo info, PublicKey publicKey) {
             super(client, info, publicKey);
         }
     }

@@ -98,8 +98,12 @@ final class ServiceList {
         }
     }
 
+    /** None for ML-KEM: TLS asks the first generator of the name for its ephemeral keys. */
     private void keyPairGenerators() {
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
+            if (isKem(family)) {
+                continue;
+            }
             services.add(new KeywardService(provider, "KeyPairGenerator", family.jca,
                 KeywardKeyPairGenerator.class, aliases(family), Map.of(),
                 () -> new KeywardKeyPairGenerator(client, family.jca, family)));
@@ -113,7 +117,7 @@ final class ServiceList {
      */
     private void keyFactories() {
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
-            if (!isKnownToJava(family)) {
+            if (isKem(family) || !isKnownToJava(family)) {
                 continue;
             }
             services.add(new KeywardService(provider, "KeyFactory", family.jca,
@@ -122,9 +126,17 @@ final class ServiceList {
         }
     }
 
+    private static boolean isKem(AlgorithmTable.Family family) {
+        return switch (family) {
+            case ML_KEM_512, ML_KEM_768, ML_KEM_1024 -> true;
+            default -> false;
+        };
+    }
+
     private static boolean isKnownToJava(AlgorithmTable.Family family) {
         return switch (family) {
             case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> Runtime.version().feature() >= 24; // JEP 497
+            case ML_KEM_512, ML_KEM_768, ML_KEM_1024 -> Runtime.version().feature() >= 24; // JEP 496
             case RSA, RSA_PSS, EC, ED25519, X25519 -> true;
         };
     }
