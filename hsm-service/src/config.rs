@@ -49,6 +49,8 @@ pub struct Config {
     pub log: LogConfig,
     /// The audit log.
     pub audit: AuditConfig,
+    /// What the process gives up.
+    pub hardening: HardeningConfig,
     /// Set by `serve --dev` alone.
     #[serde(skip)]
     pub development: bool,
@@ -242,6 +244,20 @@ pub struct AuditConfig {
     pub journal_mib: u64,
 }
 
+/// What the process gives up before it opens a key.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HardeningConfig {
+    /// It starts no programs and reaches no files outside its folders.
+    pub confine: bool,
+}
+
+impl Default for HardeningConfig {
+    fn default() -> HardeningConfig {
+        HardeningConfig { confine: true }
+    }
+}
+
 /// What becomes of uses of keys that cannot be recorded, because the disk is full or broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -279,6 +295,7 @@ impl Default for Config {
             backup: BackupConfig::default(),
             log: LogConfig::default(),
             audit: AuditConfig::default(),
+            hardening: HardeningConfig::default(),
             development: false,
         }
     }

@@ -13,6 +13,7 @@ mod backend;
 pub mod backup;
 pub mod cli;
 pub mod config;
+pub mod confine;
 pub mod dev;
 mod execute;
 mod handlers;

@@ -14,7 +14,7 @@ use signal_hook::{
 };
 
 use crate::{
-    Config, Error, Result, Service, harden, health::Health, listen::Listeners, log::Log,
+    Config, Error, Result, Service, confine, harden, health::Health, listen::Listeners, log::Log,
     reload::Reload,
 };
 
@@ -25,7 +25,8 @@ use crate::{
 /// It hardens the whole process (core dumps, umask, limits) and takes its signals.
 pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])) -> Result<()> {
     let log = Log::to_stderr(&config.log);
-    let warnings = harden::harden();
+    let mut warnings = harden::harden();
+    warnings.extend(confine::confine(config, file)?);
     for warning in &warnings {
         tracing::warn!("{warning}");
     }

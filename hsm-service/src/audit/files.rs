@@ -38,7 +38,7 @@ pub(crate) fn path(folder: &Path, number: u64) -> PathBuf {
 }
 
 /// Makes the folder of the log.
-pub(super) fn make_folder(folder: &Path) -> Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> Result<()> {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)

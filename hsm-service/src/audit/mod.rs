@@ -46,7 +46,7 @@ use key::AuditKey;
 use writer::{JournalPlace, Writer};
 
 pub(crate) use entry::{Fields, Origin, key_fields};
-pub(crate) use files::list as list_files;
+pub(crate) use files::{list as list_files, make_folder};
 pub(crate) use trail::Trail;
 
 /// How long entries wait in the journal at most, while the disk keeps up.

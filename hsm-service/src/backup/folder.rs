@@ -24,6 +24,16 @@ pub(crate) struct Stored {
     pub(crate) created: u64,
 }
 
+/// Makes a folder for backups if it is not there. Its group may fetch backups, which are encrypted.
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    let made = fs::DirBuilder::new().recursive(true).mode(0o750).create(path);
+    made.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o750)))
+        .map_err(|error| Folder { path: path.to_owned() }.failed("make", &error))
+}
+
 /// A folder with backups.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
@@ -31,15 +41,10 @@ pub(super) struct Folder {
 }
 
 impl Folder {
-    /// The folder, made if it is not there. Its group may fetch backups, which are encrypted.
+    /// The folder, made if it is not there.
     pub(super) fn open(path: &Path) -> Result<Folder> {
-        let folder = Folder { path: path.to_owned() };
-        if !path.exists() {
-            let made = fs::DirBuilder::new().recursive(true).mode(0o750).create(path);
-            made.and_then(|()| fs::set_permissions(path, fs::Permissions::from_mode(0o750)))
-                .map_err(|error| folder.failed("make", &error))?;
-        }
-        Ok(folder)
+        make_folder(path)?;
+        Ok(Folder { path: path.to_owned() })
     }
 
     /// A file in the making, which nobody takes for a backup.

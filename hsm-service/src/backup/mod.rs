@@ -8,6 +8,6 @@ mod keeper;
 mod restore;
 
 pub use archive::Manifest;
-pub(crate) use folder::Stored;
+pub(crate) use folder::{Stored, make_folder};
 pub(crate) use keeper::Keeper;
 pub use restore::{restore, verify};

@@ -32,17 +32,8 @@ impl UnixSocket {
     /// Binds a socket with the permissions of its configuration. The file of a service that is
     /// gone is replaced, that of a service that answers is not.
     pub(crate) fn bind(path: &Path, config: &ListenConfig) -> Result<UnixSocket> {
-        let failed = |what: &str, error: &dyn std::fmt::Display| {
-            let message = format!("cannot {what} {}: {error}", path.display());
-            Error::new(ErrorKind::Unavailable, message)
-        };
-        if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
-            // Callers of every user have to pass through it.
-            let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
-            let made =
-                made.and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)));
-            made.map_err(|error| failed("make the folder of", &error))?;
-        }
+        let failed = |what: &str, error: &dyn std::fmt::Display| cannot(what, path, error);
+        make_folder_of(path)?;
         if fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket()) {
             // The service that was here may be ending at this moment.
             let deadline = Instant::now() + HANDOVER_TIME;
@@ -98,6 +89,18 @@ impl Drop for UnixSocket {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Makes the folder of a UNIX socket if it is not there. Callers of every user have to pass through.
+pub(crate) fn make_folder_of(path: &Path) -> Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
+    let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
+    made.and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)))
+        .map_err(|error| cannot("make the folder of", path, &error))
+}
+
+fn cannot(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Unavailable, format!("cannot {what} {}: {error}", path.display()))
 }
 
 /// Binds a TCP socket.
