@@ -71,6 +71,7 @@ impl Reload<'_> {
             ("[backup]", old.backup != new.backup),
             ("[health]", old.health != new.health),
             ("[audit]", old.audit != new.audit),
+            ("[hardening]", old.hardening != new.hardening),
         ];
         differences.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name).collect()
     }
