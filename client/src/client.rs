@@ -65,7 +65,9 @@ impl Client {
 
     /// A client whose requests let the host work while they wait.
     pub fn pausing(settings: Settings, pause: Box<dyn Pause>) -> Client {
-        let endpoints = settings.addresses.iter().cloned().map(Endpoint::new).collect();
+        let addresses = settings.addresses.iter().cloned();
+        let endpoints =
+            addresses.map(|address| Endpoint::new(address, settings.requires_fips)).collect();
         let outage = Outage::new();
         let turn = AtomicUsize::new(0);
         Client(Arc::new(Shared { settings, endpoints, outage, turn, pause }))

@@ -28,6 +28,8 @@ pub(crate) struct Connection {
     /// The request as it goes out; kept for its memory.
     outgoing: Vec<u8>,
     last_id: u64,
+    /// Whether the service says that it runs in a validated FIPS module.
+    pub(crate) is_fips: bool,
 }
 
 /// Why a round trip gave no answer.
@@ -48,10 +50,14 @@ impl Connection {
         pause: &dyn Pause,
     ) -> Result<Box<Connection>, Broken> {
         let (reader, outgoing) = (FrameReader::new(), Vec::new());
-        let connection = Box::new(Connection { stream, reader, outgoing, last_id: 0 });
+        let connection =
+            Box::new(Connection { stream, reader, outgoing, last_id: 0, is_fips: false });
         let mut request = Request { operation: Some(hello()), ..Default::default() };
         match connection.round_trip(&mut request, timeout, pause)? {
-            (response::Result::Hello(_), connection) => Ok(connection),
+            (response::Result::Hello(reply), mut connection) => {
+                connection.is_fips = reply.fips;
+                Ok(connection)
+            }
             (response::Result::Failure(failure), _) => Err(Broken::Unsendable(failure.into())),
             _ => Err(Broken::Lost("the service answered hello with something else".into())),
         }

@@ -33,6 +33,8 @@ const HANDSHAKE_STACK_BYTES: usize = 512 * 1024;
 /// merely misses one slot.
 pub(crate) struct Endpoint {
     pub(crate) address: Address,
+    /// Whether a service that does not run in a validated FIPS module is refused.
+    requires_fips: bool,
     idle: [Mutex<Option<Box<Connection>>>; SLOTS],
     epoch: Instant,
     /// Milliseconds from the epoch until which the address counts as down; 0 when it is up.
@@ -43,9 +45,10 @@ impl Endpoint {
     /// How long an address is passed over after it failed, while there are others.
     const DOWN_MS: u64 = 1000;
 
-    pub(crate) fn new(address: Address) -> Endpoint {
+    pub(crate) fn new(address: Address, requires_fips: bool) -> Endpoint {
         Endpoint {
             address,
+            requires_fips,
             idle: [const { Mutex::new(None) }; SLOTS],
             epoch: Instant::now(),
             down_until: AtomicU64::new(0),
@@ -118,10 +121,23 @@ impl Endpoint {
     ) -> Result<Box<Connection>, Error> {
         let stream =
             stream.map_err(|error| self.unreachable(&error.to_string(), Some(error.kind())))?;
-        Connection::open(stream, timeout, pause).map_err(|broken| match broken {
-            Broken::Lost(why) => self.unreachable(&why, None),
-            other => other.into_error(&self.address, timeout),
-        })
+        let connection =
+            Connection::open(stream, timeout, pause).map_err(|broken| match broken {
+                Broken::Lost(why) => self.unreachable(&why, None),
+                other => other.into_error(&self.address, timeout),
+            })?;
+        if self.requires_fips && !connection.is_fips {
+            return Err(self.no_fips_module());
+        }
+        Ok(connection)
+    }
+
+    fn no_fips_module(&self) -> Error {
+        let message =
+            format!("the service at {} does not run in a validated FIPS module", self.address);
+        Error::new(ErrorKind::Unsupported, message).hint(
+            "use a service that is built with one (`keyward status` tells), or do not require it",
+        )
     }
 
     fn unreachable(&self, why: &str, kind: Option<io::ErrorKind>) -> Error {

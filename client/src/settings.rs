@@ -48,6 +48,9 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// For how long an operation that is safe to repeat is tried again.
     pub retry_for: Duration,
+    /// Whether a service that does not run in a validated FIPS module is refused. No setting of the
+    /// client's own: who embeds it decides.
+    pub requires_fips: bool,
     /// The configuration of `tls://` connections.
     pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
 }
@@ -104,6 +107,7 @@ impl Settings {
             connect_timeout: duration("connect_timeout", Duration::from_secs(1))?,
             request_timeout: duration("request_timeout", Duration::from_secs(2))?,
             retry_for: duration("retry_for", Duration::from_secs(5))?,
+            requires_fips: false,
             tls,
         })
     }

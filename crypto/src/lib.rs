@@ -35,3 +35,9 @@ pub use public_key::PublicKey;
 pub use rsa_decryption::OaepParameters;
 pub use secret_key::{Enciphered, SecretKey};
 pub use tls_premaster::TlsVersions;
+
+/// Whether cryptography runs in aws-lc's validated FIPS module, which it does where aws-lc was built
+/// as that.
+pub fn is_fips_module() -> bool {
+    aws_lc::is_fips_module()
+}

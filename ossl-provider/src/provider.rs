@@ -39,10 +39,14 @@ impl Provider {
     pub(crate) fn new(core: Core) -> Arc<Provider> {
         let (pkcs11_uri, wrong_uri) = switch(&core, "pkcs11_uri", false);
         let (reference_pem, wrong_pem) = switch(&core, "reference_pem", true);
-        let (fips, wrong_fips) = switch(&core, "fips", false);
+        let requires_fips = setting(&core, "fips").is_some_and(|word| is_required(&word));
+        let (fips, wrong_fips) = match requires_fips {
+            true => (true, None),
+            false => switch(&core, "fips", false),
+        };
         let client = match wrong_uri.or(wrong_pem).or(wrong_fips) {
             Some(error) => Err(error),
-            None => client(&core),
+            None => client(&core, requires_fips),
         };
         let openssl = version(&core);
         Arc::new(Provider { core, client, pkcs11_uri, reference_pem, fips, openssl })
@@ -80,14 +84,20 @@ impl Provider {
     }
 }
 
-fn client(core: &Core) -> Result<Client> {
+/// Whether `fips` does not only mark our algorithms but also binds the service.
+fn is_required(word: &str) -> bool {
+    word.eq_ignore_ascii_case("required")
+}
+
+fn client(core: &Core, requires_fips: bool) -> Result<Client> {
     let values: Vec<(&str, String)> = keyward_client::setting_names()
         .iter()
         .filter_map(|name| Some((*name, setting(core, name)?)))
         .collect();
     let overrides: Vec<(&str, &str)> =
         values.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    let settings = Settings::load(&overrides)?;
+    let mut settings = Settings::load(&overrides)?;
+    settings.requires_fips = requires_fips;
     Ok(match core.jobs() {
         Some(jobs) => Client::pausing(settings, Box::new(jobs)),
         None => Client::new(settings),

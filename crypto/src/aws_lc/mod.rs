@@ -32,6 +32,12 @@ use std::{ffi::c_int, ptr::NonNull};
 
 use crate::{CryptoError, error::Result};
 
+/// Whether this aws-lc is its validated FIPS module.
+pub(crate) fn is_fips_module() -> bool {
+    // SAFETY: the function takes nothing and tells how the library was built.
+    unsafe { aws_lc_sys::FIPS_mode() == 1 }
+}
+
 /// Takes aws-lc's 1 for success; anything else is a failure.
 fn check(status: c_int) -> Result<()> {
     if status == 1 {

@@ -33,6 +33,7 @@ pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Resu
         operations: Operation::ALL.iter().map(|operation| operation.code()).collect(),
         max_frame_bytes: MAX_FRAME_BYTES as u32,
         service_id: service.authority.fingerprint().into(),
+        fips: keyward_crypto::is_fips_module(),
     }))
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     Ok(Reply::Status(StatusReply {
         can_sign: service.can_sign(),
         version: env!("CARGO_PKG_VERSION").into(),
-        fips: false,
+        fips: keyward_crypto::is_fips_module(),
         seal: "unsealed".into(),
         keys,
         uptime_seconds: service.started.elapsed().as_secs(),

@@ -174,6 +174,9 @@ pub struct HelloReply {
     /// Fingerprint of the service's own certificate authority: hexadecimal SHA-256 of its DER.
     #[prost(string, tag = "7")]
     pub service_id: ::prost::alloc::string::String,
+    /// Whether cryptography runs in a validated FIPS module.
+    #[prost(bool, tag = "8")]
+    pub fips: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatus {}

@@ -1,0 +1,133 @@
+//! The company of other providers: in every order, with default properties that favour us or ask
+//! for FIPS, and in contexts that the host makes for others.
+
+mod support;
+
+use std::fs;
+
+use support::{Service, run};
+
+const KEYS: [(&str, &str); 3] = [("rsa-2048", "sign"), ("p-256", "sign"), ("ed25519", "sign")];
+
+fn service() -> Service {
+    let service = Service::start().with_keys(&KEYS);
+    fs::write(service.host.path("message"), "signed somewhere else\n").unwrap();
+    service
+}
+
+/// Every key signs a certificate that a stranger believes, by URI and by reference.
+fn assert_all_sign(service: &Service, context: &str) {
+    let host = &service.host;
+    for (name, _) in KEYS {
+        for key in [format!("keyward:{name}"), format!("{name}.pem")] {
+            let request = format!("req -x509 -key {key} -subj /CN=x -out {name}.crt");
+            let (success, output) = host.try_openssl(&request);
+            assert!(success, "{context}, {key}\n{output}");
+            host.stranger(&format!("verify -check_ss_sig -CAfile {name}.crt {name}.crt"));
+        }
+    }
+}
+
+/// The orders in which the providers may be listed.
+fn orders() -> Vec<Vec<&'static str>> {
+    let all = ["default", "keyward", "legacy", "base"];
+    let mut orders = Vec::new();
+    for first in 0..4 {
+        for second in (0..4).filter(|second| *second != first) {
+            let rest = (0..4).filter(|other| *other != first && *other != second);
+            let rest: Vec<usize> = rest.collect();
+            for (third, fourth) in [(rest[0], rest[1]), (rest[1], rest[0])] {
+                orders.push([first, second, third, fourth].map(|at| all[at]).to_vec());
+            }
+        }
+    }
+    orders
+}
+
+#[test]
+fn keys_sign_in_every_order_of_providers() {
+    let service = service();
+    let orders = orders();
+    assert_eq!(orders.len(), 24);
+    for order in orders {
+        // The legacy and base providers take the default one's section: all that it says is that
+        // they are active.
+        let lines = order.iter().map(|name| match *name {
+            "keyward" => "keyward = keyward_sect".to_owned(),
+            other => format!("{other} = default_sect"),
+        });
+        service.host.configure_providers(&lines.collect::<Vec<_>>().join("\n"), "", "");
+        let listed = service.host.openssl("list -providers");
+        assert!(order.iter().all(|name| listed.contains(&format!("  {name}\n"))), "{listed}");
+        let request = "req -x509 -key keyward:p-256 -subj /CN=x -out x.crt";
+        let (success, output) = service.host.try_openssl(request);
+        assert!(success, "{order:?}\n{output}");
+        service.host.stranger("verify -check_ss_sig -CAfile x.crt x.crt");
+    }
+    assert_all_sign(&service, "the last of all orders");
+}
+
+#[test]
+fn keys_sign_where_the_default_properties_favour_the_module() {
+    let service = service();
+    for order in [
+        "default = default_sect\nkeyward = keyward_sect",
+        "keyward = keyward_sect\ndefault = default_sect",
+    ] {
+        let favour = "default_properties = ?provider=keyward";
+        service.host.configure_providers(order, "", favour);
+        assert_all_sign(&service, order);
+    }
+}
+
+#[test]
+fn a_host_that_insists_on_fips_finds_the_module_where_the_section_says_so() {
+    let service = service();
+    let host = &service.host;
+    let insist = "default_properties = fips=yes";
+    host.configure("", insist);
+    host.openssl_fails("pkey -in keyward:p-256 -noout");
+    host.configure("fips = yes", insist);
+    // What is not ours to do stays with the host's own FIPS provider, of which there is none here:
+    // the digest of a signature is made by the module itself.
+    host.openssl("pkeyutl -sign -rawin -inkey keyward:ed25519 -in message -out signature");
+    host.stranger(
+        "pkeyutl -verify -rawin -pubin -inkey ed25519.pub -in message -sigfile signature",
+    );
+    fs::write(host.path("digest"), [7; 32]).unwrap();
+    for name in ["rsa-2048", "p-256"] {
+        for key in [format!("keyward:{name}"), format!("{name}.pem")] {
+            host.openssl(&format!("pkeyutl -sign -inkey {key} -in digest -out signature"));
+            host.stranger(&format!(
+                "pkeyutl -verify -pubin -inkey {name}.pub -in digest -sigfile signature"
+            ));
+        }
+    }
+}
+
+#[test]
+fn a_service_without_a_validated_module_is_refused_where_the_section_requires_one() {
+    let service = service();
+    let host = &service.host;
+    let (_, status) = service.try_keyward("status --json");
+    assert!(status.contains("\"fips\": false") || status.contains("\"fips\":false"), "{status}");
+    host.configure("fips = required", "");
+    let refused = "does not run in a validated FIPS module";
+    for command in
+        ["pkey -in keyward:p-256 -noout", "dgst -sha256 -sign p-256.pem -out signature message"]
+    {
+        let output = host.openssl_fails(command);
+        assert!(output.contains(refused), "{output}");
+    }
+    host.configure("fips = perhaps", "");
+    let output = host.openssl_fails("pkey -in keyward:p-256 -noout");
+    assert!(output.contains("the setting \"fips\" is \"perhaps\""), "{output}");
+}
+
+#[test]
+fn the_module_loads_into_a_context_that_a_provider_made_for_itself() {
+    let service = service();
+    let program = service.host.compile("child");
+    let (success, output) = run(service.host.command(program).arg("keyward:p-256"));
+    assert!(success, "{output}");
+}
