@@ -31,13 +31,25 @@ class ToolsTest {
             command.addAll(List.of("-storetype", "Keyward", "-keystore", "NONE",
                 "-storepass", "unused", "-providerpath", Processes.JAR.toString(),
                 "-providerclass", KeywardProvider.class.getName()));
+            command.addAll(options());
             return Processes.run(folder, service.environment(), command);
+        }
+
+        /**
+         * For the Java that runs the tool. Later ones load native libraries only with leave; those
+         * that can be so strict already are. The simple compiler is enough for short programs.
+         */
+        private List<String> options() {
+            return Processes.feature(home) < 24 ? List.of("-J-XX:TieredStopAtLevel=1")
+                : List.of("-J-XX:TieredStopAtLevel=1", "-J--illegal-native-access=deny",
+                    "-J--enable-native-access=ALL-UNNAMED");
         }
 
         Processes.Result jarsigner(String... arguments) {
             List<String> command = Processes.java(home, "jarsigner",
-                "-J-cp", "-J" + Processes.JAR + ":" + home.resolve("lib"),
-                "-providerClass", KeywardProvider.class.getName());
+                "-J-cp", "-J" + Processes.JAR, "-providerClass",
+                KeywardProvider.class.getName());
+            command.addAll(options());
             command.addAll(Arrays.asList(arguments));
             return Processes.run(folder, service.environment(), command);
         }
@@ -100,6 +112,51 @@ class ToolsTest {
 
     @ParameterizedTest
     @MethodSource("javaHomes")
+    void keytool_signs_requests_with_an_authority_in_the_service(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        String authority = tools.alias("authority");
+        tools.keytool("-genkeypair", "-alias", authority, "-keypass", "unused", "-keyalg", "EC",
+            "-groupname", "secp384r1", "-dname", "CN=Authority", "-ext", "bc:critical=ca:true",
+            "-providerName", "Keyward").succeeded();
+        Files.writeString(folder.resolve("authority.pem"),
+            service.keyward("cert", "export", authority).succeeded());
+        Files.writeString(folder.resolve("server.csr"), service.keyward("key", "csr",
+            service.key("java-rsa-2048", "rsa-2048"), "--subject", "CN=server").succeeded());
+        tools.keytool("-gencert", "-alias", authority, "-infile", "server.csr", "-rfc",
+            "-outfile", "server.pem", "-ext", "san=dns:www.example.org").succeeded();
+        String verified = tools.openssl("verify", "-CAfile", "authority.pem",
+            "-verify_hostname", "www.example.org", "server.pem");
+        assertTrue(verified.contains("server.pem: OK"), verified);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void keytool_brings_a_key_store_in_where_it_is_told_to(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        String alias = tools.alias("imported");
+        tools.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Old",
+            "-keyout", "old.key", "-out", "old.pem");
+        tools.openssl("pkcs12", "-export", "-inkey", "old.key", "-in", "old.pem", "-name", alias,
+            "-passout", "pass:changeit", "-out", "old.p12");
+        List<String> importing = Processes.java(home, "keytool", "-importkeystore",
+            "-srckeystore", "old.p12", "-srcstoretype", "PKCS12", "-srcstorepass", "changeit",
+            "-destkeystore", "NONE", "-deststoretype", "Keyward", "-deststorepass", "unused",
+            "-noprompt", "-providerpath", Processes.JAR.toString(), "-providerclass",
+            KeywardProvider.class.getName());
+        Processes.run(folder, service.environment(), importing);
+        service.keyward("key", "show", alias).failed();
+        importing.addAll(List.of("-providerarg", "import=yes"));
+        Processes.run(folder, service.environment(), importing).succeeded();
+        String shown = service.keyward("key", "show", alias).succeeded();
+        assertTrue(shown.contains("imported"), shown);
+        assertEquals(tools.openssl("x509", "-in", "old.pem", "-pubkey", "-noout"),
+            service.keyward("key", "public", alias).succeeded());
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
     void keytool_renames_and_deletes(Path home, @TempDir Path folder, RunningService service)
             throws Exception {
         Tools tools = new Tools(home, folder, service);
@@ -129,18 +186,22 @@ class ToolsTest {
     void jarsigner_signs_what_it_verifies_without_us(Path home, @TempDir Path folder,
             RunningService service) throws Exception {
         Tools tools = new Tools(home, folder, service);
-        for (String type : List.of("rsa-2048", "p-256", "ed25519")) {
-            String alias = service.key("signs-jars-" + type, type);
-            Files.writeString(folder.resolve("content.txt"), "content");
-            Processes.run(folder, Map.of(), Processes.java(home, "jar", "--create", "--file",
-                "app.jar", "content.txt")).succeeded();
-            tools.jarsigner("-storetype", "Keyward", "-keystore", "NONE", "-storepass",
-                "unused", "app.jar", alias).succeeded();
-            String verified = Processes.run(folder, Map.of(),
-                Processes.java(home, "jarsigner", "-verify", "-verbose", "-certs", "app.jar"))
-                .succeeded();
-            assertTrue(verified.contains("jar verified.") && verified.contains("CN=localhost"),
-                verified);
+        try (TimestampAuthority time = new TimestampAuthority(folder)) {
+            for (String type : List.of("rsa-2048", "p-256", "ed25519")) {
+                String alias = service.key("signs-jars-" + type, type);
+                Files.writeString(folder.resolve("content.txt"), "content");
+                Processes.run(folder, Map.of(), Processes.java(home, "jar", "--create", "--file",
+                    "app.jar", "content.txt")).succeeded();
+                tools.jarsigner("-storetype", "Keyward", "-keystore", "NONE", "-storepass",
+                    "unused", "-tsa", time.url(), "app.jar", alias).succeeded();
+                String verified = Processes.run(folder, Map.of(),
+                    Processes.java(home, "jarsigner", "-verify", "-verbose", "-certs", "app.jar"))
+                    .succeeded();
+                for (String part : List.of("jar verified.", "CN=localhost",
+                        "Timestamped by \"CN=Test TSA\"")) {
+                    assertTrue(verified.contains(part), verified);
+                }
+            }
         }
     }
 }
