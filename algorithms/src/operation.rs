@@ -128,6 +128,18 @@ table! {
         /// Tells where the audit log ends.
         AuditHead = 51 => { name: "audit-head", requires: Requires::Role(Role::Auditor),
             audit: Audit::Nothing, repeatable: true, slow: false },
+        /// Lists the client certificates that were issued.
+        ListClients = 52 => { name: "list-clients", requires: Requires::Role(Role::Admin),
+            audit: Audit::Nothing, repeatable: true, slow: false },
+        /// Shuts out a client certificate, or all of a user.
+        RevokeClient = 53 => { name: "revoke-client", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: true, slow: false },
+        /// Issues another certificate to the holder of one.
+        RenewClient = 54 => { name: "renew-client", requires: Requires::Connection,
+            audit: Audit::Act, repeatable: false, slow: false },
+        /// Lists the users that there are.
+        ListUsers = 55 => { name: "list-users", requires: Requires::Role(Role::Admin),
+            audit: Audit::Nothing, repeatable: true, slow: false },
         /// Makes a backup.
         MakeBackup = 70 => { name: "make-backup", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: false, slow: true },

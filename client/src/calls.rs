@@ -295,6 +295,51 @@ impl Client {
         }
     }
 
+    /// Has the service issue another certificate in place of the caller's own.
+    pub fn renew(&self, renew: messages::RenewClient) -> Result<messages::Enrolment> {
+        match self.call(Operation::RenewClient(renew))? {
+            response::Result::Enrolment(enrolment) => Ok(enrolment),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The client certificates that the service has issued.
+    pub fn list_clients(&self) -> Result<Vec<messages::ClientCertificate>> {
+        let mut all = Vec::new();
+        let mut after = Vec::new();
+        loop {
+            let page = self.clients(Operation::ListClients(messages::ListClients { after }))?;
+            all.extend(page.certificates);
+            if page.next.is_empty() {
+                return Ok(all);
+            }
+            after = page.next;
+        }
+    }
+
+    /// Has the service shut out a certificate, or all of a user; those that were revoked by this.
+    pub fn revoke_client(
+        &self,
+        revoke: messages::RevokeClient,
+    ) -> Result<Vec<messages::ClientCertificate>> {
+        Ok(self.clients(Operation::RevokeClient(revoke))?.certificates)
+    }
+
+    fn clients(&self, operation: Operation) -> Result<messages::Clients> {
+        match self.call(operation)? {
+            response::Result::Clients(clients) => Ok(clients),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The users of the service.
+    pub fn list_users(&self) -> Result<Vec<messages::User>> {
+        match self.call(Operation::ListUsers(messages::ListUsers {}))? {
+            response::Result::Users(users) => Ok(users.users),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// Has the service make a backup.
     pub fn make_backup(&self) -> Result<messages::Backups> {
         self.backups(Operation::MakeBackup(messages::MakeBackup {}))

@@ -42,6 +42,10 @@ pub struct Settings {
     pub user: Option<String>,
     /// Where the service asks for a PIN: the file that holds it.
     pub pin_file: Option<PathBuf>,
+    /// The file with the client certificate of `tls://` connections.
+    pub cert: Option<PathBuf>,
+    /// The file with that certificate's key.
+    pub key: Option<PathBuf>,
     /// How long opening a connection may take.
     pub connect_timeout: Duration,
     /// How long one answer may take.
@@ -104,6 +108,8 @@ impl Settings {
             addresses,
             user: value("user").map(Into::into),
             pin_file: value("pin_file").map(Into::into),
+            cert: value("cert").map(Into::into),
+            key: value("key").map(Into::into),
             connect_timeout: duration("connect_timeout", Duration::from_secs(1))?,
             request_timeout: duration("request_timeout", Duration::from_secs(2))?,
             retry_for: duration("retry_for", Duration::from_secs(5))?,

@@ -18,6 +18,7 @@ use crate::{
     backup::age::Recipient,
     identity::{IdentityPattern, Role, Users},
     issue::{MAX_CLIENT_DAYS, server_names},
+    sources::SourceRange,
 };
 
 /// Where the configuration is when nothing else is said.
@@ -91,6 +92,9 @@ pub struct UserConfig {
     /// What the user may do at all.
     #[serde(default = "default_roles", deserialize_with = "roles")]
     pub roles: Vec<Role>,
+    /// Where its certificates may be used from; everywhere if nothing is said.
+    #[serde(default)]
+    pub sources: Vec<SourceRange>,
 }
 
 fn default_roles() -> Vec<Role> {
@@ -538,6 +542,7 @@ mod tests {
             ),
             ("[[user]]\nname = \"a b\"\nidentities = []", "user name"),
             ("[certificates]\nhosts = [\"no host\\u0000\"]", "host"),
+            ("[[user]]\nname = \"a\"\nidentities = []\nsources = [\"10.0.0.1/8\"]", "bits"),
             ("[certificates]\nclient_days = 0", "validity"),
             ("[limits]\nconnections = 0", "nobody in"),
         ] {

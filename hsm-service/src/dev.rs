@@ -92,6 +92,7 @@ fn users(allowed: &[String]) -> Result<Vec<UserConfig>> {
         name: name.clone(),
         identities: vec![IdentityPattern::Uid(me)],
         roles: Role::ALL.to_vec(),
+        sources: Vec::new(),
     }];
     let others = allowed
         .iter()
@@ -99,7 +100,12 @@ fn users(allowed: &[String]) -> Result<Vec<UserConfig>> {
         .filter(|other| !matches!(other, Ok(IdentityPattern::Uid(uid)) if *uid == me))
         .collect::<Result<Vec<_>>>()?;
     if !others.is_empty() {
-        users.push(UserConfig { name, identities: others, roles: vec![Role::User] });
+        users.push(UserConfig {
+            name,
+            identities: others,
+            roles: vec![Role::User],
+            sources: Vec::new(),
+        });
     }
     Ok(users)
 }

@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Service,
     audit::Trail,
     backend::{BUSY_RETRY_MS, Product, guarded},
-    handlers::{backup, enrol, keys, making, session, symmetric, using},
+    handlers::{backup, keys, making, people, session, symmetric, using},
     identity::Caller,
     metrics::{Series, Ticket},
     peer::Peer,
@@ -57,9 +57,10 @@ impl Service {
         let mut trail = Trail::begin(peer, caller, id, &operation);
         // Before anything of the request is looked at: what a caller may not ask for at all is
         // refused for that, whatever else may be wrong with it.
-        let admitted = match asked.row().requires.role() {
-            Some(role) => policy::known(caller, role).map(drop),
-            None => Ok(()),
+        let admitted = match (&caller.refused, asked.row().requires.role()) {
+            (Some(error), _) => Err(error.clone()),
+            (None, Some(role)) => policy::known(caller, role).map(drop),
+            (None, None) => Ok(()),
         };
         if let Err(error) = admitted.and_then(|()| trail.admit()) {
             return done(trail.finish(Err(error)));
@@ -115,7 +116,11 @@ impl Service {
             Asked::Delete(request) => keys::delete(self, caller, &request, trail),
             Asked::SetChain(request) => keys::set_chain(self, caller, request, trail),
             Asked::Share(request) => keys::share(self, caller, &request, trail),
-            Asked::Enrol(request) => enrol::enrol(self, caller, &request),
+            Asked::Enrol(request) => people::enrol(self, caller, &request),
+            Asked::ListClients(request) => people::list(self, caller, &request),
+            Asked::RevokeClient(request) => people::revoke(self, caller, &request),
+            Asked::RenewClient(request) => people::renew(self, caller, &request),
+            Asked::ListUsers(_) => people::users(self, caller),
             Asked::MakeBackup(_) => backup::make(self, caller),
             Asked::ListBackups(_) => backup::list(self, caller),
             Asked::ReadAudit(request) => self.audit.page(&request).map(Reply::AuditPage),

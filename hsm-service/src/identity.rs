@@ -6,7 +6,7 @@ pub use keyward_algorithms::Role;
 use keyward_protocol::check_name;
 use serde::Deserialize;
 
-use crate::{Error, Result, audit::Fields, config::UserConfig};
+use crate::{Error, Result, audit::Fields, config::UserConfig, issue::hex, sources::SourceRange};
 
 /// The kernel's stand-in for users that have no number in this name space: nobody.
 const OVERFLOW_ID: u32 = 65534;
@@ -27,6 +27,8 @@ pub enum Identity {
         user: String,
         /// The roles that it was issued with.
         roles: Vec<Role>,
+        /// Its serial number.
+        serial: Vec<u8>,
     },
 }
 
@@ -35,7 +37,7 @@ impl Identity {
     pub(crate) fn proof(&self) -> String {
         match self {
             Identity::Process { .. } => "kernel".into(),
-            Identity::Certificate { .. } => "certificate".into(),
+            Identity::Certificate { serial, .. } => format!("certificate {}", hex(serial)),
         }
     }
 }
@@ -136,6 +138,8 @@ pub struct Caller {
     pub roles: Vec<Role>,
     /// Under what name slow work is queued: callers of one name share their turns.
     pub(crate) queue: Arc<str>,
+    /// Why nothing is done for it: its certificate is revoked, or used from elsewhere.
+    pub(crate) refused: Option<Error>,
     /// What the audit log says of the caller.
     pub(crate) audit: Fields,
 }
@@ -150,6 +154,7 @@ impl Caller {
 struct User {
     name: Arc<str>,
     roles: Vec<Role>,
+    sources: Vec<SourceRange>,
 }
 
 /// The users of the configuration, by identity.
@@ -188,7 +193,11 @@ impl Users {
                     )));
                 }
             }
-            users.users.push(User { name: user.name.as_str().into(), roles: user.roles.clone() });
+            users.users.push(User {
+                name: user.name.as_str().into(),
+                roles: user.roles.clone(),
+                sources: user.sources.clone(),
+            });
         }
         Ok(users)
     }
@@ -208,13 +217,20 @@ impl Users {
                 let user = &self.users[index];
                 (Some(Arc::clone(&user.name)), user.roles.clone())
             }
-            (None, Identity::Certificate { user, roles }) => {
+            (None, Identity::Certificate { user, roles, .. }) => {
                 (Some(user.as_str().into()), roles.clone())
             }
             (None, Identity::Process { .. }) => (None, Vec::new()),
         };
         let queue = user.clone().unwrap_or_else(|| identity.to_string().into());
-        Caller { identity, user, roles, queue, audit: Fields::default() }
+        Caller { identity, user, roles, queue, refused: None, audit: Fields::default() }
+    }
+
+    /// Where the configuration lets a certificate be used from; nothing is everywhere.
+    pub(crate) fn sources_of(&self, identity: &Identity) -> &[SourceRange] {
+        let Identity::Certificate { user, .. } = identity else { return &[] };
+        let mapped = self.by_certificate.get(user);
+        mapped.map_or(&[], |index| self.users[*index].sources.as_slice())
     }
 }
 
@@ -230,6 +246,7 @@ mod tests {
                 .map(|text| IdentityPattern::try_from((*text).to_owned()).unwrap())
                 .collect(),
             roles: vec![Role::User],
+            sources: Vec::new(),
         }
     }
 
@@ -255,8 +272,11 @@ mod tests {
     #[test]
     fn a_certificate_is_its_own_user_unless_the_configuration_maps_it() {
         let users = Users::new(&[user("web", &["cert:laptop"])]).unwrap();
-        let certificate =
-            |user: &str| Identity::Certificate { user: user.into(), roles: vec![Role::Admin] };
+        let certificate = |user: &str| Identity::Certificate {
+            user: user.into(),
+            roles: vec![Role::Admin],
+            serial: vec![1],
+        };
         let mapped = users.caller(certificate("laptop"));
         assert_eq!((name(&mapped), mapped.has(Role::Admin)), (Some("web"), false));
         let own = users.caller(certificate("web1"));

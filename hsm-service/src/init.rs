@@ -6,6 +6,7 @@ use std::{
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use keyward_algorithms::ErrorKind;
@@ -14,10 +15,11 @@ use zeroize::Zeroizing;
 
 use crate::{
     Config, Error, Result,
+    clients::Clients,
     config::SealConfig,
     identity::Role,
-    issue::Authority,
-    store::{SqliteStore, create_master_key, open_seal},
+    issue::{Authority, describe},
+    store::{SqliteStore, Store, create_master_key, open_seal},
 };
 
 /// What `init` is told.
@@ -124,11 +126,13 @@ pub(crate) fn create_state(config: &Config) -> Result<()> {
 type Credential = (Vec<u8>, Zeroizing<Vec<u8>>, Authority);
 
 fn administrator(config: &Config, name: &str) -> Result<Credential> {
-    let store = SqliteStore::open(&config.data(), &*open_seal(&config.seal)?)?;
-    let authority = Authority::load(&store)?;
+    let store: Arc<dyn Store> =
+        Arc::new(SqliteStore::open(&config.data(), &*open_seal(&config.seal)?)?);
+    let authority = Authority::load(&*store)?;
     let (request, key) = Authority::client_request()?;
     let days = config.certificates.client_days;
     let certificate = authority.issue_client(&request, name, &[Role::Admin], days)?;
+    Clients::load(store)?.add(describe(&certificate)?)?;
     Ok((certificate, key, authority))
 }
 

@@ -1,14 +1,14 @@
 //! The service's own certificate authority: it issues the service's certificate and those of its
 //! clients, and reads who a client is.
 
-use aws_lc_rs::digest;
+use aws_lc_rs::{digest, rand};
 use keyward_algorithms::{Curve, Digest, ErrorKind, KeyType, Scheme, Signature};
 use keyward_crypto::PrivateKey;
-use keyward_protocol::check_name;
+use keyward_protocol::{check_name, messages::ClientCertificate};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SignatureAlgorithm, SigningKey,
+    PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm, SigningKey,
 };
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer};
 use time::{Duration, OffsetDateTime};
@@ -230,7 +230,27 @@ pub fn identity_of(certificate: &[u8]) -> Option<Identity> {
     check_name("user", user).ok()?;
     let roles =
         uris().filter_map(|uri| uri.strip_prefix(ROLE_URI)).filter_map(Role::from_word).collect();
-    Some(Identity::Certificate { user: user.to_owned(), roles })
+    let serial = certificate.raw_serial().to_vec();
+    Some(Identity::Certificate { user: user.to_owned(), roles, serial })
+}
+
+/// What is kept of a client certificate that was just issued.
+pub(crate) fn describe(certificate: &[u8]) -> Result<ClientCertificate> {
+    let parsed = X509Certificate::from_der(certificate).ok().map(|(_, parsed)| parsed);
+    let (Some(parsed), Some(Identity::Certificate { user, roles, serial })) =
+        (parsed, identity_of(certificate))
+    else {
+        return Err(Error::new(ErrorKind::Internal, "the certificate just issued does not read"));
+    };
+    let seconds = |moment: i64| u64::try_from(moment).unwrap_or(0);
+    Ok(ClientCertificate {
+        serial,
+        user,
+        roles: roles.iter().map(|role| role.word().into()).collect(),
+        issued: seconds(OffsetDateTime::now_utc().unix_timestamp()),
+        ends: seconds(parsed.validity().not_after.timestamp()),
+        ..ClientCertificate::default()
+    })
 }
 
 /// When a certificate ends, in seconds since 1970.
@@ -241,9 +261,20 @@ pub(crate) fn end_of(certificate: &[u8]) -> Option<i64> {
 
 fn params(common_name: &str) -> CertificateParams {
     let mut params = CertificateParams::default();
+    params.serial_number = serial_number();
     params.distinguished_name = DistinguishedName::new();
     params.distinguished_name.push(DnType::CommonName, common_name);
     params
+}
+
+/// A serial number that no other certificate has, although another may have the same key: random,
+/// positive, and of the same length always. `None`, which makes it from the key, only where there is
+/// no randomness.
+fn serial_number() -> Option<SerialNumber> {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).ok()?;
+    bytes[0] = bytes[0] & 0x3f | 0x40;
+    Some(SerialNumber::from(bytes.to_vec()))
 }
 
 /// From a little before now, for clocks that are behind, to so many days from now.

@@ -12,6 +12,7 @@ pub(crate) mod audit;
 mod backend;
 pub mod backup;
 pub mod cli;
+mod clients;
 pub mod config;
 pub mod confine;
 pub mod dev;
@@ -33,6 +34,7 @@ pub mod policy;
 mod reload;
 mod serve;
 mod service;
+pub mod sources;
 pub mod store;
 
 pub use config::Config;

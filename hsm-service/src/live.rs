@@ -6,15 +6,19 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use tokio::sync::watch;
+
 use crate::{
     Config, Result,
-    config::{AlgorithmsConfig, CertificatesConfig, LimitsConfig},
+    config::{AlgorithmsConfig, CertificatesConfig, LimitsConfig, UserConfig},
     identity::Users,
 };
 
 /// The settings of one reading of the configuration.
 pub(crate) struct Settings {
     pub(crate) users: Users,
+    /// The same as the configuration has them.
+    pub(crate) configured: Vec<UserConfig>,
     pub(crate) limits: Arc<LimitsConfig>,
     pub(crate) certificates: CertificatesConfig,
     pub(crate) algorithms: AlgorithmsConfig,
@@ -24,6 +28,7 @@ impl Settings {
     pub(crate) fn new(config: &Config) -> Result<Settings> {
         Ok(Settings {
             users: Users::new(&config.user)?,
+            configured: config.user.clone(),
             limits: Arc::new(config.limits.clone()),
             certificates: config.certificates.clone(),
             algorithms: config.algorithms.clone(),
@@ -37,11 +42,16 @@ pub(crate) struct Live {
     /// Counts changes of who may do what. A caller that was told apart before the last one is told
     /// apart anew.
     epoch: AtomicU64,
+    changes: watch::Sender<u64>,
 }
 
 impl Live {
     pub(crate) fn new(settings: Settings) -> Live {
-        Live { settings: RwLock::new(Arc::new(settings)), epoch: AtomicU64::new(0) }
+        Live {
+            settings: RwLock::new(Arc::new(settings)),
+            epoch: AtomicU64::new(0),
+            changes: watch::Sender::new(0),
+        }
     }
 
     pub(crate) fn settings(&self) -> Arc<Settings> {
@@ -56,10 +66,16 @@ impl Live {
 
     /// Who may do what has changed: every open connection is looked at again.
     pub(crate) fn changed(&self) {
-        self.epoch.fetch_add(1, Ordering::AcqRel);
+        let epoch = self.epoch.fetch_add(1, Ordering::AcqRel) + 1;
+        self.changes.send_replace(epoch);
     }
 
     pub(crate) fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Tells of every change, for connections that wait for their next request.
+    pub(crate) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 }

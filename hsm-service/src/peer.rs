@@ -1,8 +1,11 @@
 //! The other side of a connection, as requests know it.
 
-use std::sync::{
-    Arc, PoisonError, RwLock,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use crate::{
@@ -19,6 +22,16 @@ pub(crate) enum Source {
     Process(u32),
     /// A machine, by its address and port.
     Machine(std::net::SocketAddr),
+}
+
+impl Source {
+    /// The address of another machine.
+    pub(crate) fn address(self) -> Option<IpAddr> {
+        match self {
+            Source::Process(_) => None,
+            Source::Machine(address) => Some(address.ip().to_canonical()),
+        }
+    }
 }
 
 impl std::fmt::Display for Source {
@@ -100,7 +113,9 @@ impl Known {
     fn now(service: &Service, identity: &Identity, source: Source, connection: u64) -> Known {
         // The epoch first: settings that change meanwhile are looked at again.
         let epoch = service.live.epoch();
-        let mut caller = service.live.settings().users.caller(identity.clone());
+        let users = &service.live.settings().users;
+        let mut caller = users.caller(identity.clone());
+        caller.refused = service.clients.refusal(identity, source, users.sources_of(identity));
         caller.audit = Origin {
             identity: &caller.identity.to_string(),
             proof: &caller.identity.proof(),

@@ -15,6 +15,7 @@ use crate::{
     audit::Audit,
     backend::Backend,
     backup::Keeper,
+    clients::Clients,
     identity::Identity,
     issue::Authority,
     keys::Keys,
@@ -31,6 +32,7 @@ pub struct Service {
     pub(crate) keys: Keys,
     pub(crate) backend: Backend,
     pub(crate) authority: Authority,
+    pub(crate) clients: Clients,
     pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
     pub(crate) development: bool,
@@ -52,6 +54,7 @@ impl Service {
         let seal = open_seal(&config.seal)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &*seal)?);
         let authority = Authority::load(&*store)?;
+        let clients = Clients::load(Arc::clone(&store))?;
         let audit = Audit::start(config, &*store, authority.fingerprint())?;
         let backend = Backend::start(config.limits.slow_queue).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"))
@@ -68,6 +71,7 @@ impl Service {
             keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
             backend,
             authority,
+            clients,
             audit,
             started: Instant::now(),
             development: config.development,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
+use keyward_protocol::messages::RevokeClient;
 use service_support::{KEYWARD, ME, Service, State, generate, sign};
 use tempfile::TempDir;
 
@@ -82,6 +83,24 @@ fn a_backup_of_a_running_service_restores_its_keys_as_they_were() {
     sign(&client, &before).unwrap();
     assert_eq!(sign(&client, &after).unwrap_err().kind, ErrorKind::NotFound);
     assert_eq!(client.status().unwrap().keys, 1);
+}
+
+#[test]
+fn a_revoked_client_stays_shut_out_after_a_restore() {
+    let (state, identity) = state_with_backups();
+    let service = state.start();
+    let machine = service.machine("web1", &[], &[]);
+    machine.client(&service).list("").unwrap();
+    let revoke = RevokeClient { user: "web1".into(), serial: Vec::new() };
+    assert_eq!(service.administrator().revoke_client(revoke).unwrap().len(), 1);
+    let backup = make(&service);
+    service.terminate();
+    let config = state.path("keyward.toml");
+    let arguments = ["backup", "restore", text(&backup), "--identity", text(&identity)];
+    ok(&[&arguments[..], &["--config", text(&config), "--yes"]].concat());
+    let service = state.start();
+    let error = machine.client(&service).list("").unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
 }
 
 #[test]

@@ -208,6 +208,7 @@ fn administrators_enrol_and_use_no_keys() {
         csr: csr.clone(),
         days: 0,
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        sources: Vec::new(),
     };
     assert_eq!(kind(alice.enrol(enrol(&[]))), Some(ErrorKind::PermissionDenied));
     assert_eq!(kind(administrator.enrol(enrol(&["root"]))), Some(ErrorKind::InvalidArgument));

@@ -63,7 +63,8 @@ fn an_administrator_lets_in_users_of_every_role_and_only_of_those() {
     let client = service.enrol("all", &everything);
     assert_eq!(client.status().unwrap().roles, everything);
     let (csr, _) = Authority::client_request().unwrap();
-    let enrol = Enrol { user: "x".into(), csr, days: 0, roles: vec!["root".into()] };
+    let enrol =
+        Enrol { user: "x".into(), csr, days: 0, roles: vec!["root".into()], sources: vec![] };
     let error = service.administrator().enrol(enrol).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidArgument);
     assert_eq!(error.hint.unwrap(), format!("the roles are {}", everything.join(", ")));

@@ -115,8 +115,18 @@ impl Trail {
             }
             Asked::Enrol(asked) => {
                 let roles = asked.roles.join(",");
-                self.detail = format!("user {} roles {roles} days {}", asked.user, asked.days);
+                let from = asked.sources.join(",");
+                let from = if from.is_empty() { from } else { format!(" from {from}") };
+                self.detail =
+                    format!("user {} roles {roles} days {}{from}", asked.user, asked.days);
             }
+            Asked::RevokeClient(asked) if asked.serial.is_empty() => {
+                self.detail = format!("user {}", asked.user);
+            }
+            Asked::RevokeClient(asked) => {
+                self.detail = format!("certificate {}", crate::issue::hex(&asked.serial));
+            }
+            Asked::RenewClient(asked) => self.detail = format!("days {}", asked.days),
             _ => {}
         }
     }

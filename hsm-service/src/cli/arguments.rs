@@ -4,6 +4,8 @@
 use keyward_algorithms::{Digest, KeyType, Mac, Right, Rights, Role, Signature, SymmetricCipher};
 use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
 
+use crate::sources::SourceRange;
+
 use super::symmetric::from_hex;
 
 /// A key: `NAME`, `OWNER/NAME`, `id=HEX`, or the same after `keyward:`.
@@ -28,6 +30,27 @@ pub(crate) fn new_key_name(text: &str) -> Result<String, String> {
 /// The name of a user.
 pub(crate) fn user_name(text: &str) -> Result<String, String> {
     check_name("user", text).map(|()| text.to_owned()).map_err(|error| sentence(&error))
+}
+
+/// A serial number of a certificate.
+#[derive(Clone, Debug)]
+pub(crate) struct SerialNumber(pub(crate) Vec<u8>);
+
+/// A serial number in hexadecimal digits, with or without colons between bytes.
+pub(crate) fn serial_number(text: &str) -> Result<SerialNumber, String> {
+    let digits: Vec<u32> = text
+        .chars()
+        .filter(|letter| *letter != ':')
+        .map(|letter| letter.to_digit(16))
+        .collect::<Option<_>>()
+        .filter(|digits: &Vec<u32>| !digits.is_empty() && digits.len().is_multiple_of(2))
+        .ok_or_else(|| format!("{text:?} is no serial number: write hexadecimal digits"))?;
+    Ok(SerialNumber(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()))
+}
+
+/// A range of addresses.
+pub(crate) fn source(text: &str) -> Result<SourceRange, String> {
+    SourceRange::try_from(text.to_owned())
 }
 
 /// A role by its word.

@@ -1,32 +1,96 @@
 //! `keyward client …`: machines that reach the service over TLS.
 
-use std::{fs, os::unix::fs::DirBuilderExt, path::PathBuf};
+use std::{
+    fs,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use clap::{Args, Subcommand};
 use keyward_algorithms::{Curve, Digest, ErrorKind, KeyType, Role, Scheme, Signature};
 use keyward_client::{Address, Client};
 use keyward_crypto::PrivateKey;
-use keyward_protocol::{Error, messages::Enrol};
+use keyward_protocol::{
+    Error,
+    messages::{ClientCertificate, Enrol, RenewClient, RevokeClient},
+};
+use serde::Serialize;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
     algorithm::Choice,
-    arguments,
+    arguments::{self, SerialNumber},
     context::Context,
     failure::{Failure, Outcome, crypto_error, file_error},
     files::{chain, pem},
-    output::create_file,
+    output::{create_file, replace_file, table},
+    time,
     x509::{Signer, Subject, certificate_request, name},
 };
+use crate::{issue::hex, sources::SourceRange};
 
-/// Enrol machines that reach the service over TLS
+/// Let in machines that reach the service over TLS, and shut them out
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Example:
-  keyward client enrol web2 --service tls://hsm.example:7433 --out web2")]
+  keyward client enrol web2 --service tls://hsm.example:7433 --out web2
+  keyward client list
+  keyward client revoke web2")]
 pub(crate) enum ClientCommand {
     Enrol(EnrolArgs),
+    List(ListArgs),
+    Renew(RenewArgs),
+    Revoke(RevokeArgs),
+}
+
+/// List the client certificates that were issued
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyward client list")]
+pub(crate) struct ListArgs {}
+
+/// Renew the client certificate in use here
+///
+/// Has the service issue another certificate with the same user, roles and sources for the same key,
+/// and puts it in the place of the old one, which stays valid until it ends or is revoked. Programs
+/// take the new one when they next start or reload. With --out a new key is made too, and all is
+/// written to another folder as `client enrol` does.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyward client renew
+  keyward client renew --out new --days 30")]
+pub(crate) struct RenewArgs {
+    /// Folder for a new key and its certificate
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// Validity in days [default: the service's]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
+    days: Option<u32>,
+}
+
+/// Shut out a client, at once and on connections that are open
+///
+/// Revokes all certificates of the user NAME, or the one with a serial number. Nothing undoes it;
+/// `client enrol` lets a client in again.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  keyward client revoke web2
+  keyward client revoke --serial 5a0c…")]
+pub(crate) struct RevokeArgs {
+    /// The user whose certificates are revoked
+    #[arg(value_parser = arguments::user_name)]
+    #[arg(required_unless_present = "serial", conflicts_with = "serial")]
+    name: Option<String>,
+    /// The serial number of one certificate, as `client list` shows it
+    #[arg(long, value_name = "HEX", value_parser = arguments::serial_number)]
+    serial: Option<SerialNumber>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
 }
 
 /// Issue a client certificate and write all that another machine needs
@@ -56,6 +120,10 @@ pub(crate) struct EnrolArgs {
     /// Validity in days [default: the service's]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: Option<u32>,
+    /// Where the client may come from: addresses or ranges, 10.0.0.0/8 [default: everywhere]
+    #[arg(long = "source", value_name = "LIST", value_delimiter = ',')]
+    #[arg(value_parser = arguments::source)]
+    sources: Vec<SourceRange>,
     /// What the user may do at all: user (own and use keys), admin, auditor, operator
     #[arg(long = "role", value_name = "LIST", value_delimiter = ',', default_value = "user")]
     #[arg(value_parser = arguments::role)]
@@ -69,15 +137,145 @@ pub(crate) struct EnrolArgs {
 pub(crate) fn run(command: &ClientCommand, context: &Context) -> Outcome {
     match command {
         ClientCommand::Enrol(args) => enrol(args, context),
+        ClientCommand::List(_) => list(context),
+        ClientCommand::Renew(args) => renew(args, context),
+        ClientCommand::Revoke(args) => revoke(args, context),
     }
 }
 
-fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
-    let client = context.client()?;
-    let addresses = addresses(args, &client)?;
-    let folder = args.out.clone().unwrap_or_else(|| args.name.clone().into());
-    let paths = ["client.key", "client.crt", "ca.crt", "client.toml"].map(|file| folder.join(file));
-    // Nothing is issued that could not be written down.
+fn list(context: &Context) -> Outcome {
+    let now = time::now();
+    let certificates: Vec<Line> = context
+        .client()?
+        .list_clients()?
+        .into_iter()
+        .map(|certificate| Line::of(certificate, now))
+        .collect();
+    context.output.result(&certificates, || {
+        let rows: Vec<Vec<String>> = certificates
+            .iter()
+            .map(|line| {
+                let sources =
+                    if line.sources.is_empty() { "-".into() } else { line.sources.join(",") };
+                let end = time::moment(line.ends);
+                let Line { user, serial, roles, state, .. } = line;
+                vec![user.clone(), (*state).into(), roles.join(","), sources, end, serial.clone()]
+            })
+            .collect();
+        table(&["USER", "STATE", "ROLES", "SOURCES", "ENDS", "SERIAL"], &rows)
+    })
+}
+
+/// A certificate as it is shown.
+#[derive(Serialize)]
+struct Line {
+    user: String,
+    serial: String,
+    state: &'static str,
+    roles: Vec<String>,
+    sources: Vec<String>,
+    issued: u64,
+    issued_by: String,
+    ends: u64,
+    revoked: Option<u64>,
+}
+
+impl Line {
+    fn of(certificate: ClientCertificate, now: u64) -> Line {
+        Line {
+            serial: hex(&certificate.serial),
+            state: match certificate {
+                ClientCertificate { revoked: 1.., .. } => "revoked",
+                ClientCertificate { ends, .. } if ends < now => "ended",
+                _ => "valid",
+            },
+            user: certificate.user,
+            roles: certificate.roles,
+            sources: certificate.sources,
+            issued: certificate.issued,
+            issued_by: certificate.issued_by,
+            ends: certificate.ends,
+            revoked: (certificate.revoked != 0).then_some(certificate.revoked),
+        }
+    }
+}
+
+fn revoke(args: &RevokeArgs, context: &Context) -> Outcome {
+    let what = match (&args.name, &args.serial) {
+        (Some(name), _) => format!("all certificates of \"{name}\""),
+        (None, Some(serial)) => format!("the certificate {}", hex(&serial.0)),
+        (None, None) => return Err(Failure::usage("nothing is named", "name a user")),
+    };
+    context.confirm(&format!("Revoke {what}, for ever?"), args.yes)?;
+    let now = time::now();
+    let revoked: Vec<Line> = context
+        .client()?
+        .revoke_client(RevokeClient {
+            user: args.name.clone().unwrap_or_default(),
+            serial: args.serial.as_ref().map(|serial| serial.0.clone()).unwrap_or_default(),
+        })?
+        .into_iter()
+        .map(|certificate| Line::of(certificate, now))
+        .collect();
+    context.output.result(&revoked, || {
+        revoked.iter().map(|line| format!("revoked {} {}\n", line.user, line.serial)).collect()
+    })?;
+    if revoked.is_empty() {
+        context.output.note("none that is known was still valid; unknown ones are shut out too");
+    }
+    Ok(())
+}
+
+fn renew(args: &RenewArgs, context: &Context) -> Outcome {
+    let settings = context.settings()?;
+    let (Some(certificate), Some(key)) = (settings.cert.clone(), settings.key.clone()) else {
+        return Err(Failure::usage(
+            "no client certificate is in use here",
+            "set KEYWARD_CERT and KEYWARD_KEY, or /etc/keyward/client.toml",
+        ));
+    };
+    let client = Client::new(settings);
+    let user = client.hello()?.identity;
+    let user = user.strip_prefix("cert:").unwrap_or(&user);
+    let days = args.days.unwrap_or(0);
+    let Some(folder) = &args.out else {
+        let own = own_key(&key)?;
+        let issued = client.renew(RenewClient { csr: request(user, &own)?, days })?;
+        replace_file(&certificate, chain::to_pem(&issued.chain)?.as_bytes())?;
+        let path = certificate.display().to_string();
+        let value = json!({ "user": user, "files": [path] });
+        return context.output.result(&value, || format!("{path}\n"));
+    };
+    let paths = ["client.key", "client.crt", "ca.crt"].map(|file| folder.join(file));
+    prepare_folder(folder, &paths)?;
+    let own = PrivateKey::generate(KeyType::Ec(Curve::P256)).map_err(crypto_error)?;
+    let issued = client.renew(RenewClient { csr: request(user, &own)?, days })?;
+    let [key_path, certificate_path, ca_path] = &paths;
+    create_file(key_path, 0o600, private_pem(&own)?.as_bytes())?;
+    create_file(certificate_path, 0o644, chain::to_pem(&issued.chain)?.as_bytes())?;
+    create_file(ca_path, 0o644, pem::encode("CERTIFICATE", &issued.ca)?.as_bytes())?;
+    let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let value = json!({ "user": user, "files": files });
+    context.output.result(&value, || files.iter().map(|file| format!("{file}\n")).collect())
+}
+
+/// The key of the client certificate in use.
+fn own_key(path: &Path) -> Result<PrivateKey, Error> {
+    let other = || {
+        Error::invalid(format!("{} holds no P-256 key in PKCS#8", path.display()))
+            .hint("have a new key made: keyward client renew --out DIR")
+    };
+    let text = fs::read(path).map(Zeroizing::new);
+    let text = text.map_err(|error| file_error("read", path, &error))?;
+    let blocks = pem::blocks(&text)?;
+    let block = blocks.iter().find(|block| block.label == "PRIVATE KEY").ok_or_else(other)?;
+    let key = PrivateKey::from_pkcs8(&block.der).map_err(crypto_error)?;
+    if key.key_type() == KeyType::Ec(Curve::P256) { Ok(key) } else { Err(other()) }
+}
+
+/// Makes the folder, in which none of the files may be yet: nothing is issued that could not be
+/// written down.
+fn prepare_folder(folder: &Path, paths: &[PathBuf]) -> Outcome {
     if let Some(taken) = paths.iter().find(|path| path.exists()) {
         let message = format!("{} exists already", taken.display());
         return Err(Error::new(ErrorKind::AlreadyExists, message)
@@ -87,8 +285,16 @@ fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
-        .create(&folder)
-        .map_err(|error| file_error("create the folder", &folder, &error))?;
+        .create(folder)
+        .map_err(|error| file_error("create the folder", folder, &error).into())
+}
+
+fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let addresses = addresses(args, &client)?;
+    let folder = args.out.clone().unwrap_or_else(|| args.name.clone().into());
+    let paths = ["client.key", "client.crt", "ca.crt", "client.toml"].map(|file| folder.join(file));
+    prepare_folder(&folder, &paths)?;
 
     let key = PrivateKey::generate(KeyType::Ec(Curve::P256)).map_err(crypto_error)?;
     let roles = if args.admin { &[Role::User, Role::Admin] } else { args.roles.as_slice() };
@@ -96,6 +302,7 @@ fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
         user: args.name.clone(),
         csr: request(&args.name, &key)?,
         days: args.days.unwrap_or(0),
+        sources: args.sources.iter().map(ToString::to_string).collect(),
         roles: roles.iter().map(|role| role.word().into()).collect(),
     })?;
 

@@ -24,6 +24,7 @@ mod signature;
 mod status;
 mod symmetric;
 mod time;
+mod user;
 mod x509;
 
 use std::process::ExitCode;
@@ -79,6 +80,8 @@ enum Command {
     #[command(subcommand)]
     Client(client::ClientCommand),
     #[command(subcommand)]
+    User(user::UserCommand),
+    #[command(subcommand)]
     Audit(audit::AuditCommand),
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -119,6 +122,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Encapsulate(args) => kem::encapsulate(&args, &context),
         Command::Decapsulate(args) => kem::decapsulate(&args, &context),
         Command::Client(command) => client::run(&command, &context),
+        Command::User(command) => user::run(&command, &context),
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),
         Command::Config(command) => config::run(&command, &context),

@@ -78,6 +78,19 @@ pub(crate) fn create_file(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Er
     written.map_err(|error| file_error("create", path, &error))
 }
 
+/// Puts other content in the place of a file, in one step, with the same permissions.
+pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let replaced = fs::metadata(path).and_then(|present| {
+        let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        draft.write_all(bytes)?;
+        draft.as_file().set_permissions(present.permissions())?;
+        draft.as_file().sync_all()?;
+        draft.persist(path).map_err(|error| error.error).map(drop)
+    });
+    replaced.map_err(|error| file_error("replace", path, &error))
+}
+
 /// Lays out rows in columns, each as wide as its widest cell.
 pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..heads.len())

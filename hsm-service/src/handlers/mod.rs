@@ -2,9 +2,9 @@
 //! them sees a socket.
 
 pub(crate) mod backup;
-pub(crate) mod enrol;
 pub(crate) mod keys;
 pub(crate) mod making;
+pub(crate) mod people;
 pub(crate) mod session;
 pub(crate) mod symmetric;
 pub(crate) mod using;

@@ -156,17 +156,27 @@ impl Service {
 
     /// Enrols a user and gives a client with the certificate.
     pub fn enrol(&self, user: &str, roles: &[&str]) -> Client {
-        let (csr, key) = Authority::client_request().unwrap();
-        let roles = roles.iter().map(|role| (*role).to_owned()).collect();
-        let enrol = Enrol { user: user.into(), csr, days: 0, roles };
-        let issued = self.administrator().enrol(enrol).unwrap();
-        let folder = TempDir::new().unwrap();
-        let [ca, cert, key_file] = ["ca", "cert", "key"].map(|name| folder.path().join(name));
-        write_pem(&ca, "CERTIFICATE", &issued.ca);
-        write_pem(&cert, "CERTIFICATE", &issued.chain[0]);
-        write_pem(&key_file, "PRIVATE KEY", &key);
+        self.enrol_from(user, roles, &[])
+    }
+
+    /// The same, bound to addresses.
+    pub fn enrol_from(&self, user: &str, roles: &[&str], sources: &[&str]) -> Client {
         // The client reads its files at once.
-        self.tls_client(&ca, &cert, &key_file)
+        self.machine(user, roles, sources).client(self)
+    }
+
+    /// Enrols a user and keeps the files.
+    pub fn machine(&self, user: &str, roles: &[&str], sources: &[&str]) -> Machine {
+        let (csr, key) = Authority::client_request().unwrap();
+        let [roles, sources] =
+            [roles, sources].map(|list| list.iter().map(|word| (*word).to_owned()).collect());
+        let enrol = Enrol { user: user.into(), csr, days: 0, roles, sources };
+        let issued = self.administrator().enrol(enrol).unwrap();
+        let machine = Machine(TempDir::new().unwrap());
+        write_pem(&machine.path("ca.crt"), "CERTIFICATE", &issued.ca);
+        write_pem(&machine.path("client.crt"), "CERTIFICATE", &issued.chain[0]);
+        write_pem(&machine.path("client.key"), "PRIVATE KEY", &key);
+        machine
     }
 
     /// A client on the TLS address with these files.
@@ -207,6 +217,33 @@ impl Service {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(&format!("{field}:"))).unwrap();
         line.split_whitespace().next().unwrap().parse().unwrap()
+    }
+}
+
+/// The files of an enrolled machine.
+pub struct Machine(TempDir);
+
+impl Machine {
+    pub fn path(&self, file: &str) -> PathBuf {
+        self.0.path().join(file)
+    }
+
+    /// A client with its certificate.
+    pub fn client(&self, service: &Service) -> Client {
+        let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(|file| self.path(file));
+        service.tls_client(&ca, &cert, &key)
+    }
+
+    /// A `keyward` that runs there.
+    pub fn command(&self, service: &Service, arguments: &[&str]) -> Command {
+        let mut command = Command::new(KEYWARD);
+        command
+            .args(arguments)
+            .env("KEYWARD_ADDRESS", service.tls_address.replace("127.0.0.1", "localhost"))
+            .env("KEYWARD_CA", self.path("ca.crt"))
+            .env("KEYWARD_CERT", self.path("client.crt"))
+            .env("KEYWARD_KEY", self.path("client.key"));
+        command
     }
 }
 

@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 42, 70, 71, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 42, 70, 71, 52, 53, 54, 55, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -67,6 +67,14 @@ pub mod request {
         MakeBackup(super::MakeBackup),
         #[prost(message, tag = "71")]
         ListBackups(super::ListBackups),
+        #[prost(message, tag = "52")]
+        ListClients(super::ListClients),
+        #[prost(message, tag = "53")]
+        RevokeClient(super::RevokeClient),
+        #[prost(message, tag = "54")]
+        RenewClient(super::RenewClient),
+        #[prost(message, tag = "55")]
+        ListUsers(super::ListUsers),
         #[prost(message, tag = "50")]
         ReadAudit(super::ReadAudit),
         #[prost(message, tag = "51")]
@@ -81,7 +89,7 @@ pub struct Response {
     pub id: u64,
     #[prost(
         oneof = "response::Result",
-        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 50, 51"
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 50, 51"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -117,6 +125,11 @@ pub mod response {
         /// MakeBackup answers with the backup that it made, ListBackups with all, oldest first.
         #[prost(message, tag = "70")]
         Backups(super::Backups),
+        /// ListClients answers with a page, RevokeClient with what it has revoked.
+        #[prost(message, tag = "52")]
+        Clients(super::Clients),
+        #[prost(message, tag = "55")]
+        Users(super::Users),
         #[prost(message, tag = "50")]
         AuditPage(super::AuditPage),
         #[prost(message, tag = "51")]
@@ -536,6 +549,9 @@ pub struct Enrol {
     /// Roles of the new user: `user`, `admin`; none means `user`.
     #[prost(string, repeated, tag = "4")]
     pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Where the client may come from: addresses, or ranges of them (10.0.0.0/8); none is everywhere.
+    #[prost(string, repeated, tag = "5")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Enrolment {
@@ -545,6 +561,94 @@ pub struct Enrolment {
     /// DER certificate of the authority that also issued the service's certificate.
     #[prost(bytes = "vec", tag = "2")]
     pub ca: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListClients {
+    /// Where the last page ended; empty for the first.
+    #[prost(bytes = "vec", tag = "1")]
+    pub after: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Clients {
+    #[prost(message, repeated, tag = "1")]
+    pub certificates: ::prost::alloc::vec::Vec<ClientCertificate>,
+    /// Pass this as `after` for the next page; empty at the end.
+    #[prost(bytes = "vec", tag = "2")]
+    pub next: ::prost::alloc::vec::Vec<u8>,
+}
+/// A client certificate that was issued.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClientCertificate {
+    #[prost(bytes = "vec", tag = "1")]
+    pub serial: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "3")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What it is bound to.
+    #[prost(string, repeated, tag = "4")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// In seconds since 1970; `revoked` is 0 where it is not.
+    #[prost(uint64, tag = "5")]
+    pub issued: u64,
+    #[prost(uint64, tag = "6")]
+    pub ends: u64,
+    #[prost(uint64, tag = "7")]
+    pub revoked: u64,
+    /// The user who had it issued.
+    #[prost(string, tag = "8")]
+    pub issued_by: ::prost::alloc::string::String,
+}
+/// Shuts out one certificate, by its serial number, or all of a user.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeClient {
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub serial: ::prost::alloc::vec::Vec<u8>,
+}
+/// Issues another certificate for the user of the caller's own, with the same roles and sources;
+/// answered as Enrol is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RenewClient {
+    /// DER PKCS#10 request; its key may be the same or another.
+    #[prost(bytes = "vec", tag = "1")]
+    pub csr: ::prost::alloc::vec::Vec<u8>,
+    /// Validity in days; 0 means the service's default.
+    #[prost(uint32, tag = "2")]
+    pub days: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListUsers {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Users {
+    #[prost(message, repeated, tag = "1")]
+    pub users: ::prost::alloc::vec::Vec<User>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct User {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `uid:33`, `group:110`, `cert:web1`.
+    #[prost(string, repeated, tag = "2")]
+    pub identities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "3")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What its certificates are bound to.
+    #[prost(string, repeated, tag = "4")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether it is in the configuration, and not only in certificates.
+    #[prost(bool, tag = "5")]
+    pub configured: bool,
+}
+/// What the service keeps of client certificates.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ClientRegister {
+    #[prost(message, repeated, tag = "1")]
+    pub certificates: ::prost::alloc::vec::Vec<ClientCertificate>,
+    /// Users of whom certificates that are not in the list are revoked too.
+    #[prost(string, repeated, tag = "2")]
+    pub revoked_users: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// Makes a backup now, in the folder and for the recipients of the service's configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -80,6 +80,8 @@ async fn read(
     limits: &LimitsConfig,
 ) -> Result<()> {
     let mut stop = shared.stop.clone();
+    let mut changes = shared.service.live.subscribe();
+    admit(shared, connection)?;
     let mut frames = FrameReader::new();
     let mut chunk = Zeroizing::new(vec![0; 4096]);
     let mut deadline = None;
@@ -92,6 +94,10 @@ async fn read(
         };
         let read = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
+            Ok(()) = changes.changed() => {
+                admit(shared, connection)?;
+                continue;
+            }
             read = reading => read,
         };
         let Ok(read) = read else {
@@ -114,6 +120,11 @@ async fn read(
             true => deadline.or_else(|| Some(tokio::time::Instant::now() + limits.frame())),
         };
     }
+}
+
+/// Whether the client may still be here: its certificate may be revoked at any time.
+fn admit(shared: &Shared, connection: &Connection) -> Result<()> {
+    connection.peer.caller_now(&shared.service).refused.clone().map_or(Ok(()), Err)
 }
 
 fn feed(frames: &mut FrameReader, mut bytes: &[u8]) {

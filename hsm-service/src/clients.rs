@@ -1,0 +1,193 @@
+//! The client certificates that were issued: what they are bound to, and which are revoked.
+//!
+//! The list is one sealed value of the store, so it is in backups, and nobody can take a single
+//! revocation out of it.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::messages::{ClientCertificate, ClientRegister};
+use prost::Message;
+
+use crate::{
+    Error, Result,
+    identity::Identity,
+    issue::hex,
+    peer::Source,
+    sources::SourceRange,
+    store::{Secret, Store},
+};
+
+/// The name of the list in the store.
+const NAME: &str = "client-certificates";
+
+/// How long a certificate that has ended stays in the list, in seconds.
+const KEEP_ENDED: u64 = 30 * 24 * 3600;
+
+/// The client certificates of a service.
+pub(crate) struct Clients {
+    store: Arc<dyn Store>,
+    register: Mutex<Register>,
+}
+
+#[derive(Clone, Default)]
+struct Register {
+    by_serial: BTreeMap<Vec<u8>, ClientCertificate>,
+    /// Users whose certificates are all revoked but for those in the list that are not: there may be
+    /// some of which the list does not know.
+    revoked_users: Vec<String>,
+}
+
+impl Clients {
+    /// The list that a store keeps.
+    pub(crate) fn load(store: Arc<dyn Store>) -> Result<Clients> {
+        let register = match store.own_secret(NAME)? {
+            Some(kept) => Register::decode(kept.expose())?,
+            None => Register::default(),
+        };
+        Ok(Clients { store, register: Mutex::new(register) })
+    }
+
+    /// Notes a certificate, before it is given to anybody.
+    pub(crate) fn add(&self, certificate: ClientCertificate) -> Result<()> {
+        self.change(|register| {
+            register.by_serial.insert(certificate.serial.clone(), certificate);
+        })
+    }
+
+    /// What is known of a certificate.
+    pub(crate) fn get(&self, serial: &[u8]) -> Option<ClientCertificate> {
+        self.lock().by_serial.get(serial).cloned()
+    }
+
+    /// All that the list has, in the order of the serial numbers, after one of them.
+    pub(crate) fn after(&self, serial: &[u8], limit: usize) -> Vec<ClientCertificate> {
+        use std::ops::Bound::{Excluded, Unbounded};
+        let register = self.lock();
+        let rest = register.by_serial.range::<[u8], _>((Excluded(serial), Unbounded));
+        rest.take(limit).map(|(_, certificate)| certificate.clone()).collect()
+    }
+
+    /// Revokes all certificates of a user; those that were revoked by this.
+    pub(crate) fn revoke_user(&self, user: &str) -> Result<Vec<ClientCertificate>> {
+        let mut revoked = Vec::new();
+        self.change(|register| {
+            let now = now();
+            for certificate in register.by_serial.values_mut() {
+                if certificate.user == user && certificate.revoked == 0 {
+                    certificate.revoked = now;
+                    revoked.push(certificate.clone());
+                }
+            }
+            if !register.revoked_users.iter().any(|known| known == user) {
+                register.revoked_users.push(user.to_owned());
+            }
+        })?;
+        Ok(revoked)
+    }
+
+    /// Revokes one certificate, which must be in the list; none where it is revoked already.
+    pub(crate) fn revoke(&self, serial: &[u8]) -> Result<Vec<ClientCertificate>> {
+        if self.get(serial).is_none() {
+            let message = format!("no certificate with the serial number {} is known", hex(serial));
+            return Err(Error::new(ErrorKind::NotFound, message).hint(
+                "`keyward client list` shows them; all of a user's are revoked by the user's name",
+            ));
+        }
+        let mut revoked = Vec::new();
+        self.change(|register| {
+            if let Some(certificate) = register.by_serial.get_mut(serial)
+                && certificate.revoked == 0
+            {
+                certificate.revoked = now();
+                revoked.push(certificate.clone());
+            }
+        })?;
+        Ok(revoked)
+    }
+
+    /// Why a client may not come in with this certificate, or not from there.
+    pub(crate) fn refusal(
+        &self,
+        identity: &Identity,
+        source: Source,
+        bound: &[SourceRange],
+    ) -> Option<Error> {
+        let Identity::Certificate { user, serial, .. } = identity else { return None };
+        let register = self.lock();
+        let known = register.by_serial.get(serial);
+        let revoked = match known {
+            Some(certificate) => certificate.revoked != 0,
+            None => register.revoked_users.contains(user),
+        };
+        if revoked {
+            let message = format!("the certificate {} of \"{user}\" is revoked", hex(serial));
+            return Some(
+                Error::new(ErrorKind::Unauthenticated, message)
+                    .hint("an administrator can issue another: keyward client enrol"),
+            );
+        }
+        let own: Vec<SourceRange> = known
+            .iter()
+            .flat_map(|certificate| &certificate.sources)
+            .filter_map(|text| SourceRange::try_from(text.clone()).ok())
+            .collect();
+        let from = source.address()?;
+        let outside = |ranges: &[SourceRange]| {
+            !ranges.is_empty() && !ranges.iter().any(|range| range.contains(from))
+        };
+        let binding = [own.as_slice(), bound].into_iter().find(|ranges| outside(ranges))?;
+        let places: Vec<String> = binding.iter().map(ToString::to_string).collect();
+        let message = format!("the certificate of \"{user}\" is not to be used from {from}");
+        Some(Error::new(ErrorKind::Unauthenticated, message).hint(format!(
+            "it is bound to {}, by its enrolment or by `sources` in the service's configuration",
+            places.join(", ")
+        )))
+    }
+
+    /// Changes the list, on disk first.
+    fn change(&self, change: impl FnOnce(&mut Register)) -> Result<()> {
+        let mut present = self.lock();
+        let mut changed = present.clone();
+        change(&mut changed);
+        let limit = now().saturating_sub(KEEP_ENDED);
+        changed.by_serial.retain(|_, certificate| certificate.ends >= limit);
+        self.store.set_own_secrets(&[(NAME, Secret::copy_of(&changed.encode()))])?;
+        *present = changed;
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Register> {
+        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Register {
+    fn decode(bytes: &[u8]) -> Result<Register> {
+        let kept = ClientRegister::decode(bytes).map_err(|error| {
+            let message = format!("the list of client certificates does not read: {error}");
+            Error::new(ErrorKind::Internal, message)
+                .hint("restore the service's state from a backup")
+        })?;
+        let by_serial = kept.certificates.into_iter();
+        let by_serial = by_serial.map(|certificate| (certificate.serial.clone(), certificate));
+        Ok(Register { by_serial: by_serial.collect(), revoked_users: kept.revoked_users })
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let kept = ClientRegister {
+            certificates: self.by_serial.values().cloned().collect(),
+            revoked_users: self.revoked_users.clone(),
+        };
+        kept.encode_to_vec()
+    }
+}
+
+/// Now, in seconds since 1970.
+fn now() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
+}

@@ -1,0 +1,180 @@
+//! Letting clients in and shutting them out, and who there is.
+
+use std::collections::BTreeMap;
+
+use keyward_algorithms::{ErrorKind, Operation};
+use keyward_protocol::{
+    check_name,
+    messages::{
+        ClientCertificate, Clients, Enrol, Enrolment, ListClients, RenewClient, RevokeClient, User,
+        Users,
+    },
+};
+
+use crate::{
+    Error, Result, Service,
+    execute::Reply,
+    identity::{Caller, Identity, IdentityPattern, Role},
+    issue::{MAX_CLIENT_DAYS, describe, hex},
+    policy::{self, Target},
+    sources::SourceRange,
+};
+
+/// The most certificates in one answer.
+const PAGE: usize = 1000;
+
+/// The most ranges of addresses that one certificate is bound to.
+const MAX_SOURCES: usize = 64;
+
+pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Result<Reply> {
+    policy::authorise(caller, Operation::Enrol, Target::Service)?;
+    check_name("user", &request.user)?;
+    let roles = match request.roles.is_empty() {
+        true => vec![Role::User],
+        false => request.roles.iter().map(|word| role(word)).collect::<Result<_>>()?,
+    };
+    if request.sources.len() > MAX_SOURCES {
+        return Err(Error::invalid(format!(
+            "a certificate is bound to at most {MAX_SOURCES} ranges"
+        )));
+    }
+    let sources = request.sources.iter().map(|text| SourceRange::try_from(text.clone()));
+    let sources = sources.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::invalid)?;
+    let days = days(service, request.days)?;
+    let wanted = Wanted { user: &request.user, roles: &roles, sources: &sources, days };
+    issue(service, caller, &request.csr, &wanted)
+}
+
+/// Another certificate for the holder of one, with the same user, roles and sources.
+pub(crate) fn renew(service: &Service, caller: &Caller, request: &RenewClient) -> Result<Reply> {
+    policy::authorise(caller, Operation::RenewClient, Target::Service)?;
+    let Identity::Certificate { user, roles, serial } = &caller.identity else {
+        return Err(Error::new(
+            ErrorKind::Unsupported,
+            "only who comes with a client certificate can renew it",
+        )
+        .hint("over the UNIX socket no certificate is needed"));
+    };
+    if caller.roles.is_empty() {
+        let message = format!("\"{user}\" has no role any more, so its certificate is not renewed");
+        return Err(Error::new(ErrorKind::PermissionDenied, message));
+    }
+    let known = service.clients.get(serial).map(|known| known.sources).unwrap_or_default();
+    let sources: Vec<SourceRange> =
+        known.into_iter().filter_map(|text| SourceRange::try_from(text).ok()).collect();
+    let days = days(service, request.days)?;
+    issue(service, caller, &request.csr, &Wanted { user, roles, sources: &sources, days })
+}
+
+struct Wanted<'a> {
+    user: &'a str,
+    roles: &'a [Role],
+    sources: &'a [SourceRange],
+    days: u32,
+}
+
+fn days(service: &Service, asked: u32) -> Result<u32> {
+    match asked {
+        0 => Ok(service.live.settings().certificates.client_days),
+        days if days <= MAX_CLIENT_DAYS => Ok(days),
+        days => {
+            let message = format!("{days} days are over the limit of {MAX_CLIENT_DAYS}");
+            Err(Error::invalid(message).hint("renew the certificate before it ends"))
+        }
+    }
+}
+
+fn issue(service: &Service, caller: &Caller, csr: &[u8], wanted: &Wanted<'_>) -> Result<Reply> {
+    let Wanted { user, roles, sources, days } = *wanted;
+    let certificate = service.authority.issue_client(csr, user, roles, days)?;
+    let by = caller.user.as_deref().unwrap_or_default();
+    service.clients.add(ClientCertificate {
+        sources: sources.iter().map(ToString::to_string).collect(),
+        issued_by: by.into(),
+        ..describe(&certificate)?
+    })?;
+    tracing::info!(user, by = %caller.identity, days, ?roles, "client certificate issued");
+    Ok(Reply::Enrolment(Enrolment {
+        chain: vec![certificate],
+        ca: service.authority.certificate().to_vec(),
+    }))
+}
+
+fn role(word: &str) -> Result<Role> {
+    Role::from_word(word).ok_or_else(|| {
+        Error::invalid(format!("there is no role \"{word}\""))
+            .hint(format!("the roles are {}", Role::words()))
+    })
+}
+
+/// The client certificates that were issued.
+pub(crate) fn list(service: &Service, caller: &Caller, request: &ListClients) -> Result<Reply> {
+    policy::authorise(caller, Operation::ListClients, Target::Service)?;
+    let certificates = service.clients.after(&request.after, PAGE);
+    let next = match certificates.last() {
+        Some(last) if certificates.len() == PAGE => last.serial.clone(),
+        _ => Vec::new(),
+    };
+    Ok(Reply::Clients(Clients { certificates, next }))
+}
+
+/// Shuts out a certificate, or all of a user, at once.
+pub(crate) fn revoke(service: &Service, caller: &Caller, request: &RevokeClient) -> Result<Reply> {
+    policy::authorise(caller, Operation::RevokeClient, Target::Service)?;
+    let revoked = match (request.user.is_empty(), request.serial.is_empty()) {
+        (false, true) => {
+            check_name("user", &request.user)?;
+            service.clients.revoke_user(&request.user)?
+        }
+        (true, false) => service.clients.revoke(&request.serial)?,
+        _ => {
+            return Err(Error::invalid("name either a user or a serial number to be revoked"));
+        }
+    };
+    service.live.changed();
+    for certificate in &revoked {
+        let serial = hex(&certificate.serial);
+        tracing::info!(user = certificate.user, serial, by = %caller.identity, "revoked");
+    }
+    Ok(Reply::Clients(Clients { certificates: revoked, next: Vec::new() }))
+}
+
+/// The users of the configuration, and those that client certificates name.
+pub(crate) fn users(service: &Service, caller: &Caller) -> Result<Reply> {
+    policy::authorise(caller, Operation::ListUsers, Target::Service)?;
+    let settings = service.live.settings();
+    let mut users: BTreeMap<String, User> = BTreeMap::new();
+    let mut mapped = Vec::new();
+    for section in &settings.configured {
+        let user = users.entry(section.name.clone()).or_default();
+        user.configured = true;
+        add_all(&mut user.roles, section.roles.iter().map(|role| role.word().to_owned()));
+        add_all(&mut user.identities, section.identities.iter().map(ToString::to_string));
+        add_all(&mut user.sources, section.sources.iter().map(ToString::to_string));
+        mapped.extend(section.identities.iter().filter_map(|identity| match identity {
+            IdentityPattern::Certificate(name) => Some(name.as_str()),
+            _ => None,
+        }));
+    }
+    let issued = service.clients.after(&[], usize::MAX);
+    for certificate in issued.into_iter().filter(|certificate| certificate.revoked == 0) {
+        if mapped.contains(&certificate.user.as_str()) {
+            continue;
+        }
+        let user = users.entry(certificate.user.clone()).or_default();
+        add_all(&mut user.roles, certificate.roles);
+        add_all(&mut user.identities, [format!("cert:{}", certificate.user)]);
+        add_all(&mut user.sources, certificate.sources);
+    }
+    let named = users.into_iter().map(|(name, user)| User { name, ..user });
+    Ok(Reply::Users(Users { users: named.collect() }))
+}
+
+/// Adds what is not there yet.
+fn add_all(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
+    for one in more {
+        if !list.contains(&one) {
+            list.push(one);
+        }
+    }
+}
