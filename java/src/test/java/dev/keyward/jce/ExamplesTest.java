@@ -224,9 +224,11 @@ class ExamplesTest {
         return seen;
     }
 
-    @Test
-    void clients_show_their_certificate(RunningService service) throws Exception {
-        String key = service.key("example-client", "p-256");
+    @ParameterizedTest
+    @CsvSource({"p-256, -tls1_3", "ed25519, -tls1_3", "rsa-2048, -tls1_2"})
+    void clients_show_their_certificate(String type, String version, RunningService service)
+            throws Exception {
+        String key = service.key("example-client-" + type, type);
         tool("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=localhost",
             "-addext", "subjectAltName=DNS:localhost", "-keyout", "server.key", "-out",
             "server.pem");
@@ -235,7 +237,7 @@ class ExamplesTest {
             + page.length() + "\r\nConnection: close\r\n\r\n" + page);
         // It serves files, and only to those whose certificate is this one.
         try (ServerProcess server = new ServerProcess(folder, Map.of(), List.of("openssl",
-                "s_server", "-accept", "127.0.0.1:0", "-HTTP", "-Verify", "1",
+                "s_server", "-accept", "127.0.0.1:0", version, "-HTTP", "-Verify", "1",
                 "-verify_return_error", "-CAfile", certificate(service, key).toString(), "-cert",
                 "server.pem", "-key", "server.key"))) {
             String pages = run(service, "ClientCertificate", key,

@@ -103,6 +103,37 @@ class TlsTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void a_server_with_many_keys_uses_the_one_of_the_host_asked_for(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        List<String> hosts = List.of("one.example", "two.example", "three.example");
+        StringBuilder trusted = new StringBuilder();
+        for (String host : hosts) {
+            if (service.keyward("key", "show", "sni-" + host).status() != 0) {
+                service.keyward("key", "generate", "sni-" + host, "--type", "rsa-2048")
+                    .succeeded();
+                service.keyward("key", "self-sign", "sni-" + host, "--subject", "CN=" + host,
+                    "--san", "DNS:" + host).succeeded();
+            }
+            trusted.append(service.keyward("cert", "export", "sni-" + host).succeeded());
+        }
+        Files.writeString(folder.resolve("trusted.pem"), trusted);
+        List<String> command = Processes.java(home, "java", "-cp",
+            Processes.JAR + ":target/test-classes", TlsServer.class.getName(), "PKIX", "sni-*");
+        try (ServerProcess server = new ServerProcess(service.environment(), command)) {
+            for (String version : List.of("-tls1_2", "-tls1_3")) {
+                for (String host : hosts) {
+                    String seen = Processes.run(folder, Map.of(), List.of("openssl", "s_client",
+                        "-connect", "localhost:" + server.ports().get(0), "-CAfile",
+                        "trusted.pem", "-verify_return_error", "-servername", host,
+                        "-verify_hostname", host, version, "-ign_eof")).output();
+                    assertTrue(seen.contains("greeted over TLSv1."), seen + server.log());
+                }
+            }
+        }
+    }
+
     /** Makes the keys; the file of their certificates, which are their own issuers. */
     private static Path certificates(Path folder, RunningService service) throws Exception {
         StringBuilder certificates = new StringBuilder();
