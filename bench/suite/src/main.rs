@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 
+mod audit;
 mod handshakes;
 mod java;
 mod machine;
@@ -47,6 +48,8 @@ enum Part {
     Remote,
     /// Signatures of the service beside aws-lc and openssl
     Signatures,
+    /// A service that records each use of a key beside one that does not
+    Audit,
     /// Java's Signature beside the JDK's own providers
     Java,
 }
@@ -63,6 +66,8 @@ struct Figures {
     remote: Vec<remote::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signatures: Vec<signatures::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    audit: Vec<audit::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     java: Vec<java::Row>,
 }
@@ -86,6 +91,7 @@ fn main() -> ExitCode {
         } else {
             Vec::new()
         },
+        audit: if wanted(Part::Audit) { audit::measure(rounds, duration) } else { Vec::new() },
         java: if wanted(Part::Java) { java::measure() } else { Vec::new() },
     };
     print!("{}", table::render(&figures));

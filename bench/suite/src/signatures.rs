@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where the service and its peers run.
-const SERVER_CPU: usize = 0;
+pub(crate) const SERVER_CPU: usize = 0;
 /// Clients at a time.
 const CLIENTS: [usize; 5] = [1, 2, 4, 8, 16];
 /// Key types, with what `openssl speed` calls them.
@@ -73,7 +73,7 @@ pub(crate) fn measure(rounds: usize, duration: Duration) -> Vec<Row> {
 }
 
 /// What `keyward bench` says.
-fn of_service(service: &Service, name: &str, clients: usize, duration: Duration) -> f64 {
+pub(crate) fn of_service(service: &Service, name: &str, clients: usize, duration: Duration) -> f64 {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let (clients, seconds) = (clients.to_string(), whole_seconds(duration));
     let arguments = ["bench", name, "--threads", &clients, "--seconds", &seconds, "--json"];

@@ -65,6 +65,17 @@ pub(crate) fn render(figures: &Figures) -> String {
         }
         text.push('\n');
     }
+    if !figures.audit.is_empty() {
+        text += "\nSignatures per second of a service on one core, by whether it records each use\n\n\
+                 | key | recorded | not recorded | ratio |\n|---|--:|--:|--:|\n";
+        for row in &figures.audit {
+            let Pair { keyward, peer, ratio, range } = &row.pair;
+            text += &format!(
+                "| {} | {keyward:.0} | {peer:.0} | {ratio:.3} ({:.2} – {:.2}) |\n",
+                row.key_type, range[0], range[1]
+            );
+        }
+    }
     if !figures.java.is_empty() {
         text += "\nJava, signatures per second\n\n\
                  | key | threads | Keyward | the JDK's provider | ratio |\n|---|--:|--:|--:|--:|\n";
