@@ -3,7 +3,7 @@
 
 use std::{fmt::Write, sync::Arc};
 
-use keyward_algorithms::{Curve, Digest, Family};
+use keyward_algorithms::{Curve, Digest, Family, MlKem};
 use keyward_crypto::PssRestriction;
 use keyward_protocol::Result;
 use pem_rfc7468::{LineEnding, encode_string};
@@ -120,7 +120,9 @@ fn text(key: &Key, public: &Public, selection: Selection) -> String {
         Material::Raw(bytes) => {
             let name = public.family.row().openssl.split(':').next().unwrap_or_default();
             _ = writeln!(text, "{name} Public-Key:");
-            octets(&mut text, "pub", bytes);
+            // What FIPS 203 calls an encapsulation key.
+            let label = if MlKem::of(public.family).is_some() { "ek" } else { "pub" };
+            octets(&mut text, label, bytes);
         }
     }
     text

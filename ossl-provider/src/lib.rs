@@ -8,7 +8,7 @@
 //! - `ffi` is the border: bindings, upcalls, parameters, ownership, the guard against panics.
 //! - `shells` are the functions that the core calls, one file per operation, and the tables.
 //! - The rest is safe: `provider`, `key`, `public`, `store`, `decoder`, `encoder`, `keymgmt`,
-//!   `signature`, `asym_cipher`, `keyexch`, one module per operation of OpenSSL's.
+//!   `signature`, `asym_cipher`, `keyexch`, `kem`, one module per operation of OpenSSL's.
 //!
 //! The provider prints nothing, starts no thread and installs no handler. It keeps no state
 //! outside its instances, of which a process may have several.
@@ -19,6 +19,7 @@ mod decoder;
 mod encoder;
 mod failure;
 mod ffi;
+mod kem;
 mod key;
 mod keyexch;
 mod keymgmt;

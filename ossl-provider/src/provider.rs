@@ -64,17 +64,14 @@ impl Provider {
 
     /// Checks that there is key management for keys of a family here; the error says why not.
     pub(crate) fn check_offers(&self, family: Family) -> Result<()> {
-        let (name, (major, minor)) = (family.row().name, self.openssl);
-        if MlKem::of(family).is_some() {
-            return Err(unsupported(format!("keys of type {name} with OpenSSL"))
-                .hint("`keyward decapsulate` uses them"));
-        }
-        if MlDsa::of(family).is_none() || self.knows_post_quantum() {
+        let is_post_quantum = MlDsa::of(family).is_some() || MlKem::of(family).is_some();
+        if !is_post_quantum || self.knows_post_quantum() {
             return Ok(());
         }
+        let (name, (major, minor)) = (family.row().name, self.openssl);
         let message = format!("keys of type {name} with OpenSSL {major}.{minor}");
         Err(unsupported(message).hint(
-            "OpenSSL knows them from 3.5 on; `keyward sign` and the Java provider use them anywhere",
+            "OpenSSL knows them from 3.5 on; `keyward sign` and `keyward decapsulate` use them anywhere",
         ))
     }
 

@@ -8,6 +8,7 @@
 mod asym_cipher;
 mod decoder;
 mod encoder;
+mod kem;
 mod keyexch;
 mod keymgmt;
 mod offer;

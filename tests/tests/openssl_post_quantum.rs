@@ -1,7 +1,10 @@
-//! ML-DSA keys in the service, for OpenSSL 3.5 and later, which has the other side of everything;
-//! and older ones, which know nothing of such keys and must not be disturbed by them.
+//! ML-DSA and ML-KEM keys in the service, for OpenSSL 3.5 and later, which has the other side of
+//! everything; and older ones, which know nothing of such keys and must not be disturbed by them.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use keyward_tests::{
     Authority, CommandExt, Identity, Nginx, OpenSsl, SServer, Scratch, Service, ServiceBuilder,
@@ -9,6 +12,8 @@ use keyward_tests::{
 
 const SETS: [(&str, &str); 3] =
     [("ml-dsa-44", "mldsa44"), ("ml-dsa-65", "mldsa65"), ("ml-dsa-87", "mldsa87")];
+
+const KEMS: [&str; 3] = ["ml-kem-512", "ml-kem-768", "ml-kem-1024"];
 
 struct World {
     service: Service,
@@ -27,9 +32,9 @@ impl World {
         World { service, authority, openssl, scratch }
     }
 
-    /// A world whose OpenSSL knows ML-DSA. What the others do is in
-    /// `older_openssl_goes_on_beside_ml_dsa_keys_and_says_why_not`.
-    fn with_ml_dsa() -> Option<World> {
+    /// A world whose OpenSSL knows ML-DSA and ML-KEM. What the others do is in
+    /// `older_openssl_goes_on_beside_such_keys_and_says_why_not`.
+    fn that_is_new_enough() -> Option<World> {
         (OpenSsl::version() >= (3, 5)).then(World::new)
     }
 
@@ -86,13 +91,14 @@ fn visit(world: &World, address: &str, log: &str, more: &[&str]) -> String {
 }
 
 #[test]
-fn older_openssl_goes_on_beside_ml_dsa_keys_and_says_why_not() {
+fn older_openssl_goes_on_beside_such_keys_and_says_why_not() {
     let world = World::new();
     let new = world.service.key("new", "ml-dsa-65");
+    world.service.key("newer", "ml-kem-768");
     let web = world.service.certified_key("web", "p-256", &world.authority);
     let is_old = OpenSsl::version() < (3, 5);
     let listed = String::from_utf8(world.ours(&["storeutl", "-noout", "-keys", "keyward:"]));
-    let count = if is_old { 1 } else { 2 };
+    let count = if is_old { 1 } else { 3 };
     let listed = listed.unwrap();
     assert!(listed.contains(&format!("Total found: {count}")), "{listed}");
     if is_old {
@@ -108,7 +114,7 @@ fn older_openssl_goes_on_beside_ml_dsa_keys_and_says_why_not() {
 
 #[test]
 fn others_verify_what_is_signed_in_every_way() {
-    let Some(world) = World::with_ml_dsa() else { return };
+    let Some(world) = World::that_is_new_enough() else { return };
     // More than the service would take in one piece.
     let large = world.file("large", vec![7; 3 << 20]);
     let small = world.file("small", "a short message");
@@ -141,7 +147,7 @@ fn others_verify_what_is_signed_in_every_way() {
 
 #[test]
 fn a_signature_of_another_message_or_context_is_refused() {
-    let Some(world) = World::with_ml_dsa() else { return };
+    let Some(world) = World::that_is_new_enough() else { return };
     let (yes, no) = (world.file("yes", "yes"), world.file("no", "no"));
     let signature = world.path("signature");
     let key = world.service.key("key", "ml-dsa-44").uri();
@@ -159,7 +165,7 @@ fn a_signature_of_another_message_or_context_is_refused() {
 
 #[test]
 fn mu_that_the_caller_made_is_signed() {
-    let Some(world) = World::with_ml_dsa() else { return };
+    let Some(world) = World::that_is_new_enough() else { return };
     let mu = world.file("mu", [9; 64]);
     let short = world.file("short", [9; 63]);
     let signature = world.path("signature");
@@ -176,9 +182,57 @@ fn mu_that_the_caller_made_is_signed() {
 }
 
 #[test]
+fn secrets_that_others_encapsulate_come_out_again() {
+    let Some(world) = World::that_is_new_enough() else { return };
+    let (ciphertext, secret) = (world.path("ciphertext"), world.path("secret"));
+    let opened = world.path("opened");
+    for key_type in KEMS {
+        let identity = world.service.key(key_type, key_type);
+        for key in names(&identity) {
+            let encapsulate = ["pkeyutl", "-encap", "-out", &ciphertext, "-secret", &secret];
+            let decapsulate = ["pkeyutl", "-decap", "-inkey", &key, "-in", &ciphertext];
+            let decapsulate = [&decapsulate[..], &["-secret", &opened]].concat();
+            plain(&[&encapsulate[..], &["-pubin", "-inkey", &public(&identity)]].concat());
+            world.ours(&decapsulate);
+            assert_eq!(fs::read(&opened).unwrap(), fs::read(&secret).unwrap(), "{key_type}");
+            // With the public half of our own.
+            world.ours(&[&encapsulate[..], &["-inkey", &key]].concat());
+            world.ours(&decapsulate);
+            assert_eq!(fs::read(&opened).unwrap(), fs::read(&secret).unwrap(), "{key_type}");
+
+            let short = world.file("short", [1; 100]);
+            let said = world.refused(&["pkeyutl", "-decap", "-inkey", &key, "-in", &short]);
+            assert!(said.contains("the ciphertext has the wrong size"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_kem_key_that_openssl_made_is_imported_in_each_of_its_forms() {
+    let Some(world) = World::that_is_new_enough() else { return };
+    let (ciphertext, secret) = (world.path("ciphertext"), world.path("secret"));
+    let opened = world.path("opened");
+    for key_type in KEMS {
+        for form in ["seed-only", "priv-only", "seed-priv"] {
+            let (name, file) = (format!("{key_type}-{form}"), world.path("made.pem"));
+            let option = format!("ml-kem.output_formats={form}");
+            let make = ["genpkey", "-algorithm", key_type, "-provparam", &option, "-out", &file];
+            plain(&make);
+            let identity = world.service.import(&name, Path::new(&file));
+            let theirs = plain(&["pkey", "-in", &file, "-pubout"]);
+            assert_eq!(fs::read(&identity.public).unwrap(), theirs, "{name}");
+            plain(&["pkeyutl", "-encap", "-inkey", &file, "-out", &ciphertext, "-secret", &secret]);
+            let decapsulate = ["pkeyutl", "-decap", "-inkey", &identity.uri(), "-in", &ciphertext];
+            world.ours(&[&decapsulate[..], &["-secret", &opened]].concat());
+            assert_eq!(fs::read(&opened).unwrap(), fs::read(&secret).unwrap(), "{name}");
+        }
+    }
+}
+
+#[test]
 fn pkey_shows_the_public_half_and_the_reference() {
-    let Some(world) = World::with_ml_dsa() else { return };
-    for (key_type, _) in SETS {
+    let Some(world) = World::that_is_new_enough() else { return };
+    for key_type in SETS.map(|(key_type, _)| key_type).into_iter().chain(KEMS) {
         let identity = world.service.key(key_type, key_type);
         let expected = fs::read(&identity.public).unwrap();
         for key in names(&identity) {
@@ -193,7 +247,7 @@ fn pkey_shows_the_public_half_and_the_reference() {
 
 #[test]
 fn requests_certificates_and_cms_are_made() {
-    let Some(world) = World::with_ml_dsa() else { return };
+    let Some(world) = World::that_is_new_enough() else { return };
     let message = world.file("message", "sincerely yours");
     let (request, certificate) = (world.path("request.pem"), world.path("certificate.pem"));
     let signed = world.path("signed.pem");
@@ -220,7 +274,7 @@ fn requests_certificates_and_cms_are_made() {
 
 #[test]
 fn s_server_serves_certificates_of_every_set() {
-    let Some(world) = World::with_ml_dsa() else { return };
+    let Some(world) = World::that_is_new_enough() else { return };
     for (key_type, signature) in SETS {
         let identity = world.service.certified_key(key_type, key_type, &world.authority);
         for key in names(&identity) {
@@ -233,17 +287,25 @@ fn s_server_serves_certificates_of_every_set() {
 
 #[test]
 fn s_server_serves_them_also_where_our_algorithms_are_preferred() {
-    let Some(world) = World::with_ml_dsa() else { return };
+    let Some(world) = World::that_is_new_enough() else { return };
     world.openssl.prefer_ours();
     let identity = world.service.certified_key("web", "ml-dsa-65", &world.authority);
-    let server = SServer::start(&world.scratch, &world.openssl, &identity, &identity.uri(), &[]);
-    let said = visit(&world, &server.address().to_string(), &server.log(), &["-tls1_3"]);
-    assert!(said.contains("Signature type: mldsa65"), "{said}");
+    let groups = ["X25519MLKEM768", "MLKEM768", "X25519"];
+    let offered = groups.join(":");
+    let key = identity.uri();
+    let more = ["-groups", &offered];
+    let server = SServer::start(&world.scratch, &world.openssl, &identity, &key, &more);
+    for group in groups {
+        // Ephemeral keys stay with OpenSSL's own provider.
+        let options = ["-tls1_3", "-groups", group];
+        let said = visit(&world, &server.address().to_string(), &server.log(), &options);
+        assert!(said.contains("Signature type: mldsa65"), "{said}");
+    }
 }
 
 #[test]
 fn nginx_serves_ml_dsa_beside_ecdsa() {
-    let Some(world) = World::with_ml_dsa() else { return };
+    let Some(world) = World::that_is_new_enough() else { return };
     let new = world.service.certified_key("new", "ml-dsa-65", &world.authority);
     let web = world.service.certified_key("web", "p-256", &world.authority);
     let nginx = Nginx::start(&world.scratch, &world.openssl, &[&new, &web]);

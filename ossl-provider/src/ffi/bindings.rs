@@ -170,6 +170,19 @@ pub const OSSL_FUNC_ASYM_CIPHER_GET_CTX_PARAMS: i32 = 8;
 pub const OSSL_FUNC_ASYM_CIPHER_GETTABLE_CTX_PARAMS: i32 = 9;
 pub const OSSL_FUNC_ASYM_CIPHER_SET_CTX_PARAMS: i32 = 10;
 pub const OSSL_FUNC_ASYM_CIPHER_SETTABLE_CTX_PARAMS: i32 = 11;
+pub const OSSL_FUNC_KEM_NEWCTX: i32 = 1;
+pub const OSSL_FUNC_KEM_ENCAPSULATE_INIT: i32 = 2;
+pub const OSSL_FUNC_KEM_ENCAPSULATE: i32 = 3;
+pub const OSSL_FUNC_KEM_DECAPSULATE_INIT: i32 = 4;
+pub const OSSL_FUNC_KEM_DECAPSULATE: i32 = 5;
+pub const OSSL_FUNC_KEM_FREECTX: i32 = 6;
+pub const OSSL_FUNC_KEM_DUPCTX: i32 = 7;
+pub const OSSL_FUNC_KEM_GET_CTX_PARAMS: i32 = 8;
+pub const OSSL_FUNC_KEM_GETTABLE_CTX_PARAMS: i32 = 9;
+pub const OSSL_FUNC_KEM_SET_CTX_PARAMS: i32 = 10;
+pub const OSSL_FUNC_KEM_SETTABLE_CTX_PARAMS: i32 = 11;
+pub const OSSL_FUNC_KEM_AUTH_ENCAPSULATE_INIT: i32 = 12;
+pub const OSSL_FUNC_KEM_AUTH_DECAPSULATE_INIT: i32 = 13;
 pub const OSSL_FUNC_ENCODER_NEWCTX: i32 = 1;
 pub const OSSL_FUNC_ENCODER_FREECTX: i32 = 2;
 pub const OSSL_FUNC_ENCODER_GET_PARAMS: i32 = 3;
@@ -1033,6 +1046,86 @@ pub type OSSL_FUNC_asym_cipher_set_ctx_params_fn = ::std::option::Option<
     ) -> ::std::os::raw::c_int,
 >;
 pub type OSSL_FUNC_asym_cipher_settable_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        provctx: *mut ::std::os::raw::c_void,
+    ) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_kem_newctx_fn = ::std::option::Option<
+    unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_kem_encapsulate_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        provkey: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_auth_encapsulate_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        provkey: *mut ::std::os::raw::c_void,
+        authprivkey: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_encapsulate_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        out: *mut ::std::os::raw::c_uchar,
+        outlen: *mut usize,
+        secret: *mut ::std::os::raw::c_uchar,
+        secretlen: *mut usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_decapsulate_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        provkey: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_auth_decapsulate_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        provkey: *mut ::std::os::raw::c_void,
+        authpubkey: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_decapsulate_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        out: *mut ::std::os::raw::c_uchar,
+        outlen: *mut usize,
+        in_: *const ::std::os::raw::c_uchar,
+        inlen: usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_freectx_fn =
+    ::std::option::Option<unsafe extern "C" fn(ctx: *mut ::std::os::raw::c_void)>;
+pub type OSSL_FUNC_kem_dupctx_fn = ::std::option::Option<
+    unsafe extern "C" fn(ctx: *mut ::std::os::raw::c_void) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_kem_get_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        params: *mut OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_gettable_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        provctx: *mut ::std::os::raw::c_void,
+    ) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_kem_set_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        ctx: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_kem_settable_ctx_params_fn = ::std::option::Option<
     unsafe extern "C" fn(
         ctx: *mut ::std::os::raw::c_void,
         provctx: *mut ::std::os::raw::c_void,

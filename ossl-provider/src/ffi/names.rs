@@ -93,6 +93,9 @@ names! {
     TLS_SIGALG_MIN_DTLS = c"tls-min-dtls";
     TLS_SIGALG_MAX_DTLS = c"tls-max-dtls";
 
+    // provider-kem(7).
+    KEM_IKME = c"ikme";
+
     // provider-keyexch(7).
     EXCHANGE_PAD = c"pad";
     ECDH_COFACTOR_MODE = c"ecdh-cofactor-mode";

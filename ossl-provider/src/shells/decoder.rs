@@ -48,6 +48,9 @@ from_der!(X25519, X25519);
 from_der!(MlDsa44, MlDsa44);
 from_der!(MlDsa65, MlDsa65);
 from_der!(MlDsa87, MlDsa87);
+from_der!(MlKem512, MlKem512);
+from_der!(MlKem768, MlKem768);
+from_der!(MlKem1024, MlKem1024);
 
 /// Stands for the first step where a family stands for the second; families begin at 1.
 const PEM_BLOCK: u32 = 0;

@@ -59,6 +59,12 @@ pub(super) static ML_DSA_65: &[OSSL_DISPATCH] =
     family!(MlDsa65, own_name::<{ Family::MlDsa65.code() }>);
 pub(super) static ML_DSA_87: &[OSSL_DISPATCH] =
     family!(MlDsa87, own_name::<{ Family::MlDsa87.code() }>);
+pub(super) static ML_KEM_512: &[OSSL_DISPATCH] =
+    family!(MlKem512, own_name::<{ Family::MlKem512.code() }>);
+pub(super) static ML_KEM_768: &[OSSL_DISPATCH] =
+    family!(MlKem768, own_name::<{ Family::MlKem768.code() }>);
+pub(super) static ML_KEM_1024: &[OSSL_DISPATCH] =
+    family!(MlKem1024, own_name::<{ Family::MlKem1024.code() }>);
 
 /// The family that a number in a table stands for.
 fn family(code: u32) -> Option<Family> {

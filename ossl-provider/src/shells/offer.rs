@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_int};
 
 use keyward_algorithms::{Agreement, Digest, Family};
 
-use super::{asym_cipher, decoder, encoder, keyexch, keymgmt, signature, store};
+use super::{asym_cipher, decoder, encoder, kem, keyexch, keymgmt, signature, store};
 use crate::{
     ffi::{
         bindings,
@@ -29,6 +29,7 @@ pub(super) fn of(operation: c_int, provider: &Provider) -> Option<Algorithms> {
         bindings::OSSL_OP_SIGNATURE => &SIGNATURES_BEFORE_3_4,
         bindings::OSSL_OP_ASYM_CIPHER => &ASYMMETRIC_CIPHERS,
         bindings::OSSL_OP_KEYEXCH => &KEY_EXCHANGES,
+        bindings::OSSL_OP_KEM if provider.knows_post_quantum() => &KEMS,
         bindings::OSSL_OP_ENCODER if provider.knows_post_quantum() => &ENCODERS,
         bindings::OSSL_OP_ENCODER => &ENCODERS_BEFORE_3_5,
         bindings::OSSL_OP_DECODER if !provider.reference_pem => return None,
@@ -122,6 +123,9 @@ static KEY_MANAGEMENT: Offer = key_management! {
     MlDsa44 => keymgmt::ML_DSA_44;
     MlDsa65 => keymgmt::ML_DSA_65;
     MlDsa87 => keymgmt::ML_DSA_87;
+    MlKem512 => keymgmt::ML_KEM_512;
+    MlKem768 => keymgmt::ML_KEM_768;
+    MlKem1024 => keymgmt::ML_KEM_1024;
 };
 
 const SIGNING: &CStr = c"signatures by keys in a Keyward service";
@@ -196,6 +200,14 @@ static KEY_EXCHANGES: Offer = offer! {
     c_names!(Agreement::X25519.row().openssl), [] unapproved => keyexch::X25519, AGREEING;
 };
 
+const DECAPSULATING: &CStr = c"decapsulation by keys in a Keyward service";
+
+static KEMS: Offer = offer! {
+    family(Family::MlKem512), [] approved => kem::ML_KEM, DECAPSULATING;
+    family(Family::MlKem768), [] approved => kem::ML_KEM, DECAPSULATING;
+    family(Family::MlKem1024), [] approved => kem::ML_KEM, DECAPSULATING;
+};
+
 const PUBLIC_HALF: &CStr = c"the public half of a key in a Keyward service";
 const REFERENCE: &CStr = c"a reference to a key in a Keyward service";
 
@@ -229,7 +241,8 @@ static ENCODERS_BEFORE_3_5: Offer =
 
 static ENCODERS: Offer = encoders!(
     Rsa approved, RsaPss approved, Ec approved, Ed25519 approved, X25519 unapproved,
-    MlDsa44 approved, MlDsa65 approved, MlDsa87 approved
+    MlDsa44 approved, MlDsa65 approved, MlDsa87 approved,
+    MlKem512 approved, MlKem768 approved, MlKem1024 approved
 );
 
 macro_rules! decoders {
@@ -247,7 +260,8 @@ static DECODERS_BEFORE_3_5: Offer =
 
 static DECODERS: Offer = decoders!(
     Rsa approved, RsaPss approved, Ec approved, Ed25519 approved, X25519 unapproved,
-    MlDsa44 approved, MlDsa65 approved, MlDsa87 approved
+    MlDsa44 approved, MlDsa65 approved, MlDsa87 approved,
+    MlKem512 approved, MlKem768 approved, MlKem1024 approved
 );
 
 const URIS: &CStr = c"keys and certificates in a Keyward service, by URI";
@@ -292,7 +306,7 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_list_have_the_same_entries() {
-        for offer in [&KEY_MANAGEMENT, &SIGNATURES, &ENCODERS, &DECODERS, &STORES] {
+        for offer in [&KEY_MANAGEMENT, &SIGNATURES, &KEMS, &ENCODERS, &DECODERS, &STORES] {
             assert_eq!(names(offer.plain), names(offer.fips));
             assert_eq!(names(offer.plain).len() + 1, offer.plain.0.len());
         }
