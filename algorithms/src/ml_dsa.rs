@@ -9,6 +9,9 @@ pub const ML_DSA_MU_BYTES: usize = 64;
 /// The longest context string of an ML-DSA signature in bytes (FIPS 204, 5.2).
 pub const ML_DSA_CONTEXT_MAX: usize = 255;
 
+/// What the Java Cryptography Architecture calls all parameter sets together (JEP 497).
+pub const ML_DSA_JCA: &str = "ML-DSA";
+
 /// The facts about one parameter set.
 #[derive(Debug)]
 pub struct MlDsaRow {

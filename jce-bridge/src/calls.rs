@@ -1,9 +1,12 @@
 //! What the exported functions do, in terms of Rust: codes and bytes in, bytes or an error out.
 
-use keyward_algorithms::{Digest, Encryption, ErrorKind, KeyType, Rights, Scheme, Signature};
+use keyward_algorithms::{
+    Digest, Encryption, ErrorKind, KeyType, Mac, Rights, Scheme, Signature, SymmetricCipher,
+};
 use keyward_client::{Client, KeyTemplate, Settings};
 use keyward_protocol::{
     CipherRequest, Error, KeyId, KeyUri, OaepParameters, PssParameters, Result, SignRequest,
+    SymmetricRequest,
 };
 
 use crate::{clients, encode};
@@ -32,7 +35,7 @@ pub(crate) fn who_am_i(client: i64) -> Result<String> {
 pub(crate) fn find(client: i64, uri: &str) -> Result<Vec<u8>> {
     let uri: KeyUri = uri.parse()?;
     let selector = uri.selector.ok_or_else(|| Error::invalid("the alias is empty"))?;
-    clients::get(client)?.find(&selector).and_then(|key| encode::key(&key))
+    clients::get(client)?.find(&selector).map(|key| encode::key(&key))
 }
 
 pub(crate) fn list(client: i64) -> Result<Vec<u8>> {
@@ -101,6 +104,49 @@ pub(crate) fn derive(client: i64, key: &[u8], peer: &[u8]) -> Result<impl AsRef<
     clients::get(client)?.derive(&key_id(key)?, peer)
 }
 
+/// A cipher of secret keys as Java names it.
+pub(crate) struct SymmetricCodes<'a> {
+    pub(crate) cipher: i32,
+    pub(crate) iv: &'a [u8],
+    pub(crate) aad: &'a [u8],
+    pub(crate) tag_bytes: i32,
+}
+
+impl SymmetricCodes<'_> {
+    fn request<'a>(&'a self, input: &'a [u8]) -> Result<SymmetricRequest<'a>> {
+        let cipher = known("cipher", self.cipher, SymmetricCipher::from_code)?;
+        let tag_bytes = usize::try_from(self.tag_bytes)
+            .map_err(|_| Error::invalid(format!("{} is no size of a tag", self.tag_bytes)))?;
+        Ok(SymmetricRequest { cipher, iv: self.iv, aad: self.aad, tag_bytes, input })
+    }
+}
+
+/// The initialisation vector, whose size the table tells, and the ciphertext behind it.
+pub(crate) fn encipher(
+    client: i64,
+    key: &[u8],
+    codes: &SymmetricCodes<'_>,
+    input: &[u8],
+) -> Result<Vec<u8>> {
+    let mut enciphered = clients::get(client)?.encipher(&key_id(key)?, &codes.request(input)?)?;
+    enciphered.iv.append(&mut enciphered.output);
+    Ok(enciphered.iv)
+}
+
+pub(crate) fn decipher(
+    client: i64,
+    key: &[u8],
+    codes: &SymmetricCodes<'_>,
+    input: &[u8],
+) -> Result<impl AsRef<[u8]>> {
+    clients::get(client)?.decipher(&key_id(key)?, &codes.request(input)?)
+}
+
+pub(crate) fn mac(client: i64, key: &[u8], mac: i32, message: &[u8]) -> Result<Vec<u8>> {
+    let mac = known("message authentication code", mac, Mac::from_code)?;
+    clients::get(client)?.mac(&key_id(key)?, mac, message)
+}
+
 pub(crate) fn random(client: i64, length: i32) -> Result<impl AsRef<[u8]>> {
     let length = usize::try_from(length)
         .map_err(|_| Error::invalid(format!("{length} is no number of bytes")))?;
@@ -122,11 +168,17 @@ impl NewKey<'_> {
 }
 
 pub(crate) fn generate(client: i64, key_type: &str, new: &NewKey<'_>) -> Result<Vec<u8>> {
-    let key_type = KeyType::from_name(key_type).ok_or_else(|| {
-        Error::new(ErrorKind::Unsupported, format!("{key_type:?} is no type of key"))
-            .hint("RSA keys have 2048 to 8192 bits in steps of 256")
-    })?;
-    clients::get(client)?.generate(key_type, &new.template()).and_then(|key| encode::key(&key))
+    let key_type = known_type(key_type)?;
+    clients::get(client)?.generate(key_type, &new.template()).map(|key| encode::key(&key))
+}
+
+fn known_type(name: &str) -> Result<KeyType> {
+    KeyType::from_name(name).ok_or_else(|| {
+        Error::new(ErrorKind::Unsupported, format!("{name:?} is no type of key")).hint(
+            "RSA keys have 2048 to 8192 bits in steps of 256, AES keys 128, 192 or 256, those of \
+             HMAC 112 to 8192 in steps of 8",
+        )
+    })
 }
 
 pub(crate) fn import_key(
@@ -135,15 +187,27 @@ pub(crate) fn import_key(
     pkcs8: &[u8],
     chain: &[Vec<u8>],
 ) -> Result<Vec<u8>> {
-    clients::get(client)?.import(pkcs8, chain, &new.template()).and_then(|key| encode::key(&key))
+    clients::get(client)?.import(pkcs8, chain, &new.template()).map(|key| encode::key(&key))
+}
+
+pub(crate) fn import_secret(
+    client: i64,
+    key_type: &str,
+    new: &NewKey<'_>,
+    secret: &[u8],
+) -> Result<Vec<u8>> {
+    let key_type = known_type(key_type)?;
+    clients::get(client)?
+        .import_secret(key_type, secret, &new.template())
+        .map(|key| encode::key(&key))
 }
 
 pub(crate) fn rename(client: i64, key: &[u8], name: &str) -> Result<Vec<u8>> {
-    clients::get(client)?.rename(&key_id(key)?, name).and_then(|key| encode::key(&key))
+    clients::get(client)?.rename(&key_id(key)?, name).map(|key| encode::key(&key))
 }
 
 pub(crate) fn set_chain(client: i64, key: &[u8], chain: &[Vec<u8>]) -> Result<Vec<u8>> {
-    clients::get(client)?.set_chain(&key_id(key)?, chain).and_then(|key| encode::key(&key))
+    clients::get(client)?.set_chain(&key_id(key)?, chain).map(|key| encode::key(&key))
 }
 
 pub(crate) fn delete(client: i64, key: &[u8]) -> Result<()> {

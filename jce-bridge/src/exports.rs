@@ -8,7 +8,7 @@ use jni::{
 use zeroize::Zeroizing;
 
 use crate::{
-    calls::{self, CipherCodes, NewKey, SignatureCodes},
+    calls::{self, CipherCodes, NewKey, SignatureCodes, SymmetricCodes},
     clients,
     shell::{byte_arrays, bytes, run, string, strings, to_java},
 };
@@ -130,6 +130,66 @@ pub fn derive<'local>(
     })
 }
 
+/// Encrypts with a secret key.
+#[jni_mangle("dev.keyward.jce.Native")]
+#[allow(clippy::too_many_arguments)] // Java's argument list.
+pub fn encipher<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    cipher: jint,
+    iv: JByteArray<'local>,
+    aad: JByteArray<'local>,
+    tag_bytes: jint,
+    input: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, iv, aad) = (bytes(env, &key)?, bytes(env, &iv)?, bytes(env, &aad)?);
+        let input = Zeroizing::new(bytes(env, &input)?);
+        let codes = SymmetricCodes { cipher, iv: &iv, aad: &aad, tag_bytes };
+        to_java(env, calls::encipher(client, &key, &codes, &input)?)
+    })
+}
+
+/// Decrypts with a secret key.
+#[jni_mangle("dev.keyward.jce.Native")]
+#[allow(clippy::too_many_arguments)] // Java's argument list.
+pub fn decipher<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    cipher: jint,
+    iv: JByteArray<'local>,
+    aad: JByteArray<'local>,
+    tag_bytes: jint,
+    input: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, iv, aad) = (bytes(env, &key)?, bytes(env, &iv)?, bytes(env, &aad)?);
+        let input = bytes(env, &input)?;
+        let codes = SymmetricCodes { cipher, iv: &iv, aad: &aad, tag_bytes };
+        to_java(env, calls::decipher(client, &key, &codes, &input)?)
+    })
+}
+
+/// Makes a message authentication code.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn mac<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    mac: jint,
+    message: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, message) = (bytes(env, &key)?, bytes(env, &message)?);
+        to_java(env, calls::mac(client, &key, mac, &message)?)
+    })
+}
+
 /// Random bytes of the service's generator.
 #[jni_mangle("dev.keyward.jce.Native")]
 pub fn random<'local>(
@@ -177,6 +237,26 @@ pub fn import_key<'local>(
         let (pkcs8, chain) = (Zeroizing::new(bytes(env, &pkcs8)?), byte_arrays(env, &chain)?);
         let new = NewKey { name: &name, uses, exportable };
         to_java(env, calls::import_key(client, &new, &pkcs8, &chain)?)
+    })
+}
+
+/// Takes in a secret key that was made elsewhere.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn import_secret<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    name: JString<'local>,
+    key_type: JString<'local>,
+    uses: jint,
+    exportable: jboolean,
+    secret: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (name, key_type) = (string(env, &name)?, string(env, &key_type)?);
+        let secret = Zeroizing::new(bytes(env, &secret)?);
+        let new = NewKey { name: &name, uses, exportable };
+        to_java(env, calls::import_secret(client, &key_type, &new, &secret)?)
     })
 }
 

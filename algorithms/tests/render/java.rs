@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use keyward_algorithms::{
-    Agreement, Curve, Digest, Encryption, ErrorKind, Family, Mac, Right, Scheme, SecretKind,
-    Signature, SymmetricCipher,
+    Agreement, Curve, Digest, Encryption, ErrorKind, Family, ML_DSA_JCA, Mac, Right, Scheme,
+    SecretKind, Signature, SymmetricCipher,
 };
 
 const HEADER: &str = "\
@@ -25,6 +25,11 @@ final class AlgorithmTable {
     static final String VERSION = \"",
     );
     out.push_str(env!("CARGO_PKG_VERSION"));
+    out.push_str("\";\n");
+    out.push_str(
+        "\n    /** ML-DSA with any parameter set. */\n    static final String ML_DSA = \"",
+    );
+    out.push_str(ML_DSA_JCA);
     out.push_str("\";\n");
     digests(&mut out);
     schemes(&mut out);

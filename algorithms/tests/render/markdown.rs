@@ -3,8 +3,8 @@
 use std::fmt::Display;
 
 use keyward_algorithms::{
-    Agreement, Audit, Curve, Digest, Encryption, ErrorKind, Family, KeyType, Mac, Operation,
-    Requires, Right, Scheme, SecretKind, Signature, SymmetricCipher,
+    Agreement, Audit, Curve, Digest, Encryption, ErrorKind, Family, KeyType, ML_DSA_JCA, Mac,
+    MlKem, Operation, Requires, Right, Scheme, SecretKind, Signature, SymmetricCipher,
 };
 
 /// `docs/algorithms.md`.
@@ -20,6 +20,7 @@ pub(crate) fn algorithms() -> String {
     encryptions(&mut out);
     agreements(&mut out);
     secret_keys(&mut out);
+    java_services(&mut out);
     digests(&mut out);
     rights(&mut out);
     error_kinds(&mut out);
@@ -92,8 +93,8 @@ fn signatures(out: &mut String) {
     table(
         out,
         "Signature algorithms",
-        "Java also has `RSASSA-PSS`, which takes its digest and salt as parameters, and each ECDSA\n\
-         name with `inP1363Format` behind it.\n",
+        "Java also has `RSASSA-PSS`, which takes its digest and salt as parameters, `ML-DSA` for keys\n\
+         of any parameter set, and each ECDSA name with `inP1363Format` behind it.\n",
         &["algorithm", "Java", "OID", "TLS"],
         rows,
     );
@@ -199,6 +200,58 @@ fn secret_keys(out: &mut String) {
         &["code", "algorithm", "Java", "keys", "bytes"],
         rows,
     );
+}
+
+/// What `Provider.getServices()` of the Java provider lists; its tests compare.
+fn java_services(out: &mut String) {
+    let provider = || vec!["Keyward".to_owned()];
+    // Those of ML-KEM are shown by the KeyStore alone.
+    let families = || {
+        let used = Family::ALL.iter().filter(|family| MlKem::of(**family).is_none());
+        used.map(|family| family.row().jca.to_owned())
+    };
+    let kinds = || SecretKind::ALL.iter().map(|kind| kind.row().jca.to_owned());
+    let macs = || Mac::ALL.iter().map(|mac| mac.row());
+    let hmacs = macs().filter(|mac| mac.kind == SecretKind::Hmac).map(|mac| mac.jca.to_owned());
+    let ciphers = SymmetricCipher::ALL.iter().map(|cipher| cipher.row().jca.to_owned());
+    let agreements = Agreement::ALL.iter().map(|agreement| agreement.row().jca[0].to_owned());
+    let rows = [
+        ("KeyStore", provider()),
+        ("Signature", java_signatures()),
+        ("Cipher", [Family::Rsa.row().jca.to_owned()].into_iter().chain(ciphers).collect()),
+        ("Mac", macs().map(|mac| mac.jca.to_owned()).collect()),
+        ("KeyAgreement", agreements.collect()),
+        ("KeyPairGenerator", families().chain([ML_DSA_JCA.to_owned()]).collect()),
+        ("KeyFactory", families().chain([ML_DSA_JCA.to_owned()]).collect()),
+        ("KeyGenerator", kinds().chain(hmacs).collect()),
+        ("SecretKeyFactory", kinds().collect()),
+        ("SecureRandom", provider()),
+    ]
+    .into_iter()
+    .map(|(service, names): (&str, Vec<String>)| {
+        vec![code(service), names.iter().map(code).collect::<Vec<_>>().join(", ")]
+    });
+    table(
+        out,
+        "Services of the Java provider",
+        "\nAliases are left out; each OID above is one. Key factories for ML-DSA are there from\n\
+         JDK 24 on, which knows such keys.\n",
+        &["service", "algorithms"],
+        rows,
+    );
+}
+
+fn java_signatures() -> Vec<String> {
+    let mut names = Vec::new();
+    for row in Signature::all() {
+        let Some(name) = row.jca.first() else { continue };
+        names.push((*name).to_owned());
+        if row.scheme == Scheme::Ecdsa {
+            names.push(format!("{name}inP1363Format"));
+        }
+    }
+    names.extend([Family::RsaPss.row().jca.to_owned(), ML_DSA_JCA.to_owned()]);
+    names
 }
 
 fn digests(out: &mut String) {

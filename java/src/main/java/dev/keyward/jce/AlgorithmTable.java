@@ -8,6 +8,9 @@ final class AlgorithmTable {
     /** Version of the provider; the native library must have the same. */
     static final String VERSION = "0.1.0";
 
+    /** ML-DSA with any parameter set. */
+    static final String ML_DSA = "ML-DSA";
+
     /** A message digest. */
     enum Digest {
         SHA1(1, "SHA-1", "SHA1", 20),

@@ -121,10 +121,13 @@ final class Entries {
 
         /** A key object of its own for each caller, who may destroy it. */
         ServiceKey key() {
+            if (info.secretKind() != null) {
+                return ServiceSecretKey.of(client, info);
+            }
             if (publicKey == null) {
                 publicKey = PublicKeys.of(info);
             }
-            return ServiceKey.of(client, info, publicKey);
+            return ServicePrivateKey.of(client, info, publicKey);
         }
 
         /** The certificates, the key's own first; empty when none are kept. */

@@ -18,15 +18,16 @@ import java.util.Set;
  * @param owner the user who owns it
  * @param name unique per owner
  * @param type Keyward's name of its type and size
- * @param family what it can do
+ * @param family what it can do; null for a secret key
+ * @param secretKind what it is for; null for a pair of keys
  * @param uses what the caller may use it for: uses of the key and rights of the caller at once
  * @param rights what the caller may do with it
  * @param created birth or import
- * @param spki DER SubjectPublicKeyInfo
+ * @param spki DER SubjectPublicKeyInfo; empty for a secret key
  * @param chain DER certificates, the key's own first
  */
 record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable.Family family,
-    Set<KeyRight> uses, Set<KeyRight> rights, Date created, byte[] spki, List<byte[]> chain) {
+    AlgorithmTable.SecretKind secretKind, Set<KeyRight> uses, Set<KeyRight> rights, Date created, byte[] spki, List<byte[]> chain) {
 
     /** Reads one key. */
     static KeyInfo read(byte[] encoded) {
@@ -68,7 +69,7 @@ record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable
         String owner = string(in);
         String name = string(in);
         String type = string(in);
-        AlgorithmTable.Family family = family(string(in));
+        String kind = string(in);
         int usage = in.readInt();
         int rights = in.readInt();
         Date created = new Date(in.readLong() * 1000);
@@ -78,18 +79,30 @@ record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable
         for (int i = 0; i < certificates; i++) {
             chain.add(bytes(in));
         }
-        return new KeyInfo(id, owner, name, type, family, KeyRight.ofBits(usage & rights),
-            KeyRight.ofBits(rights), created, spki, chain);
+        return new KeyInfo(id, owner, name, type, family(kind), secretKind(kind),
+            KeyRight.ofBits(usage & rights), KeyRight.ofBits(rights), created, spki, chain);
     }
 
-    /** The library and this class are of one version, so the family is known. */
     private static AlgorithmTable.Family family(String name) {
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
             if (family.keyward.equals(name)) {
                 return family;
             }
         }
-        throw new IllegalArgumentException(name);
+        return null;
+    }
+
+    /** The library and this class are of one version, so what is no family is a kind. */
+    private static AlgorithmTable.SecretKind secretKind(String name) {
+        for (AlgorithmTable.SecretKind kind : AlgorithmTable.SecretKind.values()) {
+            if (kind.keyward.equals(name)) {
+                return kind;
+            }
+        }
+        if (family(name) == null) {
+            throw new IllegalArgumentException(name);
+        }
+        return null;
     }
 
     private static byte[] bytes(DataInputStream in) throws IOException {

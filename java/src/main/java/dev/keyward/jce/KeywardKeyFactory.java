@@ -7,6 +7,7 @@ import java.security.PrivateKey;
 import java.security.PublicKey;
 import java.security.spec.InvalidKeySpecException;
 import java.security.spec.KeySpec;
+import java.util.List;
 
 /**
  * Takes private keys into the service, by {@link KeyImportSpec} and by nothing less: a bare
@@ -15,11 +16,14 @@ import java.security.spec.KeySpec;
  */
 final class KeywardKeyFactory extends KeyFactorySpi {
     private final ServiceClient client;
-    private final AlgorithmTable.Family family;
+    private final String algorithm;
+    private final List<AlgorithmTable.Family> families;
 
-    KeywardKeyFactory(ServiceClient client, AlgorithmTable.Family family) {
+    KeywardKeyFactory(ServiceClient client, String algorithm,
+            List<AlgorithmTable.Family> families) {
         this.client = client;
-        this.family = family;
+        this.algorithm = algorithm;
+        this.families = families;
     }
 
     @Override
@@ -28,12 +32,13 @@ final class KeywardKeyFactory extends KeyFactorySpi {
             throw new InvalidKeySpecException("Keyward takes a private key in by a KeyImportSpec,"
                 + " which says what it will be called; name no provider to decode a key here");
         }
-        if (!KeyImport.isOf(family, wanted.key())) {
-            throw new InvalidKeySpecException("a factory for " + family.jca + " imports no "
+        if (!algorithm.equals(wanted.key().getAlgorithm())
+                && families.stream().noneMatch(one -> KeyImport.isOf(one, wanted.key()))) {
+            throw new InvalidKeySpecException("a factory for " + algorithm + " imports no "
                 + wanted.key().getAlgorithm() + " key");
         }
         try {
-            return ServiceKey.of(client, KeyImport.into(client, wanted));
+            return ServicePrivateKey.of(client, KeyImport.into(client, wanted));
         } catch (InvalidKeyException failure) {
             throw new InvalidKeySpecException(failure.getMessage(), failure);
         } catch (KeywardException failure) {
@@ -57,7 +62,7 @@ final class KeywardKeyFactory extends KeyFactorySpi {
 
     @Override
     protected Key engineTranslateKey(Key key) throws InvalidKeyException {
-        if (key instanceof ServiceKey serviceKey && serviceKey.info().family() == family) {
+        if (key instanceof ServiceKey serviceKey && families.contains(serviceKey.info().family())) {
             return key;
         }
         if (key instanceof PublicKey) {
@@ -67,14 +72,14 @@ final class KeywardKeyFactory extends KeyFactorySpi {
                 throw new InvalidKeyException(failure.getMessage(), failure);
             }
         }
-        throw new InvalidKeyException("this is no " + family.jca + " key of the Keyward service;"
+        throw new InvalidKeyException("this is no " + algorithm + " key of the Keyward service;"
             + " a KeyImportSpec takes one in");
     }
 
     private <T> T elsewhere(JdkFactories.Question<T> question) throws InvalidKeySpecException {
-        T answer = JdkFactories.ask(family.jca, question);
+        T answer = JdkFactories.ask(algorithm, question);
         if (answer == null) {
-            throw new InvalidKeySpecException("no other provider's " + family.jca
+            throw new InvalidKeySpecException("no other provider's " + algorithm
                 + " key factory takes this");
         }
         return answer;

@@ -6,42 +6,35 @@ import java.security.InvalidAlgorithmParameterException;
 import java.security.InvalidParameterException;
 import java.security.KeyPair;
 import java.security.KeyPairGeneratorSpi;
-import java.security.Provider;
 import java.security.ProviderException;
 import java.security.SecureRandom;
-import java.security.Security;
 import java.security.spec.AlgorithmParameterSpec;
 import java.security.spec.ECGenParameterSpec;
 import java.security.spec.ECParameterSpec;
 import java.security.spec.NamedParameterSpec;
 import java.security.spec.RSAKeyGenParameterSpec;
-import java.util.HexFormat;
+import java.util.List;
 import java.util.Locale;
 
-/**
- * Makes keys in the service.
- *
- * <p>Whoever asks for a key pair and names no provider wants a key of this process: JSSE for its
- * ephemeral keys, above all. The JDK asks the first provider in the list, so where Keyward stands
- * before another one that makes such keys, only a {@link KeyAttributes} is accepted, and the JDK
- * goes on to the next. Where it stands behind them, only callers who name it get here.
- */
+/** Makes pairs of keys in the service, under the conditions of {@link MakingKeys}. */
 final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
     private static final int DEFAULT_RSA_BITS = 3072;
-    private static final int UNNAMED_BYTES = 8;
 
     private final ServiceClient client;
     private final String algorithm;
     private final AlgorithmTable.Family family;
+    private final List<AlgorithmTable.Family> families;
     private KeyAttributes attributes;
     private String type;
 
+    /** Makes keys of these families, and of the first when nothing else is asked for. */
     KeywardKeyPairGenerator(ServiceClient client, String algorithm,
-            AlgorithmTable.Family family) {
+            List<AlgorithmTable.Family> families) {
         this.client = client;
         this.algorithm = algorithm;
-        this.family = family;
-        this.type = defaultType(family);
+        this.families = families;
+        this.family = families.get(0);
+        this.type = defaultType(this.family);
     }
 
     private static String defaultType(AlgorithmTable.Family family) {
@@ -55,7 +48,7 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
 
     @Override
     public void initialize(int bits, SecureRandom random) {
-        String refusal = refusal();
+        String refusal = MakingKeys.refusal("KeyPairGenerator", algorithm);
         if (refusal != null) {
             throw new InvalidParameterException(refusal);
         }
@@ -80,7 +73,7 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             type = wanted.type() != null ? wanted.type() : defaultType(family);
             return;
         }
-        String refusal = refusal();
+        String refusal = MakingKeys.refusal("KeyPairGenerator", algorithm);
         if (refusal != null) {
             throw new InvalidAlgorithmParameterException(refusal);
         }
@@ -91,41 +84,19 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
     @Override
     public KeyPair generateKeyPair() {
         if (attributes == null) {
-            String refusal = refusal();
+            String refusal = MakingKeys.refusal("KeyPairGenerator", algorithm);
             if (refusal != null) {
                 throw new ProviderException(refusal);
             }
         }
         try {
             KeyInfo made = client.generate(
-                attributes != null ? attributes : KeyAttributes.named(unnamed()), type);
-            ServiceKey key = ServiceKey.of(client, made);
+                attributes != null ? attributes : KeyAttributes.named(MakingKeys.unnamed()), type);
+            ServicePrivateKey key = ServicePrivateKey.of(client, made);
             return new KeyPair(key.publicKey(), key);
         } catch (KeywardException failure) {
             throw Failures.provider(failure);
         }
-    }
-
-    /** A name until {@code KeyStore.setKeyEntry} gives the key its alias. */
-    private static String unnamed() {
-        byte[] random = new byte[UNNAMED_BYTES];
-        new SecureRandom().nextBytes(random);
-        return "unnamed-" + HexFormat.of().formatHex(random);
-    }
-
-    /** Why this generator is not the one to make a key without a name; null if it is. */
-    private String refusal() {
-        boolean seenKeyward = false;
-        for (Provider provider : Security.getProviders()) {
-            if (provider instanceof KeywardProvider) {
-                seenKeyward = true;
-            } else if (seenKeyward && provider.getService("KeyPairGenerator", algorithm) != null) {
-                return "Keyward stands before " + provider.getName() + " in the list of providers"
-                    + " and would make everybody's keys: give a KeyAttributes, or put Keyward"
-                    + " at the list's end";
-            }
-        }
-        return null;
     }
 
     private String typeOf(AlgorithmParameterSpec parameters)
@@ -143,8 +114,8 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768,
                 ML_KEM_1024 -> {
                 if (parameters instanceof NamedParameterSpec named
-                        && named.getName().toLowerCase(Locale.ROOT).equals(family.keyward)) {
-                    return family.keyward;
+                        && isOfFamily(named.getName().toLowerCase(Locale.ROOT))) {
+                    return named.getName().toLowerCase(Locale.ROOT);
                 }
             }
         }
@@ -200,7 +171,7 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
                 && wanted.substring(prefix.length()).chars().allMatch(Character::isDigit);
             case EC -> isCurve(wanted);
             case ED25519, X25519, ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_KEM_512, ML_KEM_768,
-                ML_KEM_1024 -> wanted.equals(family.keyward);
+                ML_KEM_1024 -> families.stream().anyMatch(one -> wanted.equals(one.keyward));
         };
     }
 

@@ -23,6 +23,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import javax.crypto.SecretKey;
 
 /**
  * The KeyStore "Keyward": the caller's keys in the service, with the certificates kept beside them.
@@ -175,13 +176,21 @@ final class KeywardKeyStore extends KeyStoreSpi {
         return get(alias).map(Entries.Entry::created).orElse(null);
     }
 
-    /** The default takes a key without a certificate for a secret key. */
+    /** The default takes a private key without a certificate for a secret key. */
     @Override
     public boolean engineEntryInstanceOf(String alias, Class<? extends KeyStore.Entry> kind) {
-        return get(alias).filter(entry -> !entry.chain().isEmpty())
-            .filter(entry -> kind == (entry.isUsable()
-                ? KeyStore.PrivateKeyEntry.class : KeyStore.TrustedCertificateEntry.class))
-            .isPresent();
+        return get(alias).filter(entry -> kind == kindOf(entry)).isPresent();
+    }
+
+    private static Class<? extends KeyStore.Entry> kindOf(Entries.Entry entry) {
+        if (entry.info().secretKind() != null) {
+            return entry.isUsable() ? KeyStore.SecretKeyEntry.class : null;
+        }
+        if (entry.chain().isEmpty()) {
+            return null;
+        }
+        return entry.isUsable()
+            ? KeyStore.PrivateKeyEntry.class : KeyStore.TrustedCertificateEntry.class;
     }
 
     /** As the default does, but no entry wants a password. */
@@ -192,6 +201,9 @@ final class KeywardKeyStore extends KeyStoreSpi {
             return new KeyStore.TrustedCertificateEntry(engineGetCertificate(alias));
         }
         Key key = engineGetKey(alias, null);
+        if (key instanceof SecretKey secret) {
+            return new KeyStore.SecretKeyEntry(secret);
+        }
         Certificate[] chain = engineGetCertificateChain(alias);
         return key == null || chain == null
             ? null : new KeyStore.PrivateKeyEntry((PrivateKey) key, chain);
@@ -206,6 +218,11 @@ final class KeywardKeyStore extends KeyStoreSpi {
             importKey(alias, key.getPrivateKey(), key.getCertificateChain(), attributes);
         } else if (entry instanceof KeyStore.PrivateKeyEntry key) {
             engineSetKeyEntry(alias, key.getPrivateKey(), null, key.getCertificateChain());
+        } else if (entry instanceof KeyStore.SecretKeyEntry secret
+                && protection instanceof KeyAttributes attributes) {
+            importSecret(alias, secret.getSecretKey(), attributes);
+        } else if (entry instanceof KeyStore.SecretKeyEntry secret) {
+            engineSetKeyEntry(alias, secret.getSecretKey(), null, null);
         } else if (entry instanceof KeyStore.TrustedCertificateEntry trusted) {
             engineSetCertificateEntry(alias, trusted.getTrustedCertificate());
         } else {
@@ -222,6 +239,10 @@ final class KeywardKeyStore extends KeyStoreSpi {
             throws KeyStoreException {
         if (key instanceof PrivateKey foreign && !(key instanceof ServiceKey) && imports) {
             importKey(alias, foreign, chain, KeyAttributes.named(alias));
+            return;
+        }
+        if (key instanceof SecretKey foreign && !(key instanceof ServiceKey) && imports) {
+            importSecret(alias, foreign, KeyAttributes.named(alias));
             return;
         }
         if (!(key instanceof ServiceKey serviceKey)) {
@@ -255,8 +276,32 @@ final class KeywardKeyStore extends KeyStoreSpi {
         }
     }
 
+    /** What takes a key into the service. */
+    private interface Import {
+        void into(ServiceClient client)
+            throws KeywardException, InvalidKeyException, KeyStoreException;
+    }
+
     private void importKey(String alias, PrivateKey key, Certificate[] chain,
             KeyAttributes attributes) throws KeyStoreException {
+        importKey(alias, key, attributes, client -> KeyImport.into(client,
+            new KeyImportSpec(key, attributes, chain == null ? new Certificate[0] : chain)));
+    }
+
+    private void importSecret(String alias, SecretKey key, KeyAttributes attributes)
+            throws KeyStoreException {
+        importKey(alias, key, attributes, client -> {
+            AlgorithmTable.SecretKind kind = SecretKeyImport.kindOf(key);
+            if (kind == null) {
+                throw new KeyStoreException("Keyward keeps AES keys and keys for HMAC, not "
+                    + key.getAlgorithm());
+            }
+            SecretKeyImport.into(client, kind, new SecretKeyImportSpec(key, attributes));
+        });
+    }
+
+    private void importKey(String alias, Key key, KeyAttributes attributes, Import work)
+            throws KeyStoreException {
         Entries entries = loaded();
         if (key instanceof ServiceKey) {
             throw new KeyStoreException("the key for \"" + alias + "\" is in the service already:"
@@ -270,8 +315,7 @@ final class KeywardKeyStore extends KeyStoreSpi {
             throw new KeyStoreException("the KeyStore's filter does not admit " + alias);
         }
         try {
-            KeyImport.into(entries.client(), new KeyImportSpec(key, attributes,
-                chain == null ? new Certificate[0] : chain));
+            work.into(entries.client());
         } catch (KeywardException failure) {
             throw Failures.keyStore(failure);
         } catch (InvalidKeyException failure) {
@@ -282,9 +326,12 @@ final class KeywardKeyStore extends KeyStoreSpi {
     }
 
     private static void checkChain(ServiceKey key, Certificate[] chain) throws KeyStoreException {
-        PublicKey expected = key.publicKey();
-        if (chain != null && chain.length > 0 && expected != null
-                && !chain[0].getPublicKey().equals(expected)) {
+        if (chain == null || chain.length == 0) {
+            return;
+        }
+        PublicKey expected = key instanceof KeywardPrivateKey pair ? pair.publicKey() : null;
+        if (key instanceof SecretKey
+                || expected != null && !chain[0].getPublicKey().equals(expected)) {
             throw new KeyStoreException("the first certificate is not that of " + key);
         }
     }

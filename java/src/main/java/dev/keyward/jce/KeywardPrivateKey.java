@@ -3,42 +3,14 @@ package dev.keyward.jce;
 import java.security.PrivateKey;
 import java.security.PublicKey;
 
-/**
- * A private key that is in the service: what is here is only a reference to it. {@code getFormat}
- * and {@code getEncoded} give null, and it cannot be serialised.
- *
- * <p>{@link #destroy} makes this object useless and leaves the key in the service alone;
- * {@link #deleteFromService} deletes the key.
- */
-public interface KeywardPrivateKey extends PrivateKey {
-    /** The key's identifier for life, as the command line prints it. */
-    String keyId();
-
-    /** The name that the key had when this object was made. */
-    String keyName();
-
-    /** The user who owns the key. */
-    String keyOwner();
-
+/** A private key that is in the service. */
+public interface KeywardPrivateKey extends KeywardKey, PrivateKey {
     /** The public half, or null where this Java does not know the key's curve. */
     PublicKey publicKey();
 
-    /**
-     * Makes this object useless: each later use fails with IllegalStateException or
-     * InvalidKeyException. The key stays in the service, and other objects for it go on.
-     */
     @Override
     void destroy();
 
-    /** Whether {@link #destroy} was called on this object. */
     @Override
     boolean isDestroyed();
-
-    /**
-     * Deletes the key in the service, for everybody and for good. The caller needs the right
-     * {@code manage}. This object is destroyed with it.
-     *
-     * @throws KeywardException when the service refuses or cannot be reached
-     */
-    void deleteFromService() throws KeywardException;
 }

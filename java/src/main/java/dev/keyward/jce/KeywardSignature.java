@@ -12,6 +12,7 @@ import java.security.SignatureException;
 import java.security.SignatureSpi;
 import java.security.interfaces.RSAKey;
 import java.security.spec.AlgorithmParameterSpec;
+import java.util.List;
 
 /**
  * Signatures with keys of the service. The message is hashed here, and {@code sign} is one request.
@@ -23,6 +24,7 @@ import java.security.spec.AlgorithmParameterSpec;
  */
 final class KeywardSignature extends SignatureSpi {
     private final Shape shape;
+    private AlgorithmTable.Scheme scheme;
     private MessageInput input;
     private PssParameters pss;
     private boolean started;
@@ -33,16 +35,17 @@ final class KeywardSignature extends SignatureSpi {
      * One service of the provider.
      *
      * @param name the JDK's name for the same, to hand verification to
-     * @param scheme how it signs
+     * @param schemes how it signs; of several the one that the key has
      * @param digest what it hashes with; null for none, and for RSASSA-PSS, where parameters say
      * @param p1363 the ECDSA signature's form is that of IEEE P1363
      */
-    record Shape(String name, AlgorithmTable.Scheme scheme, AlgorithmTable.Digest digest,
+    record Shape(String name, List<AlgorithmTable.Scheme> schemes, AlgorithmTable.Digest digest,
         boolean p1363) {}
 
     KeywardSignature(Shape shape) {
         this.shape = shape;
-        if (shape.scheme() != AlgorithmTable.Scheme.RSA_PSS) {
+        scheme = shape.schemes().get(0);
+        if (scheme != AlgorithmTable.Scheme.RSA_PSS) {
             input = shape.digest() == null
                 ? MessageInput.collecting() : MessageInput.digesting(shape.digest());
         } else if (shape.digest() != null) {
@@ -53,11 +56,11 @@ final class KeywardSignature extends SignatureSpi {
     @Override
     protected void engineInitSign(PrivateKey privateKey) throws InvalidKeyException {
         if (privateKey instanceof ServiceKey serviceKey) {
-            if (!serviceKey.info().family().schemes.contains(shape.scheme())) {
-                throw new InvalidKeyException("a key of type " + serviceKey.info().type()
-                    + " does not sign with " + shape.name());
-            }
-            serviceKey.demand(shape.scheme().right);
+            List<AlgorithmTable.Scheme> schemes = serviceKey.info().family().schemes;
+            scheme = shape.schemes().stream().filter(schemes::contains).findFirst().orElseThrow(
+                () -> new InvalidKeyException("a key of type " + serviceKey.info().type()
+                    + " does not sign with " + shape.name()));
+            serviceKey.demand(scheme.right);
             checkFit(serviceKey, pss, InvalidKeyException::new);
             key = serviceKey;
             delegate = null;
@@ -98,7 +101,7 @@ final class KeywardSignature extends SignatureSpi {
         started = false;
         byte[] signature;
         try {
-            signature = key.client().sign(key.info(), shape.scheme(), digest(), pss,
+            signature = key.client().sign(key.info(), scheme, digest(), pss,
                 ready().finish());
         } catch (KeywardException failure) {
             throw Failures.signature(failure);
@@ -114,7 +117,7 @@ final class KeywardSignature extends SignatureSpi {
     @Override
     protected void engineSetParameter(AlgorithmParameterSpec spec)
             throws InvalidAlgorithmParameterException {
-        if (shape.scheme() != AlgorithmTable.Scheme.RSA_PSS) {
+        if (scheme != AlgorithmTable.Scheme.RSA_PSS) {
             if (spec == null) {
                 return;
             }

@@ -43,6 +43,23 @@ final class Native {
     /** Agrees on a secret with the owner of a public key (DER SubjectPublicKeyInfo). */
     static native byte[] derive(long client, byte[] keyId, byte[] peer) throws KeywardException;
 
+    /**
+     * Encrypts with a secret key; codes are those of the table.
+     *
+     * @param iv null where the service draws the initialisation vector
+     * @return the initialisation vector and behind it the ciphertext
+     */
+    static native byte[] encipher(long client, byte[] keyId, int cipher, byte[] iv, byte[] aad,
+        int tagBytes, byte[] input) throws KeywardException;
+
+    /** Decrypts with a secret key; codes are those of the table. */
+    static native byte[] decipher(long client, byte[] keyId, int cipher, byte[] iv, byte[] aad,
+        int tagBytes, byte[] input) throws KeywardException;
+
+    /** Makes a message authentication code; codes are those of the table. */
+    static native byte[] mac(long client, byte[] keyId, int mac, byte[] message)
+        throws KeywardException;
+
     /** Random bytes of the service's generator. */
     static native byte[] random(long client, int length) throws KeywardException;
 
@@ -53,6 +70,10 @@ final class Native {
     /** Takes in a key (DER PKCS#8); no uses mean its type's own. */
     static native byte[] importKey(long client, String name, int uses, boolean exportable,
         byte[] pkcs8, byte[][] chain) throws KeywardException;
+
+    /** Takes in a secret key; no uses mean its type's own. */
+    static native byte[] importSecret(long client, String name, String type, int uses,
+        boolean exportable, byte[] secret) throws KeywardException;
 
     /** Gives a key another name. */
     static native byte[] rename(long client, byte[] keyId, String name) throws KeywardException;

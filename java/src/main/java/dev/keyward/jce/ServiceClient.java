@@ -74,6 +74,25 @@ final class ServiceClient {
         return call(client -> Native.derive(client, key.id(), peer));
     }
 
+    /** Encrypts: the initialisation vector, and behind it the ciphertext. */
+    byte[] encipher(KeyInfo key, AlgorithmTable.SymmetricCipher cipher, byte[] iv, byte[] aad,
+            int tagBytes, byte[] input) throws KeywardException {
+        return call(client -> Native.encipher(client, key.id(), cipher.code, iv, aad, tagBytes,
+            input));
+    }
+
+    /** Decrypts with a secret key. */
+    byte[] decipher(KeyInfo key, AlgorithmTable.SymmetricCipher cipher, byte[] iv, byte[] aad,
+            int tagBytes, byte[] input) throws KeywardException {
+        return call(client -> Native.decipher(client, key.id(), cipher.code, iv, aad, tagBytes,
+            input));
+    }
+
+    /** Makes a message authentication code. */
+    byte[] mac(KeyInfo key, AlgorithmTable.Mac mac, byte[] message) throws KeywardException {
+        return call(client -> Native.mac(client, key.id(), mac.code, message));
+    }
+
     /** Random bytes of the service's generator. */
     byte[] random(int length) throws KeywardException {
         return call(client -> Native.random(client, length));
@@ -93,6 +112,14 @@ final class ServiceClient {
         int uses = KeyRight.bits(wanted.uses());
         return KeyInfo.read(call(client -> Native.importKey(client, wanted.name(), uses,
             wanted.exportable(), pkcs8, certificates)));
+    }
+
+    /** Takes in a secret key of this type that was made elsewhere. */
+    KeyInfo importSecret(KeyAttributes wanted, String type, byte[] secret)
+            throws KeywardException {
+        int uses = KeyRight.bits(wanted.uses());
+        return KeyInfo.read(call(client -> Native.importSecret(client, wanted.name(), type, uses,
+            wanted.exportable(), secret)));
     }
 
     /** Gives a key another name. */

@@ -5,6 +5,7 @@ import java.security.interfaces.RSAPublicKey;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The provider's services, made from the table. Services with private keys say which classes of
@@ -13,6 +14,10 @@ import java.util.Map;
 final class ServiceList {
     private static final String PSS = AlgorithmTable.Family.RSA_PSS.jca;
     private static final String P1363 = "inP1363Format";
+    /** The families of ML-DSA, the one that a generator takes by itself first, as in the JDK. */
+    private static final List<AlgorithmTable.Family> ML_DSA_FAMILIES = List.of(
+        AlgorithmTable.Family.ML_DSA_65, AlgorithmTable.Family.ML_DSA_44,
+        AlgorithmTable.Family.ML_DSA_87);
 
     private final Provider provider;
     private final ServiceClient client;
@@ -27,6 +32,7 @@ final class ServiceList {
         list.keyAgreements();
         list.keyPairGenerators();
         list.keyFactories();
+        list.secretKeys();
         return list.services;
     }
 
@@ -57,22 +63,27 @@ final class ServiceList {
             // The JDK lacks these names, so without us nobody would verify what they signed.
             List<String> more = pss ? List.of(RSAPublicKey.class.getName()) : List.of();
             signature(name, aliases, more, new KeywardSignature.Shape(pss ? PSS : name,
-                row.scheme(), row.digest(), false));
+                List.of(row.scheme()), row.digest(), false));
             if (row.scheme() == AlgorithmTable.Scheme.ECDSA) {
                 signature(name + P1363, List.of(), List.of(), new KeywardSignature.Shape(
-                    name + P1363, row.scheme(), row.digest(), true));
+                    name + P1363, List.of(row.scheme()), row.digest(), true));
             }
         }
         signature(PSS, oidAliases(AlgorithmTable.Family.RSA_PSS.oid), List.of(),
-            new KeywardSignature.Shape(PSS, AlgorithmTable.Scheme.RSA_PSS, null, false));
+            new KeywardSignature.Shape(PSS, List.of(AlgorithmTable.Scheme.RSA_PSS), null, false));
+        signature(AlgorithmTable.ML_DSA, List.of(), List.of(), new KeywardSignature.Shape(
+            AlgorithmTable.ML_DSA, List.of(AlgorithmTable.Scheme.ML_DSA_44,
+                AlgorithmTable.Scheme.ML_DSA_65, AlgorithmTable.Scheme.ML_DSA_87), null, false));
     }
 
     private void signature(String name, List<String> aliases, List<String> moreKeyClasses,
             KeywardSignature.Shape shape) {
         List<String> classes = new ArrayList<>(moreKeyClasses);
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
-            if (family.schemes.contains(shape.scheme())) {
-                classes.add(ServiceKey.className(family));
+            String keys = ServicePrivateKey.className(family);
+            if (shape.schemes().stream().anyMatch(family.schemes::contains)
+                    && !classes.contains(keys)) {
+                classes.add(keys);
             }
         }
         services.add(new KeywardService(provider, "Signature", name, KeywardSignature.class,
@@ -83,7 +94,7 @@ final class ServiceList {
         Map<String, String> attributes = Map.of(
             "SupportedModes", "ECB",
             "SupportedPaddings", KeywardCipher.PADDINGS,
-            "SupportedKeyClasses", ServiceKey.className(AlgorithmTable.Family.RSA));
+            "SupportedKeyClasses", ServicePrivateKey.className(AlgorithmTable.Family.RSA));
         services.add(new KeywardService(provider, "Cipher", AlgorithmTable.Family.RSA.jca,
             KeywardCipher.class, oidAliases(AlgorithmTable.Family.RSA.oid), attributes,
             KeywardCipher::new));
@@ -93,7 +104,7 @@ final class ServiceList {
         for (AlgorithmTable.Agreement agreement : AlgorithmTable.Agreement.values()) {
             services.add(new KeywardService(provider, "KeyAgreement", agreement.jca.get(0),
                 KeywardKeyAgreement.class, agreement.jca.subList(1, agreement.jca.size()),
-                keyClasses(List.of(ServiceKey.className(agreement.family))),
+                keyClasses(List.of(ServicePrivateKey.className(agreement.family))),
                 () -> new KeywardKeyAgreement(agreement)));
         }
     }
@@ -106,8 +117,11 @@ final class ServiceList {
             }
             services.add(new KeywardService(provider, "KeyPairGenerator", family.jca,
                 KeywardKeyPairGenerator.class, aliases(family), Map.of(),
-                () -> new KeywardKeyPairGenerator(client, family.jca, family)));
+                () -> new KeywardKeyPairGenerator(client, family.jca, List.of(family))));
         }
+        services.add(new KeywardService(provider, "KeyPairGenerator", AlgorithmTable.ML_DSA,
+            KeywardKeyPairGenerator.class, List.of(), Map.of(),
+            () -> new KeywardKeyPairGenerator(client, AlgorithmTable.ML_DSA, ML_DSA_FAMILIES)));
     }
 
     /**
@@ -122,8 +136,48 @@ final class ServiceList {
             }
             services.add(new KeywardService(provider, "KeyFactory", family.jca,
                 KeywardKeyFactory.class, aliases(family), Map.of(),
-                () -> new KeywardKeyFactory(client, family)));
+                () -> new KeywardKeyFactory(client, family.jca, List.of(family))));
         }
+        if (ML_DSA_FAMILIES.stream().allMatch(ServiceList::isKnownToJava)) {
+            services.add(new KeywardService(provider, "KeyFactory", AlgorithmTable.ML_DSA,
+                KeywardKeyFactory.class, List.of(), Map.of(),
+                () -> new KeywardKeyFactory(client, AlgorithmTable.ML_DSA, ML_DSA_FAMILIES)));
+        }
+    }
+
+    private void secretKeys() {
+        for (AlgorithmTable.SymmetricCipher cipher : AlgorithmTable.SymmetricCipher.values()) {
+            services.add(new KeywardService(provider, "Cipher", cipher.jca, KeywardAesCipher.class,
+                List.of(), keyClasses(AlgorithmTable.SecretKind.AES),
+                () -> new KeywardAesCipher(cipher)));
+        }
+        for (AlgorithmTable.Mac mac : AlgorithmTable.Mac.values()) {
+            services.add(new KeywardService(provider, "Mac", mac.jca, KeywardMac.class, List.of(),
+                keyClasses(mac.kind), () -> new KeywardMac(mac)));
+        }
+        for (AlgorithmTable.SecretKind kind : AlgorithmTable.SecretKind.values()) {
+            keyGenerator(kind.jca, kind, kind.defaultBits);
+            services.add(new KeywardService(provider, "SecretKeyFactory", kind.jca,
+                KeywardSecretKeyFactory.class, macNames(kind), Map.of(),
+                () -> new KeywardSecretKeyFactory(client, kind)));
+        }
+        for (AlgorithmTable.Mac mac : AlgorithmTable.Mac.values()) {
+            if (mac.kind == AlgorithmTable.SecretKind.HMAC) {
+                keyGenerator(mac.jca, mac.kind, Byte.SIZE * mac.size);
+            }
+        }
+    }
+
+    private void keyGenerator(String name, AlgorithmTable.SecretKind kind, int defaultBits) {
+        services.add(new KeywardService(provider, "KeyGenerator", name, KeywardKeyGenerator.class,
+            List.of(), Map.of(), () -> new KeywardKeyGenerator(client, name, kind, defaultBits)));
+    }
+
+    /** What Java calls the generic secrets of this kind, by what they are for. */
+    private static List<String> macNames(AlgorithmTable.SecretKind kind) {
+        return Stream.of(AlgorithmTable.Mac.values())
+            .filter(mac -> mac.kind == kind && kind == AlgorithmTable.SecretKind.HMAC)
+            .map(mac -> mac.jca).toList();
     }
 
     private static boolean isKem(AlgorithmTable.Family family) {
@@ -151,6 +205,10 @@ final class ServiceList {
 
     private static Map<String, String> keyClasses(List<String> names) {
         return Map.of("SupportedKeyClasses", String.join("|", names));
+    }
+
+    private static Map<String, String> keyClasses(AlgorithmTable.SecretKind kind) {
+        return keyClasses(List.of(ServiceSecretKey.className(kind)));
     }
 
     private static List<String> oidAliases(String oid) {

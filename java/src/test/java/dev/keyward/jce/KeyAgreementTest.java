@@ -24,11 +24,7 @@ class KeyAgreementTest {
         "x25519, X25519, true", "x25519, XDH, false"})
     void both_sides_get_the_same_secret(String type, String algorithm, boolean first,
             RunningService service) throws Exception {
-        String name = "agrees-" + type;
-        if (service.keyward("key", "show", name).status() != 0) {
-            service.keyward("key", "generate", name, "--type", type, "--usage", "derive")
-                .succeeded();
-        }
+        String name = service.key("agrees-" + type, type, "--usage", "derive");
         KeywardPrivateKey key = service.privateKey(name);
         KeyPairGenerator generator =
             KeyPairGenerator.getInstance(algorithm.equals("ECDH") ? "EC" : "X25519");

@@ -9,6 +9,7 @@ import java.security.PublicKey;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -26,6 +27,8 @@ final class RunningService implements AutoCloseable {
     private final String address;
     private final Path program = program();
     private final List<String> command;
+    /** The keys that {@link #key} has made, by name. */
+    private final Map<String, String> keys = new HashMap<>();
     private Process process;
 
     /** Starts a service for this user. */
@@ -121,15 +124,21 @@ final class RunningService implements AutoCloseable {
         return keys;
     }
 
-    /** Makes a key of this type if there is none yet; with a certificate, if it signs. */
+    /**
+     * Makes a key of this type if that has not been done yet; with a certificate, if it signs and
+     * was not given options.
+     */
     String key(String type) throws Exception {
         return key("java-" + type, type);
     }
 
-    synchronized String key(String name, String type) throws Exception {
-        if (keyward("key", "show", name).status() != 0) {
-            keyward("key", "generate", name, "--type", type).succeeded();
-            if (!type.equals("x25519")) {
+    synchronized String key(String name, String type, String... options) throws Exception {
+        if (keys.putIfAbsent(name, type) == null) {
+            List<String> command = new ArrayList<>(
+                List.of("key", "generate", name, "--type", type));
+            command.addAll(Arrays.asList(options));
+            keyward(command.toArray(new String[0])).succeeded();
+            if (options.length == 0 && !type.equals("x25519")) {
                 keyward("key", "self-sign", name, "--subject", "CN=localhost", "--san",
                     "DNS:localhost").succeeded();
             }

@@ -27,10 +27,15 @@ class ToolsTest {
     /** A Java installation's tools against the service, in a folder. */
     private record Tools(Path home, Path folder, RunningService service) {
         Processes.Result keytool(String... arguments) {
+            return keytool(List.of(), arguments);
+        }
+
+        Processes.Result keytool(List<String> ofProvider, String... arguments) {
             List<String> command = Processes.java(home, "keytool", arguments);
             command.addAll(List.of("-storetype", "Keyward", "-keystore", "NONE",
                 "-storepass", "unused", "-providerpath", Processes.JAR.toString(),
                 "-providerclass", KeywardProvider.class.getName()));
+            command.addAll(ofProvider);
             command.addAll(options());
             return Processes.run(folder, service.environment(), command);
         }
@@ -63,6 +68,23 @@ class ToolsTest {
         String alias(String name) {
             return "tool" + Processes.feature(home) + "-" + name;
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void keytool_makes_secret_keys_itself_and_has_them_imported_if_told_to(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        String alias = tools.alias("secret");
+        String[] generate = {"-genseckey", "-alias", alias, "-keypass", "unused", "-keyalg", "AES",
+            "-keysize", "256"};
+        String refused = tools.keytool(generate).failed();
+        assertTrue(refused.contains("keyward key generate"), refused);
+        tools.keytool(List.of("-providerarg", "import=yes"), generate).succeeded();
+        String shown = service.keyward("key", "show", alias).succeeded();
+        assertTrue(shown.contains("aes-256") && shown.contains("imported"), shown);
+        assertTrue(tools.keytool("-list", "-alias", alias).succeeded().contains("SecretKeyEntry"));
+        tools.keytool("-delete", "-alias", alias).succeeded();
     }
 
     @ParameterizedTest

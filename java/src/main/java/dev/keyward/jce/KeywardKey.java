@@ -1,0 +1,42 @@
+package dev.keyward.jce;
+
+import java.security.Key;
+import javax.security.auth.Destroyable;
+
+/**
+ * A key that is in the service: what is here is only a reference to it. {@code getFormat} and
+ * {@code getEncoded} give null, and it cannot be serialised. Two objects are equal when they mean
+ * the same key.
+ *
+ * <p>{@link #destroy} makes this object useless and leaves the key in the service alone;
+ * {@link #deleteFromService} deletes the key.
+ */
+public interface KeywardKey extends Key, Destroyable {
+    /** The key's identifier for life, as the command line prints it. */
+    String keyId();
+
+    /** The name that the key had when this object was made. */
+    String keyName();
+
+    /** The user who owns the key. */
+    String keyOwner();
+
+    /**
+     * Makes this object useless: each later use fails with IllegalStateException or
+     * InvalidKeyException. The key stays in the service, and other objects for it go on.
+     */
+    @Override
+    void destroy();
+
+    /** Whether {@link #destroy} was called on this object. */
+    @Override
+    boolean isDestroyed();
+
+    /**
+     * Deletes the key in the service, for everybody and for good. The caller needs the right
+     * {@code manage}. This object is destroyed with it.
+     *
+     * @throws KeywardException when the service refuses or cannot be reached
+     */
+    void deleteFromService() throws KeywardException;
+}
