@@ -90,7 +90,11 @@ impl Client {
     pub fn call(&self, operation: request::Operation) -> Result<response::Result> {
         let row = operation_of(&operation).row();
         let mut request = Request { operation: Some(operation), ..Default::default() };
+        let traced = self.0.settings.trace.as_ref().map(|trace| (trace, Instant::now()));
         let outcome = self.try_until_done(&mut request, row);
+        if let Some((trace, started)) = traced {
+            trace.request(row.name, started.elapsed(), &outcome);
+        }
         if let Some(request::Operation::Import(import)) = &mut request.operation {
             import.pkcs8.zeroize();
         }

@@ -17,9 +17,11 @@ mod pause;
 mod settings;
 mod stream;
 mod tls;
+mod trace;
 
 pub use address::Address;
 pub use calls::KeyTemplate;
 pub use client::Client;
 pub use pause::{Pause, Wait, Watch};
 pub use settings::{Settings, is_setting, setting_names};
+pub use trace::Trace;

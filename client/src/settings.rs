@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, env, fs, io, path::PathBuf, sync::Arc, time::Du
 use keyward_protocol::Error;
 use serde::Deserialize;
 
-use crate::{Address, tls};
+use crate::{Address, Trace, tls};
 
 /// Every setting. The name in upper case after `KEYWARD_` is its environment variable.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 10] = [
     "address",
     "ca",
     "cert",
@@ -18,6 +18,7 @@ const NAMES: [&str; 9] = [
     "connect_timeout",
     "request_timeout",
     "retry_for",
+    "trace",
 ];
 
 /// The file that is read when `KEYWARD_CONFIG` names no other.
@@ -52,6 +53,8 @@ pub struct Settings {
     pub request_timeout: Duration,
     /// For how long an operation that is safe to repeat is tried again.
     pub retry_for: Duration,
+    /// The file that tells what is asked of the service, for those who look for an error.
+    pub trace: Option<Trace>,
     /// Whether a service that does not run in a validated FIPS module is refused. No setting of the
     /// client's own: who embeds it decides.
     pub requires_fips: bool,
@@ -113,6 +116,7 @@ impl Settings {
             connect_timeout: duration("connect_timeout", Duration::from_secs(1))?,
             request_timeout: duration("request_timeout", Duration::from_secs(2))?,
             retry_for: duration("retry_for", Duration::from_secs(5))?,
+            trace: value("trace").map(Trace::new).transpose()?,
             requires_fips: false,
             tls,
         })

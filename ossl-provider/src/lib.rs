@@ -25,6 +25,7 @@ mod keyexch;
 mod keymgmt;
 mod provider;
 mod public;
+mod self_test;
 mod shells;
 mod signature;
 mod store;

@@ -36,7 +36,7 @@ impl Scope for Provider {
 
 impl Provider {
     /// Reads the settings; opens no connection.
-    pub(crate) fn new(core: Core) -> Arc<Provider> {
+    pub(crate) fn new(mut core: Core) -> Arc<Provider> {
         let (pkcs11_uri, wrong_uri) = switch(&core, "pkcs11_uri", false);
         let (reference_pem, wrong_pem) = switch(&core, "reference_pem", true);
         let requires_fips = setting(&core, "fips").is_some_and(|word| is_required(&word));
@@ -49,6 +49,14 @@ impl Provider {
             None => client(&core, requires_fips),
         };
         let openssl = version(&core);
+        if let Ok(client) = &client {
+            core.trace = client.settings().trace.clone();
+        }
+        if let (Ok(client), Some(trace)) = (&client, &core.trace) {
+            let (module, host) = (env!("CARGO_PKG_VERSION"), core.setting(c"openssl-version"));
+            let (host, place) = (host.unwrap_or_default(), client.place());
+            trace.note(format_args!("module {module} in OpenSSL {host}, service at {place}"));
+        }
         Arc::new(Provider { core, client, pkcs11_uri, reference_pem, fips, openssl })
     }
 

@@ -94,7 +94,11 @@ impl StoreContext {
             // Whatever comes of it, the end is reached: there are servers that go on asking until
             // it is.
             self.objects = Some(VecDeque::new());
-            self.objects = Some(self.find()?);
+            let found = self.find()?;
+            if let Some(trace) = &self.provider.core().trace {
+                trace.note(format_args!("store {}: {} objects", self.uri, found.len()));
+            }
+            self.objects = Some(found);
         }
         match self.objects.as_mut().and_then(VecDeque::pop_front) {
             None => Ok(false),

@@ -70,6 +70,11 @@ fn without_descriptors_a_signature_fails_and_afterwards_works_again() {
 }
 
 #[test]
+fn the_self_test_passes_while_the_service_is_away() {
+    trial(&Host::without_service(), &["self-test", "keyward:p-256"]);
+}
+
+#[test]
 fn a_process_may_end_in_any_order() {
     let service = service();
     for key in ["keyward:p-256", "keyward:rsa-2048"] {

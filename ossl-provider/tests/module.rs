@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::process::Command;
+use std::{fs, os::unix::fs::PermissionsExt, process::Command};
 
 fn symbols(which: &str) -> Vec<String> {
     let (success, output) =
@@ -49,4 +49,31 @@ fn it_says_what_it_is() {
     {
         assert!(providers.contains(line), "{providers}");
     }
+}
+
+#[test]
+fn a_trace_tells_loads_requests_and_errors_but_not_what_was_signed() {
+    let service = support::Service::start().with_keys(&[("p-256", "sign")]);
+    let host = &service.host;
+    let trace = host.path("trace");
+    host.configure(&format!("trace = {}", trace.display()), "");
+    fs::write(host.path("digest"), b"a digest with thirty-two letters").unwrap();
+    host.openssl("pkeyutl -sign -inkey keyward:p-256 -in digest -out signature");
+    host.openssl_fails("pkey -in keyward:nosuch -noout");
+    let told = fs::read_to_string(&trace).unwrap();
+    for part in [
+        " in OpenSSL ",
+        "store keyward:p-256: 1 objects",
+        "request find: done in ",
+        "request sign: done in ",
+        "error: not-found: key \"nosuch\" not found at unix:",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    assert!(!told.contains("thirty-two"), "{told}");
+    assert_eq!(fs::metadata(&trace).unwrap().permissions().mode() & 0o777, 0o600);
+
+    host.configure("trace = trace", "");
+    let output = host.openssl_fails("pkey -in keyward:p-256 -noout");
+    assert!(output.contains("the setting trace is"), "{output}");
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
+use keyward_client::Trace;
 use keyward_protocol::Error;
 
 use super::{
@@ -31,6 +32,8 @@ pub(crate) struct Core {
     new_error: bindings::OSSL_FUNC_core_new_error_fn,
     set_error_debug: bindings::OSSL_FUNC_core_set_error_debug_fn,
     vset_error: Option<unsafe extern "C" fn()>,
+    /// Where to note what is raised, besides OpenSSL's queue.
+    pub(crate) trace: Option<Trace>,
     pub(super) bio_gets: bindings::OSSL_FUNC_BIO_gets_fn,
     pub(super) bio_read: bindings::OSSL_FUNC_BIO_read_ex_fn,
     pub(super) bio_write: bindings::OSSL_FUNC_BIO_write_ex_fn,
@@ -69,6 +72,7 @@ impl Core {
             new_error: None,
             set_error_debug: None,
             vset_error: None,
+            trace: None,
             bio_gets: None,
             bio_read: None,
             bio_write: None,
@@ -106,6 +110,9 @@ impl Core {
 
     /// Puts an error into OpenSSL's queue: the kind is its reason, the rest its text.
     pub(crate) fn raise(&self, error: &Error) {
+        if let Some(trace) = &self.trace {
+            trace.note(format_args!("error: {}: {error}", error.kind));
+        }
         let (Some(new_error), Some(set_error_debug)) = (self.new_error, self.set_error_debug)
         else {
             return;
@@ -205,6 +212,7 @@ pub(crate) mod fake {
             new_error: Some(new_error),
             set_error_debug: Some(set_error_debug),
             vset_error: Some(vset_error),
+            trace: None,
             bio_gets: None,
             bio_read: None,
             bio_write: None,

@@ -19,6 +19,7 @@ use crate::{
         params::{Answer, Questions},
     },
     provider::Provider,
+    self_test,
 };
 
 static FUNCTIONS: &[OSSL_DISPATCH] = dispatch![
@@ -26,6 +27,7 @@ static FUNCTIONS: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_PROVIDER_GETTABLE_PARAMS: OSSL_FUNC_provider_gettable_params_fn = gettable_params,
     OSSL_FUNC_PROVIDER_GET_PARAMS: OSSL_FUNC_provider_get_params_fn = get_params,
     OSSL_FUNC_PROVIDER_QUERY_OPERATION: OSSL_FUNC_provider_query_operation_fn = query_operation,
+    OSSL_FUNC_PROVIDER_SELF_TEST: OSSL_FUNC_provider_self_test_fn = self_test,
     OSSL_FUNC_PROVIDER_GET_REASON_STRINGS: OSSL_FUNC_provider_get_reason_strings_fn =
         reason_strings,
     OSSL_FUNC_PROVIDER_GET_CAPABILITIES: OSSL_FUNC_provider_get_capabilities_fn = capabilities,
@@ -136,6 +138,12 @@ static REASONS: Reasons = Reasons(reasons![
 
 unsafe extern "C" fn reason_strings(_: *mut c_void) -> *const OSSL_ITEM {
     REASONS.0.as_ptr()
+}
+
+unsafe extern "C" fn self_test(provctx: *mut c_void) -> c_int {
+    // SAFETY: the core passes the provider that OSSL_provider_init made.
+    let provider = unsafe { handle::shared::<Provider>(provctx) };
+    guard(provider, 0, |_| self_test::passes().map(c_int::from))
 }
 
 unsafe extern "C" fn teardown(provctx: *mut c_void) {
