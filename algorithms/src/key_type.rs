@@ -33,7 +33,8 @@ table! {
         Rsa = 1 => { name: "rsa", openssl: "RSA:rsaEncryption:1.2.840.113549.1.1.1", jca: "RSA",
             oid: oid("1.2.840.113549.1.1.1"),
             schemes: &[Scheme::RsaPkcs1, Scheme::RsaPss, Scheme::RsaRaw],
-            uses: Rights::of(&[Right::Sign, Right::Decrypt, Right::Raw]),
+            uses: Rights::of(&[Right::Sign, Right::Decrypt, Right::Raw, Right::Wrap,
+                Right::Unwrap]),
             default_uses: Rights::of(&[Right::Sign, Right::Decrypt]) },
         /// RSA with `id-RSASSA-PSS` keys (RFC 4055), which sign with PSS alone.
         RsaPss = 2 => { name: "rsa-pss",
@@ -201,6 +202,16 @@ impl KeyType {
             (_, Some(family)) => family.row().default_uses,
             (KeyType::Secret(kind, _), None) => kind.row().default_uses,
             (_, None) => Rights::NONE,
+        }
+    }
+
+    /// Two uses that cannot be on one such key: those that undo each other, and with a secret key
+    /// also codes and derivation, for such a code can be a derived key.
+    pub fn conflict(self, uses: Rights) -> Option<(Right, Right)> {
+        let secret = matches!(self, KeyType::Secret(..));
+        match secret && uses.contains(Rights::of(&[Right::Sign, Right::Derive])) {
+            true => Some((Right::Sign, Right::Derive)),
+            false => uses.conflict(),
         }
     }
 

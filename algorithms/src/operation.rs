@@ -119,6 +119,15 @@ table! {
         /// Verifies a message authentication code.
         VerifyMac = 33 => { name: "verify-mac", requires: Requires::Key(Right::Verify),
             audit: Audit::Use, repeatable: true, slow: false },
+        /// Gives a key out, encrypted with another.
+        Wrap = 34 => { name: "wrap", requires: Requires::Key(Right::Manage),
+            audit: Audit::Act, repeatable: true, slow: false },
+        /// Takes in a key that is encrypted with one in the service.
+        Unwrap = 35 => { name: "unwrap", requires: Requires::Key(Right::Unwrap),
+            audit: Audit::Act, repeatable: false, slow: true },
+        /// Makes a key from another one.
+        DeriveKey = 36 => { name: "derive-key", requires: Requires::Key(Right::Derive),
+            audit: Audit::Act, repeatable: false, slow: true },
         /// Takes the secret out of a ciphertext that was made with the public half of an ML-KEM key.
         Decapsulate = 42 => { name: "decapsulate", requires: Requires::Key(Right::Derive),
             audit: Audit::Use, repeatable: true, slow: false },

@@ -27,8 +27,9 @@ table! {
             meaning: "sign digests or messages, make message authentication codes" },
         /// Decrypt.
         Decrypt = 3 => { name: "decrypt", is_use: true, meaning: "decrypt, RSA with a padding" },
-        /// Agree on a secret, by Diffie-Hellman or decapsulation.
-        Derive = 4 => { name: "derive", is_use: true, meaning: "agree on shared secrets" },
+        /// Agree on a secret, by Diffie-Hellman or decapsulation, or make keys of one.
+        Derive = 4 => { name: "derive", is_use: true,
+            meaning: "agree on shared secrets, derive keys" },
         /// The bare RSA function.
         Raw = 5 => { name: "raw", is_use: true,
             meaning: "apply the bare RSA function; excludes every other use" },
@@ -40,8 +41,22 @@ table! {
         /// Verify.
         Verify = 8 => { name: "verify", is_use: true,
             meaning: "verify message authentication codes" },
+        /// Wrap.
+        Wrap = 9 => { name: "wrap", is_use: true,
+            meaning: "encrypt exportable keys so that they can leave the service" },
+        /// Unwrap.
+        Unwrap = 10 => { name: "unwrap", is_use: true,
+            meaning: "take in keys that are encrypted with this one" },
     }
 }
+
+/// Uses that undo each other: with both on one key, whoever may use it could read a key that was
+/// wrapped, or bring in one that others know.
+const UNDOING: &[(Right, Right)] = &[
+    (Right::Wrap, Right::Decrypt),
+    (Right::Unwrap, Right::Decrypt),
+    (Right::Unwrap, Right::Encrypt),
+];
 
 impl Right {
     /// Finds a right by its word.
@@ -106,6 +121,15 @@ impl Rights {
         Rights(self.0 & other.0)
     }
 
+    /// Two uses in the set that cannot be on one key.
+    pub fn conflict(self) -> Option<(Right, Right)> {
+        let other = self.iter().find(|right| *right != Right::Raw && right.row().is_use);
+        match (self.has(Right::Raw), other) {
+            (true, Some(other)) => Some((Right::Raw, other)),
+            _ => UNDOING.iter().copied().find(|(one, other)| self.has(*one) && self.has(*other)),
+        }
+    }
+
     /// The rights of the set, in the table's order.
     pub fn iter(self) -> impl Iterator<Item = Right> {
         Right::ALL.iter().copied().filter(move |right| self.has(*right))
@@ -148,5 +172,15 @@ mod tests {
         assert!(rights.has(Right::Derive) && !rights.has(Right::Decrypt));
         assert_eq!(Rights::parse("sign,sing"), Err("sing"));
         assert_eq!(Rights::from_bits(u32::MAX), Rights::ALL);
+    }
+
+    #[test]
+    fn uses_that_undo_each_other_cannot_meet() {
+        let conflict = |list| Rights::parse(list).unwrap().conflict();
+        assert_eq!(conflict("wrap,unwrap"), None);
+        assert_eq!(conflict("raw"), None);
+        assert_eq!(conflict("sign,raw"), Some((Right::Raw, Right::Sign)));
+        assert_eq!(conflict("decrypt,encrypt,wrap"), Some((Right::Wrap, Right::Decrypt)));
+        assert_eq!(conflict("encrypt,unwrap"), Some((Right::Unwrap, Right::Encrypt)));
     }
 }

@@ -25,11 +25,12 @@ table! {
         /// AES (FIPS 197).
         Aes = 1 => { name: "aes", jca: "AES", bits: &[128..=128, 192..=192, 256..=256],
             default_bits: 256,
-            uses: Rights::of(&[Right::Sign, Right::Decrypt, Right::Encrypt, Right::Verify]),
+            uses: Rights::of(&[Right::Sign, Right::Decrypt, Right::Derive, Right::Encrypt,
+                Right::Verify, Right::Wrap, Right::Unwrap]),
             default_uses: Rights::of(&[Right::Decrypt, Right::Encrypt]) },
         /// A generic secret, above all for HMAC (FIPS 198-1).
         Hmac = 2 => { name: "hmac", jca: "Hmac", bits: &[112..=8192], default_bits: 256,
-            uses: Rights::of(&[Right::Sign, Right::Verify]),
+            uses: Rights::of(&[Right::Sign, Right::Derive, Right::Verify]),
             default_uses: Rights::of(&[Right::Sign, Right::Verify]) },
     }
 }

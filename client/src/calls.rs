@@ -2,7 +2,8 @@
 
 use keyward_algorithms::{ErrorKind, KeyType, Mac, Rights};
 use keyward_protocol::{
-    CipherRequest, Error, Key, KeyId, KeySelector, Result, SignRequest, SymmetricRequest,
+    CipherRequest, DerivationChoice, Error, Key, KeyId, KeySelector, Result, SignRequest,
+    SymmetricRequest, WrappingChoice,
     messages::{self, request::Operation, response},
 };
 use zeroize::Zeroizing;
@@ -18,6 +19,15 @@ pub struct KeyTemplate<'a> {
     pub usage: Option<Rights>,
     /// Whether its secret may leave the service in wrapped form.
     pub exportable: bool,
+}
+
+/// What a key is encrypted with to leave the service.
+#[derive(Clone, Copy, Debug)]
+pub enum WrapWith<'a> {
+    /// A key of the service with the use `wrap`.
+    Key(&'a KeyId),
+    /// An RSA key that is elsewhere: its DER SubjectPublicKeyInfo.
+    PublicKey(&'a [u8]),
 }
 
 impl Client {
@@ -253,6 +263,67 @@ impl Client {
             response::Result::Valid(valid) => Ok(valid),
             _ => Err(unexpected()),
         }
+    }
+
+    /// Gives an exportable key out, encrypted: a secret key as its bytes, a pair as DER PKCS#8.
+    pub fn wrap(
+        &self,
+        key: &KeyId,
+        with: WrapWith<'_>,
+        choice: &WrappingChoice<'_>,
+    ) -> Result<Vec<u8>> {
+        let (wrapping_key_id, wrapping_spki) = match with {
+            WrapWith::Key(id) => (id.as_bytes().to_vec(), Vec::new()),
+            WrapWith::PublicKey(spki) => (Vec::new(), spki.to_vec()),
+        };
+        self.output(Operation::Wrap(messages::Wrap {
+            key_id: key.as_bytes().to_vec(),
+            wrapping: Some(choice.into()),
+            wrapping_key_id,
+            wrapping_spki,
+        }))
+    }
+
+    /// Takes in a key that was encrypted with one of the service: a secret key of a type, or a pair
+    /// as DER PKCS#8.
+    pub fn unwrap(
+        &self,
+        with: &KeyId,
+        choice: &WrappingChoice<'_>,
+        wrapped: &[u8],
+        key_type: Option<KeyType>,
+        template: &KeyTemplate<'_>,
+    ) -> Result<Key> {
+        self.key(Operation::Unwrap(messages::Unwrap {
+            key_id: with.as_bytes().to_vec(),
+            wrapping: Some(choice.into()),
+            wrapped: wrapped.to_vec(),
+            name: template.name.into(),
+            key_type: key_type.map(|known| known.to_string()).unwrap_or_default(),
+            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            exportable: template.exportable,
+        }))
+    }
+
+    /// Makes a secret key from another one, or, with the other side's SubjectPublicKeyInfo, from a
+    /// key agreement.
+    pub fn derive_key(
+        &self,
+        from: &KeyId,
+        peer_spki: Option<&[u8]>,
+        choice: &DerivationChoice<'_>,
+        key_type: KeyType,
+        template: &KeyTemplate<'_>,
+    ) -> Result<Key> {
+        self.key(Operation::DeriveKey(messages::DeriveKey {
+            key_id: from.as_bytes().to_vec(),
+            derivation: Some(choice.into()),
+            peer_spki: peer_spki.unwrap_or_default().to_vec(),
+            name: template.name.into(),
+            key_type: key_type.to_string(),
+            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            exportable: template.exportable,
+        }))
     }
 
     /// Gives a key another name.

@@ -20,7 +20,7 @@ mod tls;
 mod trace;
 
 pub use address::Address;
-pub use calls::KeyTemplate;
+pub use calls::{KeyTemplate, WrapWith};
 pub use client::Client;
 pub use pause::{Pause, Wait, Watch};
 pub use settings::{Settings, is_setting, setting_names};

@@ -8,10 +8,12 @@
 //! - `aws_lc` is the FFI: owning types over aws-lc's pointers, safe to call. With
 //!   `locked_memory`, which aws-lc allocates from, it holds all that is unsafe.
 //! - `material` joins an aws-lc key with its [`KeyType`](keyward_algorithms::KeyType).
-//! - `implicit_rejection` and `tls_premaster` are the only cryptographic code of our own.
+//! - `implicit_rejection`, `tls_premaster` and X9.63's KDF in `derivation` are the only cryptographic
+//!   code of our own.
 
 mod asn1;
 mod aws_lc;
+mod derivation;
 mod error;
 mod hash;
 mod implicit_rejection;
@@ -25,7 +27,9 @@ mod public_key;
 mod rsa_decryption;
 mod secret_key;
 mod tls_premaster;
+mod wrapping;
 
+pub use derivation::DerivationParameters;
 pub use error::CryptoError;
 pub use hash::{Hash, HashValue, Md5Sha1, hash};
 pub use mu::Mu;

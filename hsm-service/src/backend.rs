@@ -2,6 +2,7 @@
 //! come later and from another thread.
 
 mod symmetric;
+mod wrapping;
 
 use std::{
     io,
@@ -12,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use keyward_algorithms::{ErrorKind, KeyType, Operation};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, SecretKind};
 use keyward_crypto::{
     CryptoError, Enciphered, OaepParameters, PrivateKey, PssParameters, PublicKey, SecretKey,
     TlsVersions,
@@ -45,6 +46,12 @@ pub(crate) enum Work {
     Mac(Arc<Key>, messages::Mac),
     /// Verify a message authentication code.
     VerifyMac(Arc<Key>, messages::VerifyMac),
+    /// Encrypt the first key with the second.
+    Wrap(Arc<Key>, WrappingKey, messages::Wrapping),
+    /// Decrypt a key of this type, or of any pair, with one.
+    Unwrap(Arc<Key>, Option<KeyType>, messages::Unwrap),
+    /// Make a key of this kind and size from another one.
+    DeriveKey(Arc<Key>, SecretKind, u16, messages::DeriveKey),
     /// Take a secret out of a ciphertext.
     Decapsulate(Arc<Key>, messages::Decapsulate),
     /// Make a key.
@@ -53,6 +60,14 @@ pub(crate) enum Work {
     Import(Zeroizing<Vec<u8>>),
     /// Take in a secret key of this type.
     ImportSecret(KeyType, Zeroizing<Vec<u8>>),
+}
+
+/// What a key is encrypted with.
+pub(crate) enum WrappingKey {
+    /// A key of the service.
+    Own(Arc<Key>),
+    /// The public half of one that is elsewhere: DER SubjectPublicKeyInfo.
+    Elsewhere(Vec<u8>),
 }
 
 /// What came of it.
@@ -93,7 +108,10 @@ impl Work {
             Work::Encipher(..) | Work::Decipher(..) | Work::Mac(..) | Work::VerifyMac(..) => {
                 Pace::Fast
             }
-            Work::Import(_) => Pace::Slow,
+            Work::Wrap(..) => Pace::Fast,
+            // A pair of keys is checked as in an import.
+            Work::Unwrap(..) | Work::Import(_) => Pace::Slow,
+            Work::DeriveKey(..) => Pace::Fast,
         }
     }
 
@@ -115,6 +133,11 @@ impl Work {
             Work::Decipher(_, request) => {
                 Series::symmetric(Operation::Decipher, request.cipher.as_ref())
             }
+            Work::Wrap(.., choice) => Series::wrapping(Operation::Wrap, Some(choice)),
+            Work::Unwrap(.., request) => {
+                Series::wrapping(Operation::Unwrap, request.wrapping.as_ref())
+            }
+            Work::DeriveKey(.., request) => Series::derivation(request.derivation.as_ref()),
             Work::Mac(_, request) => Series::mac(Operation::Mac, request.algorithm),
             Work::VerifyMac(_, request) => Series::mac(Operation::VerifyMac, request.algorithm),
         }
@@ -142,6 +165,15 @@ impl Work {
             Work::Mac(key, request) => symmetric::mac(&key, &request).map(Product::Bytes),
             Work::VerifyMac(key, request) => {
                 symmetric::verify_mac(&key, &request).map(Product::Valid)
+            }
+            Work::Wrap(key, with, choice) => {
+                wrapping::wrap(&key, &with, &choice).map(Product::Bytes)
+            }
+            Work::Unwrap(with, key_type, request) => {
+                wrapping::unwrap(&with, key_type, &request).map(Product::Key)
+            }
+            Work::DeriveKey(from, kind, bits, request) => {
+                wrapping::derive_key(&from, (kind, bits), &request).map(Product::Key)
             }
             Work::Generate(key_type) => generate(key_type)
                 .map(Product::Key)

@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Service,
     audit::Trail,
     backend::{BUSY_RETRY_MS, Product, guarded},
-    handlers::{backup, keys, making, people, session, symmetric, using},
+    handlers::{backup, keys, making, people, session, symmetric, using, wrapping},
     identity::Caller,
     metrics::{Series, Ticket},
     peer::Peer,
@@ -76,6 +76,15 @@ impl Service {
             Asked::Decipher(request) => symmetric::decipher(self, caller, request, &mut trail),
             Asked::Mac(request) => symmetric::mac(self, caller, request, &mut trail),
             Asked::VerifyMac(request) => symmetric::verify_mac(self, caller, request, &mut trail),
+            Asked::Wrap(request) => wrapping::wrap(self, caller, request, &mut trail),
+            Asked::Unwrap(request) => {
+                let plan = wrapping::unwrap(self, caller, request, &mut trail);
+                return self.make(peer, plan, deadline, trail, done);
+            }
+            Asked::DeriveKey(request) => {
+                let plan = wrapping::derive_key(self, caller, request, &mut trail);
+                return self.make(peer, plan, deadline, trail, done);
+            }
             Asked::Decapsulate(request) => using::decapsulate(self, caller, request, &mut trail),
             Asked::Generate(request) => {
                 return self.make(peer, making::generate(caller, request), deadline, trail, done);
@@ -132,6 +141,9 @@ impl Service {
             | Asked::Decipher(_)
             | Asked::Mac(_)
             | Asked::VerifyMac(_)
+            | Asked::Wrap(_)
+            | Asked::Unwrap(_)
+            | Asked::DeriveKey(_)
             | Asked::Decapsulate(_)
             | Asked::Generate(_)
             | Asked::Import(_) => {

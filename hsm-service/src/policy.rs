@@ -15,7 +15,8 @@ pub enum Target<'a> {
     Service,
     /// A key.
     Key(&'a Record),
-    /// A key, through an algorithm that asks for this right.
+    /// A key, through an algorithm that asks for this right, or as the second key of an operation
+    /// that asks for this right on it.
     KeyThrough(&'a Record, Right),
 }
 
@@ -28,8 +29,8 @@ pub fn authorise(caller: &Caller, operation: Operation, target: Target<'_>) -> R
     let right = match (operation.row().requires, target) {
         (Requires::Connection, _) => return Ok(()),
         (Requires::Role(role), _) => return known(caller, role).map(drop),
+        (Requires::Key(_) | Requires::KeyByAlgorithm, Target::KeyThrough(_, right)) => right,
         (Requires::Key(right), _) => right,
-        (Requires::KeyByAlgorithm, Target::KeyThrough(_, right)) => right,
         (Requires::KeyByAlgorithm, _) => return Err(misused(operation)),
     };
     let (Target::Key(record) | Target::KeyThrough(record, _)) = target else {

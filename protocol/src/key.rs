@@ -42,14 +42,20 @@ pub enum Origin {
     Generated,
     /// It has existed outside.
     Imported,
+    /// Inside the service from another key or a key agreement.
+    Derived,
 }
 
 impl Origin {
+    /// Every origin.
+    pub const ALL: &'static [Origin] = &[Origin::Generated, Origin::Imported, Origin::Derived];
+
     /// The word for it.
     pub const fn word(self) -> &'static str {
         match self {
             Origin::Generated => "generated",
             Origin::Imported => "imported",
+            Origin::Derived => "derived",
         }
     }
 }
@@ -70,6 +76,7 @@ impl TryFrom<messages::KeyInfo> for Key {
             id: KeyId::try_from(info.id.as_slice())?,
             origin: match info.origin() {
                 messages::Origin::Generated => Origin::Generated,
+                messages::Origin::Derived => Origin::Derived,
                 messages::Origin::Imported | messages::Origin::Unknown => Origin::Imported,
             },
             owner: info.owner,
@@ -104,6 +111,7 @@ impl From<Key> for messages::KeyInfo {
             origin: match key.origin {
                 Origin::Generated => messages::Origin::Generated,
                 Origin::Imported => messages::Origin::Imported,
+                Origin::Derived => messages::Origin::Derived,
             }
             .into(),
             created: key.created,

@@ -17,6 +17,7 @@ pub mod reference;
 mod request;
 mod secret;
 mod uri;
+mod wrapping;
 
 pub use error::{Error, Result};
 pub use frame::{FrameReader, decode_request, decode_response, encode_request, encode_response};
@@ -27,3 +28,4 @@ pub use operation::operation_of;
 pub use request::{CipherRequest, OaepParameters, PssParameters, SignRequest, TlsVersions};
 pub use secret::{SymmetricRequest, mac_of_code};
 pub use uri::{KeySelector, KeyUri, ObjectKind};
+pub use wrapping::{DerivationChoice, WrappingChoice};

@@ -62,7 +62,7 @@ pub(crate) fn unknown(what: &str, code: u32) -> Error {
         .hint("the client is newer than the service: upgrade the service first")
 }
 
-fn digest(code: u32) -> Result<Digest> {
+pub(crate) fn digest(code: u32) -> Result<Digest> {
     Digest::from_code(code).ok_or_else(|| unknown("digest", code))
 }
 

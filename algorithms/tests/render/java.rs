@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use keyward_algorithms::{
-    Agreement, Curve, Digest, Encryption, ErrorKind, Family, ML_DSA_JCA, Mac, Right, Scheme,
-    SecretKind, Signature, SymmetricCipher,
+    Agreement, Curve, Derivation, Digest, Encryption, ErrorKind, Family, ML_DSA_JCA, Mac, Right,
+    Scheme, SecretKind, Signature, SymmetricCipher, Wrapping,
 };
 
 const HEADER: &str = "\
@@ -359,6 +359,26 @@ fn secret_keys(out: &mut String) {
     });
     let fields = ["int code", "String jca", "SecretKind kind", "int size"];
     enumeration(out, "Mac", "A message authentication code.", rows, &fields);
+    let rows = Wrapping::ALL.iter().map(|wrapping| {
+        let row = wrapping.row();
+        format!(
+            "        {}({}, List.of({}), {})",
+            constant(row.name),
+            wrapping.code(),
+            strings(row.jca),
+            row.by_rsa
+        )
+    });
+    let fields = ["int code", "List<String> jca", "boolean byRsa"];
+    let doc = "A way to encrypt a key with another; its transformations, the canonical one first.";
+    enumeration(out, "Wrapping", doc, rows, &fields);
+    let rows = Derivation::ALL.iter().map(|derivation| {
+        let row = derivation.row();
+        let (name, code) = (constant(row.name), derivation.code());
+        format!("        {name}({code}, \"{}\", {}, {})", row.name, row.salted, row.agreement_only)
+    });
+    let fields = ["int code", "String keyward", "boolean salted", "boolean agreementOnly"];
+    enumeration(out, "Derivation", "A key derivation function.", rows, &fields);
 }
 
 fn signatures(out: &mut String) {

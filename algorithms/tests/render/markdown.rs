@@ -3,8 +3,9 @@
 use std::fmt::Display;
 
 use keyward_algorithms::{
-    Agreement, Audit, Curve, Digest, Encryption, ErrorKind, Family, KeyType, ML_DSA_JCA, Mac,
-    MlKem, Operation, Requires, Right, Scheme, SecretKind, Signature, SymmetricCipher,
+    Agreement, Audit, Curve, Derivation, Digest, Encryption, ErrorKind, Family, KeyType,
+    ML_DSA_JCA, Mac, MlKem, Operation, Requires, Right, Scheme, SecretKind, Signature,
+    SymmetricCipher, Wrapping,
 };
 
 /// `docs/algorithms.md`.
@@ -200,6 +201,34 @@ fn secret_keys(out: &mut String) {
         &["code", "algorithm", "Java", "keys", "bytes"],
         rows,
     );
+    let rows = Wrapping::ALL.iter().map(|wrapping| {
+        let row = wrapping.row();
+        vec![
+            wrapping.code().to_string(),
+            code(row.name),
+            row.jca.iter().map(code).collect::<Vec<_>>().join(", "),
+            if row.by_rsa { "RSA" } else { "AES" }.to_string(),
+        ]
+    });
+    table(
+        out,
+        "Wrapping keys with keys",
+        "Uses that undo each other cannot be on one key: `wrap` or `unwrap` with `decrypt`, `unwrap`\n\
+         with `encrypt`, `raw` with any, and on a secret key `sign` with `derive`.\n",
+        &["code", "wrapping", "Java", "with a key of"],
+        rows,
+    );
+    let rows = Derivation::ALL.iter().map(|derivation| {
+        let row = derivation.row();
+        vec![
+            derivation.code().to_string(),
+            code(row.name),
+            if row.salted { "yes" } else { "no" }.to_string(),
+            if row.agreement_only { "a key agreement" } else { "a secret key or a key agreement" }
+                .to_string(),
+        ]
+    });
+    table(out, "Key derivation", "", &["code", "function", "salt", "from"], rows);
 }
 
 /// What `Provider.getServices()` of the Java provider lists; its tests compare.

@@ -6,9 +6,11 @@
 
 mod aead;
 mod cipher;
+mod derivation;
 mod digest;
 mod digest_context;
 mod ec;
+mod key_wrap;
 mod mac;
 mod md5;
 mod ml_dsa;
@@ -22,6 +24,8 @@ mod shake;
 
 pub(crate) use aead::Gcm;
 pub(crate) use cipher::{Direction, crypt};
+pub(crate) use derivation::{hkdf, kbkdf_hmac};
+pub(crate) use key_wrap::KeyWrap;
 pub(crate) use mac::{aes_cmac, hmac};
 pub(crate) use md5::Md5;
 pub(crate) use pkey::Pkey;

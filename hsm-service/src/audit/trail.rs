@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use keyward_algorithms::{
-    Agreement, Digest, Encryption, Mac, Operation, Rights, Scheme, Signature, SymmetricCipher,
+    Agreement, Derivation, Digest, Encryption, Mac, Operation, Rights, Scheme, Signature,
+    SymmetricCipher, Wrapping,
 };
 use keyward_protocol::{
     KeyId,
-    messages::{Algorithm, Cipher, KeyInfo, SymmetricCipher as SymmetricCipherChoice, request},
+    messages::{
+        self, Algorithm, Cipher, KeyInfo, SymmetricCipher as SymmetricCipherChoice, request,
+    },
     operation_of,
 };
 
@@ -88,6 +91,18 @@ impl Trail {
                 self.key_id(&asked.key_id);
                 self.algorithm = mac(asked.algorithm);
             }
+            Asked::Wrap(asked) => {
+                self.key_id(&asked.key_id);
+                self.algorithm = wrapping(asked.wrapping.as_ref());
+            }
+            Asked::Unwrap(asked) => {
+                self.key_name(&asked.name);
+                self.algorithm = wrapping(asked.wrapping.as_ref());
+            }
+            Asked::DeriveKey(asked) => {
+                self.key_name(&asked.name);
+                self.algorithm = derivation(asked.derivation.as_ref());
+            }
             Asked::VerifyMac(asked) => {
                 self.key_id(&asked.key_id);
                 self.algorithm = mac(asked.algorithm);
@@ -163,6 +178,13 @@ impl Trail {
             self.algorithm = family.row().name;
         }
         self.subject = Subject::Ready(Arc::clone(key));
+    }
+
+    /// Adds to what the log says of the request.
+    pub(crate) fn says(&mut self, more: &str) {
+        let space = if self.detail.is_empty() { "" } else { " " };
+        self.detail.push_str(space);
+        self.detail.push_str(more);
     }
 
     /// Notes the key that is changed or removed, as it was.
@@ -244,4 +266,14 @@ fn symmetric(cipher: Option<&SymmetricCipherChoice>) -> &'static str {
 
 fn mac(code: u32) -> &'static str {
     Mac::from_code(code).map_or("unknown", |mac| mac.row().name)
+}
+
+fn wrapping(choice: Option<&messages::Wrapping>) -> &'static str {
+    let wrapping = choice.and_then(|choice| Wrapping::from_code(choice.wrapping));
+    wrapping.map_or("unknown", |wrapping| wrapping.row().name)
+}
+
+fn derivation(choice: Option<&messages::Derivation>) -> &'static str {
+    let function = choice.and_then(|choice| Derivation::from_code(choice.function));
+    function.map_or("unknown", |function| function.row().name)
 }

@@ -1,7 +1,9 @@
 //! Reading the values of arguments. Each function gives clap a message that names the nearest
 //! known word, so that a typing error is a wrong usage (exit status 2) and never a request.
 
-use keyward_algorithms::{Digest, KeyType, Mac, Right, Rights, Role, Signature, SymmetricCipher};
+use keyward_algorithms::{
+    Derivation, Digest, KeyType, Mac, Right, Rights, Role, Signature, SymmetricCipher, Wrapping,
+};
 use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
 
 use crate::sources::SourceRange;
@@ -100,6 +102,23 @@ pub(crate) fn mac(text: &str) -> Result<Mac, String> {
     Mac::from_name(text).ok_or_else(|| {
         let rows = Mac::ALL.iter().map(|mac| mac.row());
         unknown(text, rows.flat_map(|row| [row.name, row.jca]), "hmac-sha256, aes-cmac, …")
+    })
+}
+
+/// A wrapping by Keyward's or Java's name.
+pub(crate) fn wrapping(text: &str) -> Result<Wrapping, String> {
+    Wrapping::from_name(text).ok_or_else(|| {
+        let rows = Wrapping::ALL.iter().map(|wrapping| wrapping.row());
+        let names = rows.flat_map(|row| row.jca.iter().copied().chain([row.name]));
+        unknown(text, names, "aes-kw, aes-kwp, aes-gcm, rsa-oaep, rsa-aes")
+    })
+}
+
+/// A key derivation function by its name.
+pub(crate) fn derivation(text: &str) -> Result<Derivation, String> {
+    Derivation::from_name(text).ok_or_else(|| {
+        let names = Derivation::ALL.iter().map(|function| function.row().name);
+        unknown(text, names, "hkdf, kbkdf-hmac, x963")
     })
 }
 

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::rand;
-use keyward_algorithms::{ErrorKind, KeyType, Operation, Right, Rights};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Rights};
 use keyward_protocol::{
     KeyId, Origin, check_name,
     messages::{Generate, Import},
@@ -78,6 +78,35 @@ pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
     Ok(Plan { work: Work::ImportSecret(key_type, secret), draft })
 }
 
+/// What a key is to be that comes of another one, which it can exceed in nothing.
+pub(crate) struct Child {
+    pub(crate) name: String,
+    pub(crate) usage: u32,
+    pub(crate) exportable: bool,
+    pub(crate) origin: Origin,
+}
+
+impl Child {
+    /// The draft of the key, which belongs to the caller.
+    pub(crate) fn draft(self, caller: &Caller, parent: &Record) -> Result<Draft> {
+        if self.exportable && !parent.exportable {
+            let message = format!(
+                "key \"{}\" is not exportable, so nothing can be that it made",
+                parent.name
+            );
+            return Err(Error::invalid(message).hint("leave out --exportable"));
+        }
+        Ok(Draft {
+            owner: policy::known(caller, Role::User)?.to_owned(),
+            name: checked_name(self.name)?,
+            usage: asked_usage(self.usage),
+            exportable: self.exportable,
+            origin: self.origin,
+            chain: Vec::new(),
+        })
+    }
+}
+
 /// Keeps a key that the backend has made.
 pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<Reply> {
     let Product::Key(key) = product else {
@@ -107,21 +136,22 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
 
 impl Draft {
     /// The usage of the key once its type is known.
-    fn usage_for(&self, key_type: KeyType) -> Result<Rights> {
+    pub(crate) fn usage_for(&self, key_type: KeyType) -> Result<Rights> {
         let Some(usage) = self.usage else { return Ok(key_type.default_uses()) };
         if !key_type.uses().contains(usage) {
             let message = format!("a key of type {key_type} cannot have the usage {usage}");
             return Err(Error::invalid(message).hint(format!("it can have {}", key_type.uses())));
         }
-        if usage.has(Right::Raw) && usage != Rights::of(&[Right::Raw]) {
-            return Err(Error::invalid("the usage raw excludes every other")
-                .hint("raw RSA undoes what paddings protect: make a key for it alone"));
+        if let Some((one, other)) = key_type.conflict(usage) {
+            let [one, other] = [one, other].map(|right| right.row().name);
+            let message = format!("the uses {one} and {other} undo each other");
+            return Err(Error::invalid(message).hint("make two keys, one for each"));
         }
         Ok(usage)
     }
 }
 
-fn known_type(name: &str) -> Result<KeyType> {
+pub(crate) fn known_type(name: &str) -> Result<KeyType> {
     KeyType::from_name(name).ok_or_else(|| {
         Error::new(ErrorKind::Unsupported, format!("there is no key type \"{name}\""))
             .hint("try rsa-2048, p-256 or aes-256; `keyward key generate --help` lists them all")

@@ -8,3 +8,4 @@ pub(crate) mod people;
 pub(crate) mod session;
 pub(crate) mod symmetric;
 pub(crate) mod using;
+pub(crate) mod wrapping;

@@ -95,6 +95,11 @@ impl Key {
         }
     }
 
+    /// What is secret of the key.
+    pub(crate) fn material(&self) -> &Material {
+        &self.material
+    }
+
     fn is_not(&self, what: &str) -> Error {
         let Record { name, key_type, .. } = &self.record;
         let message = format!("key \"{name}\" ({key_type}) is no {what} key");

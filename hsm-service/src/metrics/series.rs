@@ -2,9 +2,11 @@
 
 use std::sync::LazyLock;
 
-use keyward_algorithms::{Digest, Encryption, Mac, Operation, Signature, SymmetricCipher};
+use keyward_algorithms::{
+    Derivation, Digest, Encryption, Mac, Operation, Signature, SymmetricCipher, Wrapping,
+};
 use keyward_protocol::{
-    messages::{Algorithm, Cipher, SymmetricCipher as Choice, request},
+    messages::{self, Algorithm, Cipher, SymmetricCipher as Choice, request},
     operation_of,
 };
 
@@ -46,6 +48,12 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             Operation::Mac | Operation::VerifyMac => {
                 Mac::ALL.iter().map(|mac| mac.row().name).collect()
             }
+            Operation::Wrap | Operation::Unwrap => {
+                Wrapping::ALL.iter().map(|wrapping| wrapping.row().name).collect()
+            }
+            Operation::DeriveKey => {
+                Derivation::ALL.iter().map(|function| function.row().name).collect()
+            }
             _ => Vec::new(),
         };
         table.names.extend(algorithms.into_iter().map(|algorithm| Names { operation, algorithm }));
@@ -76,6 +84,9 @@ impl Series {
             }
             Asked::Mac(mac) => Series::mac(Operation::Mac, mac.algorithm),
             Asked::VerifyMac(mac) => Series::mac(Operation::VerifyMac, mac.algorithm),
+            Asked::Wrap(wrap) => Series::wrapping(Operation::Wrap, wrap.wrapping.as_ref()),
+            Asked::Unwrap(unwrap) => Series::wrapping(Operation::Unwrap, unwrap.wrapping.as_ref()),
+            Asked::DeriveKey(derive) => Series::derivation(derive.derivation.as_ref()),
             _ => Series::plain(operation_of(asked)),
         }
     }
@@ -113,6 +124,18 @@ impl Series {
         Series::among(operation, Mac::ALL, Mac::from_code(code))
     }
 
+    /// An operation with a wrapping.
+    pub(crate) fn wrapping(operation: Operation, choice: Option<&messages::Wrapping>) -> Series {
+        let wrapping = choice.and_then(|choice| Wrapping::from_code(choice.wrapping));
+        Series::among(operation, Wrapping::ALL, wrapping)
+    }
+
+    /// A derivation of a key.
+    pub(crate) fn derivation(choice: Option<&messages::Derivation>) -> Series {
+        let function = choice.and_then(|choice| Derivation::from_code(choice.function));
+        Series::among(Operation::DeriveKey, Derivation::ALL, function)
+    }
+
     /// An operation with one of the algorithms that its series are for, in their order.
     fn among<T: PartialEq>(operation: Operation, all: &[T], one: Option<T>) -> Series {
         let Series(first) = Series::plain(operation);
@@ -148,6 +171,9 @@ impl Series {
                 | Operation::Decipher
                 | Operation::Mac
                 | Operation::VerifyMac
+                | Operation::Wrap
+                | Operation::Unwrap
+                | Operation::DeriveKey
         )
     }
 }

@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 42, 70, 71, 52, 53, 54, 55, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 52, 53, 54, 55, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -61,6 +61,12 @@ pub mod request {
         Mac(super::Mac),
         #[prost(message, tag = "33")]
         VerifyMac(super::VerifyMac),
+        #[prost(message, tag = "34")]
+        Wrap(super::Wrap),
+        #[prost(message, tag = "35")]
+        Unwrap(super::Unwrap),
+        #[prost(message, tag = "36")]
+        DeriveKey(super::DeriveKey),
         #[prost(message, tag = "42")]
         Decapsulate(super::Decapsulate),
         #[prost(message, tag = "70")]
@@ -104,12 +110,14 @@ pub mod response {
         Hello(super::HelloReply),
         #[prost(message, tag = "11")]
         Status(super::StatusReply),
-        /// Find, Generate, Import, Rename, SetChain and Share answer with the key as it is now.
+        /// Find, Generate, Import, Rename, SetChain, Share, Unwrap and DeriveKey answer with the key as
+        /// it is now.
         #[prost(message, tag = "12")]
         Key(super::KeyInfo),
         #[prost(message, tag = "13")]
         Keys(super::KeyPage),
-        /// Sign, Encrypt, Decrypt, Derive, Decapsulate, Random, Decipher and Mac answer with bytes.
+        /// Sign, Encrypt, Decrypt, Derive, Decapsulate, Random, Decipher, Mac and Wrap answer with
+        /// bytes.
         #[prost(bytes, tag = "14")]
         Output(::prost::alloc::vec::Vec<u8>),
         /// Verify and VerifyMac answer with a truth.
@@ -535,6 +543,91 @@ pub struct VerifyMac {
     #[prost(bytes = "vec", tag = "4")]
     pub mac: ::prost::alloc::vec::Vec<u8>,
 }
+/// A way to encrypt a key with another, with its choices.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Wrapping {
+    /// Code of the wrapping.
+    #[prost(uint32, tag = "1")]
+    pub wrapping: u32,
+    /// OAEP: codes of the digests, and the label.
+    #[prost(uint32, tag = "2")]
+    pub digest: u32,
+    #[prost(uint32, tag = "3")]
+    pub mgf1: u32,
+    #[prost(bytes = "vec", tag = "4")]
+    pub label: ::prost::alloc::vec::Vec<u8>,
+}
+/// Gives an exportable key out: a secret key as its bytes, a pair of keys as DER PKCS#8, encrypted
+/// with a key of the service that may wrap, or to an RSA key that is elsewhere.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Wrap {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub wrapping: ::core::option::Option<Wrapping>,
+    /// The key that encrypts, or
+    #[prost(bytes = "vec", tag = "3")]
+    pub wrapping_key_id: ::prost::alloc::vec::Vec<u8>,
+    /// DER SubjectPublicKeyInfo of an RSA key.
+    #[prost(bytes = "vec", tag = "4")]
+    pub wrapping_spki: ::prost::alloc::vec::Vec<u8>,
+}
+/// Takes in a key that was encrypted with a key of the service. It can be exportable only if that one
+/// is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Unwrap {
+    /// The key that decrypts.
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub wrapping: ::core::option::Option<Wrapping>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub wrapped: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub name: ::prost::alloc::string::String,
+    /// `aes-256`, `hmac-512`; empty for DER PKCS#8.
+    #[prost(string, tag = "5")]
+    pub key_type: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "6")]
+    pub usage: u32,
+    #[prost(bool, tag = "7")]
+    pub exportable: bool,
+}
+/// Makes a secret key from another secret key, or from a key agreement. It can be exportable only if
+/// that key is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeriveKey {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub derivation: ::core::option::Option<Derivation>,
+    /// DER SubjectPublicKeyInfo of the other side of a key agreement; empty for a secret key.
+    #[prost(bytes = "vec", tag = "3")]
+    pub peer_spki: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub key_type: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "6")]
+    pub usage: u32,
+    #[prost(bool, tag = "7")]
+    pub exportable: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Derivation {
+    /// Code of the key derivation function.
+    #[prost(uint32, tag = "1")]
+    pub function: u32,
+    /// Code of its digest.
+    #[prost(uint32, tag = "2")]
+    pub digest: u32,
+    /// HKDF's salt; may be empty.
+    #[prost(bytes = "vec", tag = "3")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+    /// HKDF's info, SP 800-108's fixed input as a whole, X9.63's SharedInfo.
+    #[prost(bytes = "vec", tag = "4")]
+    pub info: ::prost::alloc::vec::Vec<u8>,
+}
 /// Issues a client certificate for a user name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Enrol {
@@ -804,6 +897,8 @@ pub enum Origin {
     Generated = 1,
     /// Has existed outside.
     Imported = 2,
+    /// Made inside the service from another key or a key agreement: who has that has this key too.
+    Derived = 3,
 }
 impl Origin {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -815,6 +910,7 @@ impl Origin {
             Self::Unknown => "ORIGIN_UNKNOWN",
             Self::Generated => "ORIGIN_GENERATED",
             Self::Imported => "ORIGIN_IMPORTED",
+            Self::Derived => "ORIGIN_DERIVED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -823,6 +919,7 @@ impl Origin {
             "ORIGIN_UNKNOWN" => Some(Self::Unknown),
             "ORIGIN_GENERATED" => Some(Self::Generated),
             "ORIGIN_IMPORTED" => Some(Self::Imported),
+            "ORIGIN_DERIVED" => Some(Self::Derived),
             _ => None,
         }
     }

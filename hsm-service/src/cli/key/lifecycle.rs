@@ -38,8 +38,8 @@ pub(crate) struct GenerateArgs {
 /// What a key is born with besides name and type.
 #[derive(Args, Debug)]
 pub(crate) struct AttributeArgs {
-    /// Uses, fixed for life: sign, decrypt, derive, raw, encrypt, verify [default: what suits the
-    /// type]
+    /// Uses, fixed for life: sign, decrypt, derive, raw, encrypt, verify, wrap, unwrap [default: what
+    /// suits the type]
     #[arg(long, value_name = "LIST", value_parser = arguments::usage)]
     usage: Option<Rights>,
     /// Let the key leave the service in wrapped form

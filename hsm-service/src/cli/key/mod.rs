@@ -4,6 +4,7 @@ mod certify;
 mod import;
 mod lifecycle;
 mod view;
+mod wrapping;
 
 pub(crate) use view::{CertificateView, KeyView};
 
@@ -16,6 +17,7 @@ use self::{
     certify::{CsrArgs, SelfSignArgs},
     import::ImportArgs,
     lifecycle::{DeleteArgs, GenerateArgs, RenameArgs, ShareArgs, UnshareArgs},
+    wrapping::{DeriveArgs, UnwrapArgs, WrapArgs},
 };
 use super::{
     arguments,
@@ -46,6 +48,9 @@ pub(crate) enum KeyCommand {
     Pem(PemArgs),
     Csr(CsrArgs),
     SelfSign(SelfSignArgs),
+    Wrap(WrapArgs),
+    Unwrap(UnwrapArgs),
+    Derive(DeriveArgs),
 }
 
 /// List the keys that you may see
@@ -112,6 +117,9 @@ pub(crate) fn run(command: &KeyCommand, context: &Context) -> Outcome {
         KeyCommand::Pem(args) => reference(args, context),
         KeyCommand::Csr(args) => certify::csr(args, context),
         KeyCommand::SelfSign(args) => certify::self_sign(args, context),
+        KeyCommand::Wrap(args) => wrapping::wrap(args, context),
+        KeyCommand::Unwrap(args) => wrapping::unwrap(args, context),
+        KeyCommand::Derive(args) => wrapping::derive(args, context),
     }
 }
 

@@ -91,6 +91,7 @@ impl KeyView {
     pub(crate) fn text(&self) -> String {
         let origin = match self.origin {
             "generated" => "generated inside the service",
+            "derived" => "derived inside the service: who has what it was derived from has it too",
             _ => "imported: it has existed outside the service",
         };
         let mut lines = vec![

@@ -73,11 +73,7 @@ impl Row {
             key_type: KeyType::from_name(&self.key_type)?,
             usage: Rights::from_bits(self.usage),
             exportable: self.exportable,
-            origin: match self.origin.as_str() {
-                word if word == Origin::Generated.word() => Origin::Generated,
-                word if word == Origin::Imported.word() => Origin::Imported,
-                _ => return None,
-            },
+            origin: Origin::ALL.iter().copied().find(|origin| origin.word() == self.origin)?,
             created: self.created,
             spki: self.spki,
             chain: decode_chain(&self.chain)?,

@@ -248,6 +248,49 @@ final class AlgorithmTable {
         }
     }
 
+    /** A way to encrypt a key with another; its transformations, the canonical one first. */
+    enum Wrapping {
+        AES_KW(1, List.of("AES/KW/NoPadding", "AESWrap/ECB/NoPadding"), false),
+        AES_KWP(2, List.of("AES/KWP/NoPadding", "AESWrap/ECB/ZeroPadding"), false),
+        AES_GCM(3, List.of("AES/GCM/NoPadding"), false),
+        RSA_OAEP(4, List.of("RSA/ECB/OAEPPadding"), true),
+        RSA_AES(5, List.of("RSAAESWrap/ECB/OAEPPadding"), true);
+
+        final int code;
+        final List<String> jca;
+        final boolean byRsa;
+
+        Wrapping(int code,
+            List<String> jca,
+            boolean byRsa) {
+            this.code = code;
+            this.jca = jca;
+            this.byRsa = byRsa;
+        }
+    }
+
+    /** A key derivation function. */
+    enum Derivation {
+        HKDF(1, "hkdf", true, false),
+        KBKDF_HMAC(2, "kbkdf-hmac", false, false),
+        X963(3, "x963", false, true);
+
+        final int code;
+        final String keyward;
+        final boolean salted;
+        final boolean agreementOnly;
+
+        Derivation(int code,
+            String keyward,
+            boolean salted,
+            boolean agreementOnly) {
+            this.code = code;
+            this.keyward = keyward;
+            this.salted = salted;
+            this.agreementOnly = agreementOnly;
+        }
+    }
+
     /** A signature algorithm; its names, the canonical one first; no digest, no OID: null. */
     record SignatureAlgorithm(Scheme scheme, Digest digest, List<String> jca, String oid) {}
 

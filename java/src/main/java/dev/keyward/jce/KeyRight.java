@@ -13,7 +13,7 @@ public enum KeyRight {
     SIGN(2, "sign", true),
     /** Decrypt, RSA with a padding. */
     DECRYPT(3, "decrypt", true),
-    /** Agree on shared secrets. */
+    /** Agree on shared secrets, derive keys. */
     DERIVE(4, "derive", true),
     /** Apply the bare RSA function; excludes every other use. */
     RAW(5, "raw", true),
@@ -22,7 +22,11 @@ public enum KeyRight {
     /** Encrypt with a secret key. */
     ENCRYPT(7, "encrypt", true),
     /** Verify message authentication codes. */
-    VERIFY(8, "verify", true);
+    VERIFY(8, "verify", true),
+    /** Encrypt exportable keys so that they can leave the service. */
+    WRAP(9, "wrap", true),
+    /** Take in keys that are encrypted with this one. */
+    UNWRAP(10, "unwrap", true);
 
     private final int bit;
     private final String word;

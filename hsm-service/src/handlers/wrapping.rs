@@ -1,0 +1,98 @@
+//! Keys that leave and enter encrypted with others, and keys that are made from others.
+
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Right};
+use keyward_protocol::{
+    KeyId, Origin,
+    messages::{DeriveKey, Unwrap, Wrap},
+};
+
+use super::making::{Child, Plan, known_type};
+use crate::{
+    Error, Result, Service,
+    audit::Trail,
+    backend::{Work, WrappingKey},
+    identity::Caller,
+};
+
+pub(crate) fn wrap(
+    service: &Service,
+    caller: &Caller,
+    request: Wrap,
+    trail: &mut Trail,
+) -> Result<Work> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let key = service.keys.usable(caller, Operation::Wrap, None, &id)?;
+    trail.uses(&key);
+    if !key.record.exportable {
+        let message = format!("key \"{}\" is not exportable", key.record.name);
+        return Err(Error::new(ErrorKind::PermissionDenied, message)
+            .hint("that is fixed at a key's birth: `keyward key generate --exportable`"));
+    }
+    let with = match (request.wrapping_key_id.as_slice(), request.wrapping_spki) {
+        ([], spki) if !spki.is_empty() => {
+            trail.says("to a public key from outside");
+            WrappingKey::Elsewhere(spki)
+        }
+        ([], _) => return Err(Error::invalid("no key is named to wrap with")),
+        (with, _) => {
+            let with = KeyId::try_from(with)?;
+            let with = service.keys.usable(caller, Operation::Wrap, Some(Right::Wrap), &with)?;
+            trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
+            WrappingKey::Own(with)
+        }
+    };
+    Ok(Work::Wrap(key, with, request.wrapping.unwrap_or_default()))
+}
+
+pub(crate) fn unwrap(
+    service: &Service,
+    caller: &Caller,
+    request: Unwrap,
+    trail: &mut Trail,
+) -> Result<Plan> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let with = service.keys.usable(caller, Operation::Unwrap, None, &id)?;
+    trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
+    let key_type = match request.key_type.as_str() {
+        "" => None,
+        name => Some(known_type(name)?).filter(|known| known.family().is_none()),
+    };
+    let child = Child {
+        name: request.name.clone(),
+        usage: request.usage,
+        exportable: request.exportable,
+        origin: Origin::Imported,
+    };
+    let draft = child.draft(caller, &with.record)?;
+    if let Some(key_type) = key_type {
+        draft.usage_for(key_type)?;
+    }
+    Ok(Plan { work: Work::Unwrap(with, key_type, request), draft })
+}
+
+pub(crate) fn derive_key(
+    service: &Service,
+    caller: &Caller,
+    request: DeriveKey,
+    trail: &mut Trail,
+) -> Result<Plan> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let from = service.keys.usable(caller, Operation::DeriveKey, None, &id)?;
+    trail.says(&format!("from {}/{}", from.record.owner, from.record.name));
+    let key_type = known_type(&request.key_type)?;
+    let KeyType::Secret(kind, bits) = key_type else {
+        let message = format!("a key of type {key_type} is not derived");
+        return Err(
+            Error::new(ErrorKind::Unsupported, message).hint("secret keys are: aes-256, hmac-512")
+        );
+    };
+    let child = Child {
+        name: request.name.clone(),
+        usage: request.usage,
+        exportable: request.exportable,
+        origin: Origin::Derived,
+    };
+    let draft = child.draft(caller, &from.record)?;
+    draft.usage_for(key_type)?;
+    Ok(Plan { work: Work::DeriveKey(from, kind, bits, request), draft })
+}
