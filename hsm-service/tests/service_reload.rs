@@ -28,15 +28,20 @@ fn reload(state: &mut State, service: &Service, more: &str) {
 fn hang_up(service: &Service) -> String {
     let before = service.log().len();
     kill_process(service.pid(), Signal::HUP).unwrap();
+    wait_for(service, before, "reloaded")
+}
+
+/// Waits until the service has logged a text after a place in its log; what it has logged then.
+fn wait_for(service: &Service, after: usize, text: &str) -> String {
     let end = Instant::now() + Duration::from_secs(30);
     while Instant::now() < end {
-        let log = service.log()[before..].to_owned();
-        if log.contains("reloaded") {
+        let log = service.log()[after..].to_owned();
+        if log.contains(text) {
             return log;
         }
         thread::sleep(Duration::from_millis(10));
     }
-    panic!("the service did not reload:\n{}", service.log());
+    panic!("the service did not log {text:?}:\n{}", service.log());
 }
 
 /// Stops the workers, also when the test fails meanwhile.
@@ -117,7 +122,7 @@ fn what_needs_a_restart_is_said_and_the_rest_is_taken_over() {
     let first = service.impatient_client();
     first.status().unwrap();
     assert_eq!(kind(service.impatient_client().status()), Some(ErrorKind::Busy));
-    assert!(service.log().contains("DEBUG"), "{}", service.log());
+    wait_for(&service, 0, "DEBUG");
 }
 
 #[test]
