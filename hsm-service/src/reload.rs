@@ -23,9 +23,10 @@ impl Reload<'_> {
         let Some(file) = file else {
             return tracing::warn!("a development service has no configuration to read again");
         };
+        // Held until the end, so that the status is never behind the log.
+        let service = Arc::clone(self.service);
+        let mut failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
         let outcome = Config::load(file).and_then(|config| self.take_over(config));
-        let mut failure =
-            self.service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
         *failure = outcome.err().map(|error| {
             tracing::error!("the configuration was not reloaded, the old one stays: {error}");
             format!("the last change of the configuration was not taken over: {error}")
