@@ -3,9 +3,17 @@
 
 mod cli_support;
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
 use cli_support::{Ran, Service, keyward};
+use keyward_client::{Client, Settings};
+use keyward_protocol::{KeySelector, SignRequest};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -161,4 +169,40 @@ fn verification_finds_entries_that_were_changed_removed_exchanged_added_or_cut_o
     let ran = copied.verify(&cut, &["--head", &head]);
     assert_eq!(ran.status, 1);
     assert!(ran.text().contains("its end was cut off"), "{}", ran.text());
+}
+
+#[test]
+fn a_log_that_is_being_written_is_verified_without_false_alarm() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    let folder = service.state("audit").display().to_string();
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let signing = scope.spawn(|| {
+            let address = service.address();
+            let client = Client::new(Settings::load(&[("address", &address)]).unwrap());
+            let key = client.find(&KeySelector::Name("web".into())).unwrap();
+            let algorithm = key.key_type.default_signature().unwrap();
+            let request = SignRequest { algorithm, pss: None, input: &[7; 32] };
+            let mut signed = 0;
+            while !stop.load(Ordering::Relaxed) {
+                client.sign(&key.id, &request).unwrap();
+                signed += 1;
+                // A log that grows all the time, and is not too long to be read meanwhile.
+                thread::sleep(Duration::from_millis(1));
+            }
+            signed
+        });
+        let verified: Vec<Ran> = (0..8)
+            .flat_map(|_| {
+                let without = service.run(&["audit", "verify", "--in", &folder]);
+                [service.run(&["audit", "verify"]), without]
+            })
+            .collect();
+        stop.store(true, Ordering::Relaxed);
+        assert!(signing.join().unwrap() > 0);
+        for ran in verified {
+            assert_eq!(ran.status, 0, "{} {}", ran.text(), ran.stderr);
+        }
+    });
 }

@@ -92,6 +92,22 @@ pub(crate) fn first(bytes: &[u8]) -> Result<Record<'_>, Unreadable> {
     Ok(Record { kind, body, whole: &bytes[..PREFIX_BYTES + length] })
 }
 
+/// Whether a file may be in the middle of a batch: its last record is short, or an entry that no
+/// checkpoint follows.
+pub(crate) fn is_unfinished(mut bytes: &[u8]) -> bool {
+    let mut last = Kind::Head;
+    while !bytes.is_empty() {
+        match first(bytes) {
+            Ok(record) => {
+                last = record.kind;
+                bytes = &bytes[record.whole.len()..];
+            }
+            Err(reason) => return reason == Unreadable::Short,
+        }
+    }
+    last == Kind::Entry
+}
+
 /// What is signed before the bytes of a checkpoint, so that the audit key's signature can mean
 /// nothing else.
 const DOMAIN: &[u8] = b"keyward audit checkpoint 1\0";

@@ -47,6 +47,8 @@ pub(crate) struct Verifier {
     chain: Option<Chain>,
     /// The sequence number that comes next.
     next: Option<u64>,
+    /// The last entry before the last checkpoint, whether that is to be believed or not.
+    pub(crate) checkpointed: u64,
     /// What the last checkpoint has confirmed.
     pub(crate) confirmed: u64,
     pub(crate) first: u64,
@@ -70,6 +72,7 @@ impl Verifier {
             file: None,
             chain: None,
             next: None,
+            checkpointed: 0,
             confirmed: 0,
             first: 0,
             entries: 0,
@@ -186,6 +189,7 @@ impl Verifier {
             return self.fault(format!("the checkpoint after {} does not read", self.last()));
         };
         let AuditCheckpoint { sequence, chain, .. } = checkpoint;
+        self.checkpointed = sequence;
         let from = self.confirmed.max(self.first.saturating_sub(1)) + 1;
         let chain: Option<Chain> = chain.as_slice().try_into().ok();
         match (self.chain, chain) {
@@ -229,9 +233,10 @@ impl Verifier {
     }
 
     /// Ends the verification: what the end itself shows. An entry after the last checkpoint can
-    /// only be at the end of a log that was cut or is being written.
-    pub(crate) fn finish(&mut self) {
-        let last = self.last();
+    /// only be at the end of a log that was cut, or of one that is being written: whoever writes
+    /// that has said up to which entry it is to be verified.
+    pub(crate) fn finish(&mut self, writer_says: Option<u64>) {
+        let last = writer_says.unwrap_or(self.last());
         if last > self.confirmed {
             let first = self.confirmed + 1;
             self.fault(format!("no checkpoint confirms entries {first} to {last}"));
@@ -240,6 +245,7 @@ impl Verifier {
             && !self.known_seen
         {
             let sequence = known.sequence;
+            let last = self.last();
             if last < sequence {
                 self.fault(format!(
                     "the log ends at entry {last}, but it was at {sequence} when its head was \

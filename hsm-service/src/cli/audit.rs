@@ -1,13 +1,20 @@
 //! `keyward audit …`: reading and verifying the audit log.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use clap::{Args, Subcommand};
 use keyward_algorithms::{ErrorKind, Operation};
 use keyward_client::Client;
 use keyward_protocol::{
     Error,
-    messages::{AuditCheckpoint, AuditEntry, ReadAudit, request, response},
+    messages::{
+        AuditCheckpoint, AuditEntry, AuditHead, GetAuditHead, ReadAudit, request, response,
+    },
 };
 use prost::Message;
 use serde_json::{Value, json};
@@ -161,24 +168,35 @@ fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
         Some(folder) => {
             let failed = |error| file_error("read", folder, &error);
             for (_, path) in list_files(folder).map_err(failed)? {
-                let bytes = fs::read(&path).map_err(failed)?;
+                let bytes = settled(&path).map_err(failed)?;
                 if verifier.feed(&bytes) < bytes.len() {
                     verifier.torn();
                 }
             }
+            verifier.finish(None);
         }
-        None => read(&context.client()?, 0, |bytes| {
-            if verifier.feed(bytes) < bytes.len() {
-                verifier.torn();
-            }
-            Ok(true)
-        })?,
+        None => {
+            // The log may grow faster than it is read: what is in it now is what counts.
+            let client = context.client()?;
+            let end = service_head(&client)?.1.sequence;
+            read(&client, 0, |bytes| {
+                if verifier.feed(bytes) < bytes.len() {
+                    verifier.torn();
+                }
+                Ok(verifier.checkpointed < end)
+            })?;
+            verifier.finish(Some(end));
+        }
     }
-    verifier.finish();
     let faults: Vec<String> = verifier.faults.iter().map(ToString::to_string).collect();
     let (first, last) = (verifier.first, verifier.last());
+    // Of an intact log that is being written, what follows the last checkpoint is not counted yet.
+    let (last, entries) = match faults.is_empty() {
+        true => (verifier.confirmed, verifier.entries - (last - verifier.confirmed)),
+        false => (last, verifier.entries),
+    };
     let value = json!({ "intact": faults.is_empty(), "first": first, "last": last,
-        "entries": verifier.entries, "faults": faults });
+        "entries": entries, "faults": faults });
     context.output.result(&value, || match faults.is_empty() {
         true => format!("entries {first} to {last} are there and as they were written\n"),
         false => faults.iter().map(|fault| format!("{fault}\n")).collect(),
@@ -186,13 +204,38 @@ fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
     if faults.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }
 
-fn head(context: &Context) -> Outcome {
-    let asked = request::Operation::AuditHead(keyward_protocol::messages::GetAuditHead {});
-    let response::Result::AuditHead(head) = context.client()?.call(asked)? else {
+/// How often the file of a service that runs is looked at, and how long it may stand still with an
+/// end that no checkpoint confirms before it is taken as it is: the service writes four batches a
+/// second.
+const SETTLING: (Duration, u32) = (Duration::from_millis(100), 10);
+
+/// A file of the log with its last batch whole, if a service is writing that at this moment.
+fn settled(path: &Path) -> io::Result<Vec<u8>> {
+    let (interval, patience) = SETTLING;
+    let mut bytes = fs::read(path)?;
+    let mut still = 0;
+    while still < patience && format::is_unfinished(&bytes) {
+        thread::sleep(interval);
+        let newer = fs::read(path)?;
+        still = if newer.len() == bytes.len() { still + 1 } else { 0 };
+        bytes = newer;
+    }
+    Ok(bytes)
+}
+
+/// Where the service's log ends, as the service states it.
+fn service_head(client: &Client) -> Result<(AuditHead, AuditCheckpoint), Failure> {
+    let asked = request::Operation::AuditHead(GetAuditHead {});
+    let response::Result::AuditHead(head) = client.call(asked)? else {
         return Err(Error::new(ErrorKind::Internal, "the service sent no head").into());
     };
     let checkpoint = AuditCheckpoint::decode(head.checkpoint.as_slice())
         .map_err(|error| Error::new(ErrorKind::Internal, format!("the head: {error}")))?;
+    Ok((head, checkpoint))
+}
+
+fn head(context: &Context) -> Outcome {
+    let (head, checkpoint) = service_head(&context.client()?)?;
     let place = format!("{}:{}", checkpoint.sequence, crate::issue::hex(&checkpoint.chain));
     let key = pem::encode("PUBLIC KEY", &head.spki)?;
     let time = moment(checkpoint.time);
