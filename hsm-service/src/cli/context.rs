@@ -35,6 +35,22 @@ pub(crate) struct ConnectionArgs {
     pin_file: Option<String>,
 }
 
+impl ConnectionArgs {
+    /// The settings that were given, by name.
+    fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        [
+            ("address", &self.address),
+            ("ca", &self.ca),
+            ("cert", &self.cert),
+            ("key", &self.key),
+            ("user", &self.user),
+            ("pin_file", &self.pin_file),
+        ]
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)))
+    }
+}
+
 /// The surroundings of one command.
 pub(crate) struct Context {
     connection: ConnectionArgs,
@@ -55,21 +71,16 @@ impl Context {
 
     /// The same with some settings of the command's own.
     pub(crate) fn settings_with(&self, more: &[(&str, &str)]) -> Result<Settings, Error> {
-        let flags = &self.connection;
-        let given = [
-            ("address", &flags.address),
-            ("ca", &flags.ca),
-            ("cert", &flags.cert),
-            ("key", &flags.key),
-            ("user", &flags.user),
-            ("pin_file", &flags.pin_file),
-        ];
-        let mut overrides: Vec<(&str, &str)> = given
-            .iter()
-            .filter_map(|(name, value)| value.as_deref().map(|value| (*name, value)))
-            .collect();
+        let mut overrides: Vec<(&str, &str)> = self.connection.given().collect();
         overrides.extend_from_slice(more);
         Settings::load(&overrides)
+    }
+
+    /// What the flags say, as variables for another program that is a client of the service.
+    pub(crate) fn environment(&self) -> impl Iterator<Item = (String, &str)> {
+        self.connection
+            .given()
+            .map(|(name, value)| (format!("KEYWARD_{}", name.to_ascii_uppercase()), value))
     }
 
     /// A client of the service.

@@ -15,6 +15,7 @@ mod context;
 mod doctor;
 mod failure;
 pub mod files;
+mod java;
 mod kem;
 mod key;
 mod manual;
@@ -87,6 +88,8 @@ enum Command {
     Backup(backup::BackupCommand),
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    #[command(subcommand)]
+    Java(java::JavaCommand),
     Bench(bench::BenchArgs),
     Completion(manual::CompletionArgs),
     Man(manual::ManArgs),
@@ -126,6 +129,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),
         Command::Config(command) => config::run(&command, &context),
+        Command::Java(command) => java::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),
         Command::Completion(args) => manual::completion(&args, Cli::command(), &output),
         Command::Man(args) => manual::man(&args, Cli::command(), &output),

@@ -106,9 +106,16 @@ final class RunningService implements AutoCloseable {
 
     /** Runs the command line. */
     Processes.Result keyward(String... arguments) {
+        return keyward(state, Map.of(), arguments);
+    }
+
+    /** Runs the command line in a folder, with more variables. */
+    Processes.Result keyward(Path folder, Map<String, String> variables, String... arguments) {
         List<String> command = new ArrayList<>(List.of(program.toString()));
         command.addAll(Arrays.asList(arguments));
-        return Processes.run(state, environment(), command);
+        Map<String, String> environment = new HashMap<>(environment());
+        environment.putAll(variables);
+        return Processes.run(folder, environment, command);
     }
 
     /** A provider for this service. */

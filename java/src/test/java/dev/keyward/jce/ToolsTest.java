@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -225,5 +226,47 @@ class ToolsTest {
                 }
             }
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void the_command_line_runs_keytool_and_jarsigner_with_the_options_they_need(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        Map<String, String> java = Map.of("JAVA_HOME", home.toString());
+        String jar = Processes.JAR.toString();
+        String alias = tools.alias("short");
+        service.keyward(folder, java, "java", "keytool", "--jar", jar, "-genkeypair", "-alias",
+            alias, "-keyalg", "EC", "-groupname", "secp256r1", "-dname", "CN=short").succeeded();
+        String shown = service.keyward("key", "show", alias).succeeded();
+        assertTrue(shown.contains("generated"), shown);
+
+        tools.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Old",
+            "-keyout", "old.key", "-out", "old.pem");
+        tools.openssl("pkcs12", "-export", "-inkey", "old.key", "-in", "old.pem", "-name",
+            alias + "-old", "-passout", "pass:changeit", "-out", "old.p12");
+        service.keyward(folder, java, "java", "keytool", "--jar", jar, "-importkeystore",
+            "-srckeystore", "old.p12", "-srcstorepass", "changeit").succeeded();
+        service.keyward("key", "show", alias + "-old").succeeded();
+
+        Files.writeString(folder.resolve("content.txt"), "content");
+        Processes.run(folder, Map.of(), Processes.java(home, "jar", "--create", "--file",
+            "app.jar", "content.txt")).succeeded();
+        service.keyward(folder, java, "java", "jarsigner", "--jar", jar, "app.jar", alias)
+            .succeeded();
+        String verified = service.keyward(folder, java, "java", "jarsigner", "--jar", jar,
+            "-verify", "app.jar").succeeded();
+        assertTrue(verified.contains("jar verified."), verified);
+    }
+
+    @Test
+    void the_command_line_says_what_of_java_is_missing(@TempDir Path folder,
+            RunningService service) {
+        String refusal = service.keyward(folder, Map.of(), "java", "keytool", "--jar",
+            "missing.jar", "-list").failed();
+        assertTrue(refusal.contains("missing.jar") && refusal.contains("--jar FILE"), refusal);
+        refusal = service.keyward(folder, Map.of("JAVA_HOME", "/nonexistent"), "java", "keytool",
+            "--jar", Processes.JAR.toString(), "-list").failed();
+        assertTrue(refusal.contains("JAVA_HOME"), refusal);
     }
 }
