@@ -32,8 +32,7 @@ final class KeywardKeyFactory extends KeyFactorySpi {
             throw new InvalidKeySpecException("Keyward takes a private key in by a KeyImportSpec,"
                 + " which says what it will be called; name no provider to decode a key here");
         }
-        if (!algorithm.equals(wanted.key().getAlgorithm())
-                && families.stream().noneMatch(one -> KeyImport.isOf(one, wanted.key()))) {
+        if (!isOurs(wanted.key())) {
             throw new InvalidKeySpecException("a factory for " + algorithm + " imports no "
                 + wanted.key().getAlgorithm() + " key");
         }
@@ -44,6 +43,15 @@ final class KeywardKeyFactory extends KeyFactorySpi {
         } catch (KeywardException failure) {
             throw new InvalidKeySpecException(failure.getMessage(), failure);
         }
+    }
+
+    private boolean isOurs(PrivateKey key) {
+        if (families.stream().anyMatch(family -> KeyImport.isOf(family, key))) {
+            return true;
+        }
+        // The JDK's keys say this whatever their parameter set is; its factories know better.
+        return AlgorithmTable.ML_DSA.equals(key.getAlgorithm())
+            && JdkFactories.ask(algorithm, factory -> factory.translateKey(key)) != null;
     }
 
     @Override

@@ -132,4 +132,66 @@ class JarTest {
             }
         }
     }
+
+    /** Runs a program of ours on the class path. */
+    private static Processes.Result run(Path home, Path folder, RunningService service,
+            List<String> options, String program, String... arguments) {
+        List<String> command = Processes.java(home, "java", options.toArray(new String[0]));
+        command.addAll(List.of("-cp", Processes.JAR.toString(),
+            PROGRAMS.resolve(program).toString()));
+        command.addAll(Arrays.asList(arguments));
+        return Processes.run(folder, service.environment(), command);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void an_application_that_brings_the_jar_is_deployed_many_times_and_leaves_nothing(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        String output = run(home, folder, service, List.of("-Dkeyward.tmpdir=" + folder),
+            "Redeploy.java", Processes.JAR.toString(), service.key("p-256"), "20").succeeded();
+        assertTrue(output.contains("nothing is left"), output);
+        try (Stream<Path> left = Files.list(folder)) {
+            assertEquals(List.of(), left.toList());
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void ten_thousand_virtual_threads_sign_at_once(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        assumeTrue(Processes.feature(home) >= 21, "Java 17 has no virtual threads");
+        String output = run(home, folder, service, List.of(), "ManyThreads.java",
+            service.key("p-256")).succeeded();
+        assertTrue(output.contains("10000 signed"), output);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void other_programs_are_started_and_java_ends_in_mid_request(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        Processes.Result result = run(home, folder, service, List.of(), "ForkAndExit.java",
+            service.key("p-256"));
+        assertEquals(7, result.status(), result.output());
+        assertTrue(result.output().contains("ends in mid-request"), result.output());
+        // The service does not mind.
+        assertTrue(useKey(home, folder, service, Map.of(), service.key("p-256")).succeeded()
+            .contains("signed "));
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void it_works_in_an_image_of_jlink(Path home, @TempDir Path folder, RunningService service)
+            throws Exception {
+        Path image = folder.resolve("image");
+        assumeTrue(Files.isDirectory(home.resolve("jmods")), "this JDK has no modules to link");
+        Processes.run(folder, Map.of(), Processes.java(home, "jlink", "--module-path",
+            Processes.JAR.toString(), "--add-modules",
+            "dev.keyward.jce,jdk.crypto.ec,jdk.compiler", "--output", image.toString()))
+            .succeeded();
+        List<String> command = Processes.java(image, "java",
+            PROGRAMS.resolve("UseKey.java").toString(), service.key("p-256"));
+        String output = Processes.run(folder, service.environment(), command).succeeded();
+        assertTrue(output.contains("in module dev.keyward.jce"), output);
+        assertTrue(output.contains("signed "), output);
+    }
 }
