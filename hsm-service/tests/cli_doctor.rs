@@ -71,6 +71,7 @@ fn each_thing_that_is_wrong_is_named_with_what_to_do() {
     let reference = service.write("web.pem", service.ok(&["key", "pem", "other"]));
     service.ok(&["key", "delete", "other", "--yes"]);
     let openssl = openssl_with_providers(&service, &["keyward"]);
+    service.write("openssl.cnf", "[providers]\nkeyward = keyward_sect\ndefault = default_sect\n");
     fs::remove_file(service.path("keyward.so")).unwrap();
     let nginx = service.write(
         "nginx.conf",
@@ -81,6 +82,7 @@ fn each_thing_that_is_wrong_is_named_with_what_to_do() {
     assert_eq!(status, 1);
     for (name, finding, advice) in [
         ("provider", "default provider is not", "[default_sect]"),
+        ("order", "lists keyward before default", "finite fields"),
         ("server certificate", "another key", "key csr"),
         ("nginx", "does not pass KEYWARD_ADDRESS", "env KEYWARD_ADDRESS;"),
         ("nginx key", "no such key", ""),

@@ -3,7 +3,7 @@
 
 mod support;
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use support::{Host, Service, run};
 
@@ -12,7 +12,10 @@ const KEYS: [(&str, &str); 4] =
 
 /// Runs a trial of the C program; what it printed. A trial that hangs is a failure.
 fn trial(host: &Host, arguments: &[&str]) -> String {
-    let program = host.compile("manners");
+    run_trial(host, &host.compile("manners"), arguments)
+}
+
+fn run_trial(host: &Host, program: &Path, arguments: &[&str]) -> String {
     let mut limited: Command = host.command("timeout");
     let (success, output) = run(limited.arg("120").arg(program).args(arguments));
     assert!(success, "{arguments:?}\n{output}");
@@ -67,6 +70,16 @@ fn signals_interrupt_nothing() {
 fn without_descriptors_a_signature_fails_and_afterwards_works_again() {
     let output = trial(&service().host, &["no-descriptors", "p-256.pem"]);
     assert!(output.contains("cannot reach the service"), "{output}");
+}
+
+#[test]
+fn a_host_with_an_openssl_of_its_own_inside_loads_the_module() {
+    let service = service();
+    let program = support::compile_static("manners");
+    for (name, _) in KEYS {
+        run_trial(&service.host, &program, &["execute", &format!("keyward:{name}")]);
+    }
+    run_trial(&service.host, &program, &["leaving", "keyward:p-256"]);
 }
 
 #[test]

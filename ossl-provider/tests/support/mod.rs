@@ -160,8 +160,17 @@ impl Host {
 /// Compiles one of the C programs beside the tests. They work with every OpenSSL 3, so they are
 /// also kept for machines that have no compiler.
 pub fn compile(name: &str) -> PathBuf {
+    compile_as(name, name, &["-lssl", "-lcrypto"])
+}
+
+/// The same with a libcrypto of the program's own inside, as Node.js has it.
+pub fn compile_static(name: &str) -> PathBuf {
+    compile_as(name, &format!("{name}-static"), &["-l:libcrypto.a"])
+}
+
+fn compile_as(name: &str, program: &str, libraries: &[&str]) -> PathBuf {
     let folder = target().join("host-programs");
-    let program = folder.join(name);
+    let program = folder.join(program);
     if is_built() {
         return program;
     }
@@ -171,7 +180,8 @@ pub fn compile(name: &str) -> PathBuf {
     let (success, output) = run(Command::new("cc")
         .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-o"])
         .args([&*fresh, &source])
-        .args(["-lssl", "-lcrypto", "-lpthread", "-ldl"]));
+        .args(libraries)
+        .args(["-lpthread", "-ldl"]));
     assert!(success, "{output}");
     // Other tests may be running the one that is there.
     fs::rename(fresh, &program).unwrap();

@@ -44,6 +44,7 @@ pub(super) fn checks(program: &Path) -> Vec<Check> {
     let configuration = installation.configuration();
     let loaded = providers(program, &[]);
     checks.push(configuration_check(&configuration, loaded.has("keyward")));
+    checks.extend(order_check(&configuration));
     let module = installation.module();
     checks.push(installation.module_check(&module, loaded.has("keyward")));
     checks.push(loaded_check(program, &loaded, &module, &configuration));
@@ -153,6 +154,33 @@ fn configuration_check(path: &Path, loaded: bool) -> Check {
     }
 }
 
+/// OpenSSL asks the providers in the order of the configuration.
+fn order_check(path: &Path) -> Option<Check> {
+    let text = fs::read_to_string(path).ok()?;
+    lists_keyward_first(&text).then(|| {
+        Check::problem(
+            "order",
+            format!("{} lists keyward before default", path.display()),
+            "put the line of default first: else TLS looks for its ephemeral curves at keyward,\n\
+             which makes no keys, and falls back to finite fields",
+        )
+    })
+}
+
+/// Whether a section names both providers, ours first.
+fn lists_keyward_first(configuration: &str) -> bool {
+    let (mut keyward, mut found) = (false, false);
+    for line in configuration.lines().map(str::trim) {
+        match line.split_once('=') {
+            _ if line.starts_with('[') => keyward = false,
+            Some((name, _)) if name.trim() == "keyward" => keyward = true,
+            Some((name, _)) if name.trim() == "default" => found |= keyward,
+            _ => {}
+        }
+    }
+    found
+}
+
 /// What `openssl list -providers` tells.
 struct Providers {
     active: Vec<String>,
@@ -252,6 +280,17 @@ fn last_line(output: &Output) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_providers_is_read_from_their_section() {
+        assert!(!lists_keyward_first(CONFIGURATION));
+        let swapped = CONFIGURATION.replace(
+            "default = default_sect\nkeyward = keyward_sect",
+            "keyward = keyward_sect\n# then\ndefault=default_sect",
+        );
+        assert!(lists_keyward_first(&swapped));
+        assert!(!lists_keyward_first("[a]\nkeyward = x\n[b]\ndefault = y\n"));
+    }
 
     #[test]
     fn active_providers_are_read_from_openssls_listing() {
