@@ -121,7 +121,9 @@ fn what_needs_a_restart_is_said_and_the_rest_is_taken_over() {
     assert!(!log.contains("[[listen]]"), "{log}");
     let first = service.impatient_client();
     first.status().unwrap();
-    assert_eq!(kind(service.impatient_client().status()), Some(ErrorKind::Busy));
+    // The refusal may be lost where the service closes before it has read the greeting.
+    let refused = kind(service.impatient_client().status());
+    assert!(matches!(refused, Some(ErrorKind::Busy | ErrorKind::Unavailable)), "{refused:?}");
     wait_for(&service, 0, "DEBUG");
 }
 
