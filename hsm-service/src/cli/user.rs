@@ -16,7 +16,7 @@ pub(crate) enum UserCommand {
 
 /// List the users: those of the configuration, and those that client certificates name
 ///
-/// Only administrators may. A user comes and goes with a [[user]] section of the service's
+/// Only administrators may. A user comes and goes with its `user` section of the service's
 /// configuration and `systemctl reload keyward`, or with `keyward client enrol` and `revoke`.
 #[derive(Args, Debug)]
 #[command(after_help = "\
