@@ -1,13 +1,25 @@
 //! Apache httpd with mod_ssl and a key in the service.
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
-use keyward_load::{Load, TargetBuilder, TlsVersion};
+use keyward_load::{Load, Target, TargetBuilder, TlsVersion};
 use keyward_tests::{
     Apache, Authority, Identity, OpenSsl, Scratch, ServiceBuilder, Signal, owner_of,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The page at an address.
+fn page(address: SocketAddr, authority: &Authority, version: TlsVersion) -> Target {
+    TargetBuilder {
+        version,
+        trusted_pem: Some(authority.certificate_pem()),
+        request: Some("/".into()),
+        ..TargetBuilder::new(address, "localhost")
+    }
+    .build()
+    .unwrap()
+}
 
 #[test]
 fn apache_serves_with_every_kind_of_key_through_restarts_of_the_service() {
@@ -18,16 +30,7 @@ fn apache_serves_with_every_kind_of_key_through_restarts_of_the_service() {
     for key_type in ["rsa-2048", "p-256", "p-384"] {
         let identity = service.certified_key(key_type, key_type, &authority);
         let apache = Apache::start(&scratch, &openssl, &identity);
-        let target = |version| {
-            TargetBuilder {
-                version,
-                trusted_pem: Some(authority.certificate_pem()),
-                request: Some("/".into()),
-                ..TargetBuilder::new(apache.address(), "localhost")
-            }
-            .build()
-            .unwrap()
-        };
+        let target = |version| page(apache.address(), &authority, version);
         for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
             let visit = target(version).visit().unwrap_or_else(|error| {
                 panic!("{key_type} {version:?}: {error}\n{}", apache.log())
@@ -86,16 +89,7 @@ fn apache_serves_from_pkcs11_uris_through_reloads_and_restarts_of_the_service() 
         let both_by_uri = Identity { certificate: uri("cert"), ..key_by_uri.clone() };
         for identity in [&key_by_uri, &both_by_uri] {
             let mut apache = Apache::start(&scratch, &openssl, identity);
-            let target = |version| {
-                TargetBuilder {
-                    version,
-                    trusted_pem: Some(authority.certificate_pem()),
-                    request: Some("/".into()),
-                    ..TargetBuilder::new(apache.address(), "localhost")
-                }
-                .build()
-                .unwrap()
-            };
+            let target = |version| page(apache.address(), &authority, version);
             for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
                 let visit = target(version).visit().unwrap_or_else(|error| {
                     panic!("{key_type} {version:?}: {error}\n{}", apache.log())
