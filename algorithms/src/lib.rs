@@ -21,6 +21,7 @@ mod right;
 mod role;
 mod secret;
 mod signature;
+mod state;
 mod wrapping;
 
 pub use agreement::{Agreement, AgreementRow};
@@ -37,6 +38,7 @@ pub use right::{Right, RightRow, Rights};
 pub use role::{Role, RoleRow};
 pub use secret::{Mac, MacRow, SecretKind, SecretKindRow, SymmetricCipher, SymmetricCipherRow};
 pub use signature::{PSS_SALT_MAX, Scheme, SchemeRow, Signature, pss_algorithm_identifier};
+pub use state::{ServiceState, ServiceStateRow};
 pub use wrapping::{Derivation, DerivationRow, Wrapping, WrappingRow};
 
 /// Declares an enum whose every variant has one row of facts, in one static table.

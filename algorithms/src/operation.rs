@@ -1,6 +1,6 @@
 //! The operations of the protocol, what each asks of its caller, and whether it may be repeated.
 
-use crate::{Right, Role, table};
+use crate::{Right, Role, ServiceState, table};
 
 /// What an operation asks of its caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,109 +51,121 @@ pub struct OperationRow {
     pub repeatable: bool,
     /// Whether it may rightly take many seconds, as making a large RSA key does.
     pub slow: bool,
+    /// In which states of the service it can be called.
+    pub states: &'static [ServiceState],
 }
+
+/// While keys can be used.
+const OPERATIONAL: &[ServiceState] = &[ServiceState::Operational];
+
+/// However the service is.
+const ALWAYS: &[ServiceState] = ServiceState::ALL;
+
+/// But not while it is sealed: what a sealed service records reaches the log when it is unsealed.
+const NOT_SEALED: &[ServiceState] =
+    &[ServiceState::Uninitialised, ServiceState::Operational, ServiceState::Failed];
 
 table! {
     /// What a request asks the service to do. The code is the field number in `keyward.proto`.
     pub enum Operation: OperationRow {
         /// Opens a connection: versions and capabilities.
         Hello = 10 => { name: "hello", requires: Requires::Connection,
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: ALWAYS },
         /// Health and identity of the service.
         Status = 11 => { name: "status", requires: Requires::Connection,
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: ALWAYS },
         /// Finds one key by name or identifier.
         Find = 12 => { name: "find", requires: Requires::Key(Right::See),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
         /// Lists the keys that the caller may see.
         List = 13 => { name: "list", requires: Requires::Role(Role::User),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
         /// Signs.
         Sign = 14 => { name: "sign", requires: Requires::KeyByAlgorithm,
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Verifies with a key's public half.
         Verify = 15 => { name: "verify", requires: Requires::Key(Right::See),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Encrypts to a key's public half.
         Encrypt = 16 => { name: "encrypt", requires: Requires::Key(Right::See),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Decrypts.
         Decrypt = 17 => { name: "decrypt", requires: Requires::KeyByAlgorithm,
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Agrees on a shared secret.
         Derive = 18 => { name: "derive", requires: Requires::Key(Right::Derive),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Random bytes.
         Random = 19 => { name: "random", requires: Requires::Role(Role::User),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
         /// Makes a key.
         Generate = 20 => { name: "generate", requires: Requires::Role(Role::User),
-            audit: Audit::Act, repeatable: false, slow: true },
+            audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL },
         /// Takes in a key that was made elsewhere.
         Import = 21 => { name: "import", requires: Requires::Role(Role::User),
-            audit: Audit::Act, repeatable: false, slow: true },
+            audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL },
         /// Gives a key another name.
         Rename = 22 => { name: "rename", requires: Requires::Key(Right::Manage),
-            audit: Audit::Act, repeatable: false, slow: false },
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
         /// Deletes a key.
         Delete = 23 => { name: "delete", requires: Requires::Key(Right::Manage),
-            audit: Audit::Act, repeatable: false, slow: false },
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
         /// Replaces the certificate chain beside a key.
         SetChain = 24 => { name: "set-chain", requires: Requires::Key(Right::Manage),
-            audit: Audit::Act, repeatable: true, slow: false },
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
         /// Gives another user rights on a key, or takes them away.
         Share = 25 => { name: "share", requires: Requires::Key(Right::Manage),
-            audit: Audit::Act, repeatable: true, slow: false },
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
         /// Issues a client certificate.
         Enrol = 26 => { name: "enrol", requires: Requires::Role(Role::Admin),
-            audit: Audit::Act, repeatable: false, slow: false },
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
         /// Encrypts with a secret key.
         Encipher = 30 => { name: "encipher", requires: Requires::Key(Right::Encrypt),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Decrypts with a secret key.
         Decipher = 31 => { name: "decipher", requires: Requires::Key(Right::Decrypt),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Makes a message authentication code.
         Mac = 32 => { name: "mac", requires: Requires::Key(Right::Sign),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Verifies a message authentication code.
         VerifyMac = 33 => { name: "verify-mac", requires: Requires::Key(Right::Verify),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Gives a key out, encrypted with another.
         Wrap = 34 => { name: "wrap", requires: Requires::Key(Right::Manage),
-            audit: Audit::Act, repeatable: true, slow: false },
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
         /// Takes in a key that is encrypted with one in the service.
         Unwrap = 35 => { name: "unwrap", requires: Requires::Key(Right::Unwrap),
-            audit: Audit::Act, repeatable: false, slow: true },
+            audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL },
         /// Makes a key from another one.
         DeriveKey = 36 => { name: "derive-key", requires: Requires::Key(Right::Derive),
-            audit: Audit::Act, repeatable: false, slow: true },
+            audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL },
         /// Takes the secret out of a ciphertext that was made with the public half of an ML-KEM key.
         Decapsulate = 42 => { name: "decapsulate", requires: Requires::Key(Right::Derive),
-            audit: Audit::Use, repeatable: true, slow: false },
+            audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL },
         /// Reads a page of the audit log.
         ReadAudit = 50 => { name: "read-audit", requires: Requires::Role(Role::Auditor),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: NOT_SEALED },
         /// Tells where the audit log ends.
         AuditHead = 51 => { name: "audit-head", requires: Requires::Role(Role::Auditor),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: NOT_SEALED },
         /// Lists the client certificates that were issued.
         ListClients = 52 => { name: "list-clients", requires: Requires::Role(Role::Admin),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
         /// Shuts out a client certificate, or all of a user.
         RevokeClient = 53 => { name: "revoke-client", requires: Requires::Role(Role::Admin),
-            audit: Audit::Act, repeatable: true, slow: false },
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
         /// Issues another certificate to the holder of one.
         RenewClient = 54 => { name: "renew-client", requires: Requires::Connection,
-            audit: Audit::Act, repeatable: false, slow: false },
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
         /// Lists the users that there are.
         ListUsers = 55 => { name: "list-users", requires: Requires::Role(Role::Admin),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
         /// Makes a backup.
         MakeBackup = 70 => { name: "make-backup", requires: Requires::Role(Role::Operator),
-            audit: Audit::Act, repeatable: false, slow: true },
+            audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL },
         /// Lists the backups there are.
         ListBackups = 71 => { name: "list-backups", requires: Requires::Role(Role::Operator),
-            audit: Audit::Nothing, repeatable: true, slow: false },
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
     }
 }

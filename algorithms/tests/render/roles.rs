@@ -1,6 +1,6 @@
 //! Which role may call which operation, as documentation.
 
-use keyward_algorithms::{Audit, Operation, Requires, Role};
+use keyward_algorithms::{Audit, Operation, Requires, Role, ServiceState};
 
 use super::markdown::{code, table};
 
@@ -17,16 +17,26 @@ pub(crate) fn roles() -> String {
     );
     let rows = Role::ALL.iter().map(|role| vec![code(role), role.row().meaning.to_string()]);
     table(&mut out, "What each role is for", "", &["role", "for"], rows);
+    let states =
+        ServiceState::ALL.iter().map(|state| vec![code(state), state.row().meaning.to_string()]);
+    table(
+        &mut out,
+        "States of a service",
+        "\nWhat cannot be called in the present state is answered with `sealed`.\n",
+        &["state", "meaning"],
+        states,
+    );
     let rows = Operation::ALL.iter().map(|operation| {
         let row = operation.row();
         let mut cells = vec![code(row.name)];
         cells.extend(Role::ALL.iter().map(|role| may(row.requires, *role)));
+        cells.push(called_in(row.states));
         cells.push(audited(row.audit).to_string());
         cells
     });
     let mut columns = vec!["operation"];
     columns.extend(Role::ALL.iter().map(|role| role.word()));
-    columns.push("audit log");
+    columns.extend(["state", "audit log"]);
     table(
         &mut out,
         "Who may call what",
@@ -49,6 +59,14 @@ fn may(requires: Requires, role: Role) -> String {
         Requires::KeyByAlgorithm => "with the algorithm's right".into(),
         _ => "yes".into(),
     }
+}
+
+fn called_in(states: &[ServiceState]) -> String {
+    if states == ServiceState::ALL {
+        return "any".into();
+    }
+    let words: Vec<&str> = states.iter().map(|state| state.word()).collect();
+    words.join(", ")
 }
 
 fn audited(audit: Audit) -> &'static str {
