@@ -14,15 +14,23 @@ import com.nimbusds.jose.crypto.ECDSAVerifier;
 import com.nimbusds.jose.crypto.RSAEncrypter;
 import com.nimbusds.jose.crypto.RSASSAVerifier;
 import com.nimbusds.jwt.SignedJWT;
+import io.grpc.Grpc;
+import io.grpc.ManagedChannel;
+import io.grpc.TlsChannelCredentials;
+import io.grpc.health.v1.HealthCheckRequest;
+import io.grpc.health.v1.HealthCheckResponse.ServingStatus;
+import io.grpc.health.v1.HealthGrpc;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.security.PublicKey;
 import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.RSAPublicKey;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
@@ -201,27 +209,83 @@ class ExamplesTest {
                     "rsa_pss_rsae_sha256:rsa_pkcs1_sha256");
                 assertTrue(page.contains("Peer signature type: RSA-PSS"), page);
             }
-            String old = Files.readString(certificate(service, ec));
-            service.keyward("key", "self-sign", ec, "--subject", "CN=localhost", "--san",
-                "DNS:localhost", "--days", "30").succeeded();
-            Path renewed = certificate(service, ec);
-            assertNotEquals(old, Files.readString(renewed));
+            Path renewed = renew(service, ec);
             server.reload();
             page(server, name, renewed, "-tls1_3", "-sigalgs", "ecdsa_secp256r1_sha256");
         }
     }
 
+    @Test
+    void grpc_serves_and_takes_a_new_certificate_without_a_restart(RunningService service)
+            throws Exception {
+        String key = service.key("example-grpc", "p-256");
+        try (ServerProcess server = new ServerProcess(service.environment(),
+                example("GrpcServer", "0", key))) {
+            assertEquals(ServingStatus.SERVING, health(server, certificate(service, key)));
+            Path renewed = renew(service, key);
+            server.reload();
+            assertEquals(ServingStatus.SERVING, health(server, renewed));
+        }
+    }
+
+    /** What the server says of its health to a client that trusts this certificate alone. */
+    private static ServingStatus health(ServerProcess server, Path trusted) throws Exception {
+        ManagedChannel channel = Grpc.newChannelBuilder("localhost:" + server.ports().get(0),
+            TlsChannelCredentials.newBuilder().trustManager(trusted.toFile()).build()).build();
+        try {
+            return HealthGrpc.newBlockingStub(channel)
+                .check(HealthCheckRequest.getDefaultInstance()).getStatus();
+        } finally {
+            channel.shutdownNow();
+        }
+    }
+
+    @Test
+    void spring_boot_serves_an_ssl_bundle_and_takes_a_new_certificate_when_its_file_is_touched(
+            RunningService service) throws Exception {
+        String key = service.key("example-spring-boot", "p-256");
+        Path file = Files.writeString(folder.resolve("keyward.keys"),
+            "# Keyward key store\naliases = \"" + key + "\"\n");
+        String bundle = "--spring.ssl.bundle.jks.web.";
+        try (ServerProcess server = new ServerProcess(service.environment(),
+                example("SpringBootServer", "--server.port=0", "--server.ssl.bundle=web",
+                    bundle + "keystore.type=Keyward", bundle + "keystore.location=file:" + file,
+                    bundle + "reload-on-update=true",
+                    "--spring.ssl.bundle.watch.file.quiet-period=100ms"))) {
+            for (String version : List.of("-tls1_2", "-tls1_3")) {
+                page(server, "Spring Boot", certificate(service, key), version);
+            }
+            Path renewed = renew(service, key);
+            Files.setLastModifiedTime(file, FileTime.from(Instant.now()));
+            Processes.await(() -> pageSeen(server, renewed).contains("Hello from Spring Boot"));
+        }
+    }
+
+    /** Gives a key another certificate; the file with it. */
+    private Path renew(RunningService service, String key) throws Exception {
+        String old = Files.readString(certificate(service, key));
+        service.keyward("key", "self-sign", key, "--subject", "CN=localhost", "--san",
+            "DNS:localhost", "--days", "30").succeeded();
+        Path renewed = certificate(service, key);
+        assertNotEquals(old, Files.readString(renewed));
+        return renewed;
+    }
+
     /** What s_client sees of the page, and of the server, whose certificate has to be this one. */
     private String page(ServerProcess server, String name, Path trusted, String... options)
             throws Exception {
+        String seen = pageSeen(server, trusted, options);
+        assertTrue(seen.contains("Hello from " + name), seen + "\n" + server.log());
+        return seen;
+    }
+
+    private String pageSeen(ServerProcess server, Path trusted, String... options) {
         List<String> client = new ArrayList<>(List.of("openssl", "s_client", "-connect",
             "localhost:" + server.ports().get(0), "-CAfile", trusted.toString(),
             "-verify_return_error", "-verify_hostname", "localhost", "-ign_eof"));
         client.addAll(List.of(options));
-        String seen = Processes.run(folder, Map.of(), client,
+        return Processes.run(folder, Map.of(), client,
             "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").output();
-        assertTrue(seen.contains("Hello from " + name), seen + client + "\n" + server.log());
-        return seen;
     }
 
     @ParameterizedTest

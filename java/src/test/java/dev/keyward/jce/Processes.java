@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -66,6 +67,17 @@ final class Processes {
             }
         } catch (IOException | InterruptedException failure) {
             throw new AssertionError(command.toString(), failure);
+        }
+    }
+
+    /** Looks again and again until this is so. */
+    static void await(Callable<Boolean> condition) throws Exception {
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(LIMIT_SECONDS);
+        while (!condition.call()) {
+            if (System.nanoTime() > end) {
+                throw new AssertionError("not so after " + LIMIT_SECONDS + " s");
+            }
+            Thread.sleep(50);
         }
     }
 

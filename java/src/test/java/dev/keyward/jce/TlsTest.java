@@ -124,14 +124,26 @@ class TlsTest {
         try (ServerProcess server = new ServerProcess(service.environment(), command)) {
             for (String version : List.of("-tls1_2", "-tls1_3")) {
                 for (String host : hosts) {
-                    String seen = Processes.run(folder, Map.of(), List.of("openssl", "s_client",
-                        "-connect", "localhost:" + server.ports().get(0), "-CAfile",
-                        "trusted.pem", "-verify_return_error", "-servername", host,
-                        "-verify_hostname", host, version, "-ign_eof")).output();
+                    String seen = greeting(server, folder, version, "-servername", host,
+                        "-verify_hostname", host);
                     assertTrue(seen.contains("greeted over TLSv1."), seen + server.log());
                 }
             }
         }
+        // This one does not know of hosts.
+        command.set(command.indexOf("PKIX"), "SunX509");
+        try (ServerProcess server = new ServerProcess(service.environment(), command)) {
+            String seen = greeting(server, folder, "-tls1_3");
+            assertTrue(seen.contains("greeted over TLSv1."), seen + server.log());
+        }
+    }
+
+    private static String greeting(ServerProcess server, Path folder, String... options) {
+        List<String> client = new ArrayList<>(List.of("openssl", "s_client", "-connect",
+            "localhost:" + server.ports().get(0), "-CAfile", "trusted.pem",
+            "-verify_return_error", "-ign_eof"));
+        client.addAll(List.of(options));
+        return Processes.run(folder, Map.of(), client).output();
     }
 
     /** Makes the keys; the file of their certificates, which are their own issuers. */
