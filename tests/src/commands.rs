@@ -107,3 +107,8 @@ pub fn require(program: &str, package: &str) -> PathBuf {
             panic!("this test needs {program}, which is not installed: apt-get install {package}")
         })
 }
+
+/// A path as an argument.
+pub fn text(path: impl AsRef<Path>) -> String {
+    path.as_ref().to_str().expect("the tests' paths are text").into()
+}

@@ -17,10 +17,11 @@ mod process;
 mod scratch;
 mod service;
 mod site;
+mod workshop;
 
 pub use artifacts::{Artifacts, artifacts, repository};
 pub use authority::Authority;
-pub use commands::{CommandExt, Outcome, require};
+pub use commands::{CommandExt, Outcome, require, text};
 pub use hosts::{
     apache::Apache, haproxy::HaProxy, nginx::Nginx, s_server::SServer, shipped, wait_until_up,
 };
@@ -31,3 +32,4 @@ pub use process::{Running, Signal, cpu_time_of, group_members, memory_of, owner_
 pub use scratch::Scratch;
 pub use service::{Identity, Service, ServiceBuilder};
 pub use site::{Client, Host, Site};
+pub use workshop::{Workshop, plain};

@@ -12,7 +12,9 @@ use std::{
 use rustix::process::Signal;
 
 use crate::{
-    Authority, CommandExt, OpenSsl, Running, Scratch, artifacts, commands::require, free_port,
+    Authority, CommandExt, OpenSsl, Running, Scratch, artifacts,
+    commands::{require, text},
+    free_port,
 };
 
 /// How long a service may take to start or to end.
@@ -57,6 +59,16 @@ impl Identity {
     /// The key's URI.
     pub fn uri(&self) -> String {
         format!("keyward:{}", self.name)
+    }
+
+    /// Both ways to name the key to `openssl`.
+    pub fn names(&self) -> [String; 2] {
+        [self.uri(), text(&self.reference)]
+    }
+
+    /// The path of its public half.
+    pub fn public(&self) -> String {
+        text(&self.public)
     }
 
     /// Its own certificate in DER, by plain openssl.
@@ -294,8 +306,4 @@ impl Service {
     pub fn tls_folder(&self) -> &Path {
         &self.tls
     }
-}
-
-fn text(path: &Path) -> String {
-    path.to_str().expect("the tests' paths are text").into()
 }

@@ -3,29 +3,7 @@
 
 use std::process::Command;
 
-use keyward_tests::{Authority, CommandExt, Identity, OpenSsl, SServer, Scratch, Service};
-use keyward_tests::{repository, require};
-
-struct World {
-    service: Service,
-    authority: Authority,
-    openssl: OpenSsl,
-    scratch: Scratch,
-}
-
-impl World {
-    fn new() -> World {
-        let scratch = Scratch::new();
-        let service = Service::dev(&scratch);
-        let authority = Authority::new(&scratch);
-        let openssl = OpenSsl::new(&scratch, &service.address());
-        World { service, authority, openssl, scratch }
-    }
-
-    fn serve(&self, identity: &Identity, more: &[&str]) -> SServer {
-        SServer::start(&self.scratch, &self.openssl, identity, &identity.uri(), more)
-    }
-}
+use keyward_tests::{CommandExt, SServer, Workshop, repository, require};
 
 /// Runs the probe, which `make matrix` gives its library by `PYTHONPATH`.
 fn probe(server: &SServer, arguments: &[&str]) -> String {
@@ -38,7 +16,7 @@ fn probe(server: &SServer, arguments: &[&str]) -> String {
 #[test]
 #[ignore = "its library, tlslite-ng, comes with make matrix"]
 fn signatures_of_every_family_satisfy_an_independent_client() {
-    let world = World::new();
+    let workshop = Workshop::new();
     for (key_type, signatures) in [
         ("rsa-2048", &["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"][..]),
         ("p-256", &["ecdsa_secp256r1_sha256"]),
@@ -46,8 +24,8 @@ fn signatures_of_every_family_satisfy_an_independent_client() {
         ("p-521", &["ecdsa_secp521r1_sha512"]),
         ("ed25519", &["ed25519"]),
     ] {
-        let identity = world.service.certified_key(key_type, key_type, &world.authority);
-        let server = world.serve(&identity, &[]);
+        let identity = workshop.service.certified_key(key_type, key_type, &workshop.authority);
+        let server = workshop.serve(&identity, &identity.uri(), &[]);
         for signature in signatures {
             let said = probe(&server, &["certificate-verify", signature]);
             assert_eq!(said.trim(), format!("{signature} {signature}"), "{}", server.log());
@@ -59,10 +37,11 @@ fn signatures_of_every_family_satisfy_an_independent_client() {
 #[test]
 #[ignore = "its library, tlslite-ng, comes with make matrix"]
 fn answers_of_the_rsa_key_exchange_do_not_tell_good_padding_from_bad() {
-    let world = World::new();
-    let identity = world.service.key_for("web", "rsa-2048", "sign,decrypt");
-    world.service.certify(&identity, &world.authority);
-    let server = world.serve(&identity, &["-tls1_2", "-cipher", "AES128-GCM-SHA256"]);
+    let workshop = Workshop::new();
+    let identity = workshop.service.key_for("web", "rsa-2048", "sign,decrypt");
+    workshop.service.certify(&identity, &workshop.authority);
+    let server =
+        workshop.serve(&identity, &identity.uri(), &["-tls1_2", "-cipher", "AES128-GCM-SHA256"]);
     let said = probe(&server, &["rsa-key-exchange"]);
     let answers: Vec<_> = said.lines().filter_map(|line| line.split_once(" -> ")).collect();
     let [(right, well), (_, first), rest @ ..] = &answers[..] else { panic!("{said}") };

@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward_tests::{CommandExt, OpenSsl, Running, Scratch, Service, free_port, wait_until_up};
+use keyward_tests::{
+    CommandExt, OpenSsl, Running, Scratch, Service, free_port, plain, text, wait_until_up,
+};
 
 /// The authority's book-keeping and what it puts into certificates, for `openssl ca` and `ts`.
 const CONF: &str = "
@@ -171,15 +173,6 @@ impl Authority {
     fn file(&self, name: &str) -> String {
         text(self.folder.join(name))
     }
-}
-
-#[track_caller]
-fn plain(arguments: &[&str]) -> Vec<u8> {
-    OpenSsl::plain(arguments).run().bytes()
-}
-
-fn text(path: PathBuf) -> String {
-    path.into_os_string().into_string().expect("the tests' paths are text")
 }
 
 #[test]

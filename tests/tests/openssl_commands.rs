@@ -1,53 +1,9 @@
 //! The commands of the machine's `openssl` with keys in the service, named by URI and by
 //! reference. Whatever they make is checked by an `openssl` that has no provider of ours.
 
-use std::{fs, path::PathBuf};
+use std::fs;
 
-use keyward_tests::{Authority, CommandExt, Identity, OpenSsl, Scratch, Service};
-
-struct World {
-    service: Service,
-    openssl: OpenSsl,
-    scratch: Scratch,
-}
-
-impl World {
-    fn new() -> World {
-        let scratch = Scratch::new();
-        let service = Service::dev(&scratch);
-        let openssl = OpenSsl::new(&scratch, &service.address());
-        World { service, openssl, scratch }
-    }
-
-    /// Runs `openssl` with the provider; it must succeed.
-    #[track_caller]
-    fn ours(&self, arguments: &[&str]) -> Vec<u8> {
-        self.openssl.command(arguments).run().bytes()
-    }
-
-    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
-        text(self.scratch.write(name, content))
-    }
-}
-
-/// Runs `openssl` without the provider; it must succeed.
-#[track_caller]
-fn plain(arguments: &[&str]) -> Vec<u8> {
-    OpenSsl::plain(arguments).run().bytes()
-}
-
-fn text(path: PathBuf) -> String {
-    path.into_os_string().into_string().expect("the tests' paths are text")
-}
-
-/// Both ways to name a key.
-fn names(identity: &Identity) -> [String; 2] {
-    [identity.uri(), text(identity.reference.clone())]
-}
-
-fn public(identity: &Identity) -> String {
-    text(identity.public.clone())
-}
+use keyward_tests::{Authority, CommandExt, OpenSsl, Workshop, plain, text};
 
 /// Key types that sign digests, each with digests to sign.
 const DIGEST_SIGNERS: [(&str, &[&str]); 8] = [
@@ -63,21 +19,21 @@ const DIGEST_SIGNERS: [(&str, &[&str]); 8] = [
 
 #[test]
 fn dgst_signs_with_every_key_type_and_others_verify() {
-    let world = World::new();
-    let message = world.file("message", b"attack at dawn".repeat(1000));
-    let signature = text(world.scratch.join("signature"));
+    let workshop = Workshop::new();
+    let message = workshop.file("message", b"attack at dawn".repeat(1000));
+    let signature = workshop.path("signature");
     for (key_type, digests) in DIGEST_SIGNERS {
-        let identity = world.service.key(key_type, key_type);
+        let identity = workshop.service.key(key_type, key_type);
         for digest in digests {
-            for key in names(&identity) {
-                world.ours(&["dgst", digest, "-sign", &key, "-out", &signature, &message]);
+            for key in identity.names() {
+                workshop.ours(&["dgst", digest, "-sign", &key, "-out", &signature, &message]);
                 let verify = |openssl: &dyn Fn(&[&str]) -> Vec<u8>, flag, key: &str| {
                     let said =
                         openssl(&["dgst", digest, flag, key, "-signature", &signature, &message]);
                     assert_eq!(said, b"Verified OK\n", "{key_type} {digest}");
                 };
-                verify(&plain, "-verify", &public(&identity));
-                verify(&|arguments| world.ours(arguments), "-prverify", &key);
+                verify(&plain, "-verify", &identity.public());
+                verify(&|arguments| workshop.ours(arguments), "-prverify", &key);
             }
         }
     }
@@ -85,13 +41,13 @@ fn dgst_signs_with_every_key_type_and_others_verify() {
 
 #[test]
 fn dgst_does_not_verify_a_signature_over_something_else() {
-    let world = World::new();
-    let signature = text(world.scratch.join("signature"));
-    let (message, other) = (world.file("message", "yes"), world.file("other", "no"));
+    let workshop = Workshop::new();
+    let signature = workshop.path("signature");
+    let (message, other) = (workshop.file("message", "yes"), workshop.file("other", "no"));
     for key_type in ["rsa-2048", "p-256"] {
-        let key = world.service.key(key_type, key_type).uri();
-        world.ours(&["dgst", "-sha256", "-sign", &key, "-out", &signature, &message]);
-        let complaint = world
+        let key = workshop.service.key(key_type, key_type).uri();
+        workshop.ours(&["dgst", "-sha256", "-sign", &key, "-out", &signature, &message]);
+        let complaint = workshop
             .openssl
             .command(&["dgst", "-sha256", "-prverify", &key, "-signature", &signature, &other])
             .run()
@@ -102,36 +58,36 @@ fn dgst_does_not_verify_a_signature_over_something_else() {
 
 #[test]
 fn pss_signatures_have_the_salt_that_was_asked_for() {
-    let world = World::new();
-    let message = world.file("message", "salt and pepper");
-    let signature = text(world.scratch.join("signature"));
+    let workshop = Workshop::new();
+    let message = workshop.file("message", "salt and pepper");
+    let signature = workshop.path("signature");
     let pss = "rsa_padding_mode:pss";
-    let identity = world.service.key("web", "rsa-2048");
-    for key in names(&identity) {
+    let identity = workshop.service.key("web", "rsa-2048");
+    for key in identity.names() {
         for (asked, bytes) in [("digest", "32"), ("max", "222"), ("0", "0"), ("20", "20")] {
             let salt = format!("rsa_pss_saltlen:{asked}");
             let sign = ["dgst", "-sha256", "-sigopt", pss, "-sigopt", &salt, "-sign", &key];
-            world.ours(&[&sign[..], &["-out", &signature, &message]].concat());
+            workshop.ours(&[&sign[..], &["-out", &signature, &message]].concat());
             let exact = format!("rsa_pss_saltlen:{bytes}");
             let verify = ["dgst", "-sha256", "-sigopt", pss, "-sigopt", &exact, "-verify"];
             plain(
-                &[&verify[..], &[&public(&identity), "-signature", &signature, &message]].concat(),
+                &[&verify[..], &[&identity.public(), "-signature", &signature, &message]].concat(),
             );
         }
         let mgf = ["-sigopt", pss, "-sigopt", "rsa_mgf1_md:sha512"];
         let sign = ["-sign", &key, "-out", &signature, &message];
-        world.ours(&[&["dgst", "-sha256"][..], &mgf, &sign].concat());
-        let verify = ["-verify", &public(&identity), "-signature", &signature, &message];
+        workshop.ours(&[&["dgst", "-sha256"][..], &mgf, &sign].concat());
+        let verify = ["-verify", &identity.public(), "-signature", &signature, &message];
         plain(&[&["dgst", "-sha256"][..], &mgf, &verify].concat());
     }
 }
 
 #[test]
 fn pkeyutl_signs_and_verifies_digests_and_messages() {
-    let world = World::new();
-    let digest = world.file("digest", [7; 32]);
-    let message = world.file("message", "a short message");
-    let signature = text(world.scratch.join("signature"));
+    let workshop = Workshop::new();
+    let digest = workshop.file("digest", [7; 32]);
+    let message = workshop.file("message", "a short message");
+    let signature = workshop.path("signature");
     for (key_type, input, options) in [
         ("rsa-2048", &digest, &["-pkeyopt", "digest:sha256"][..]),
         ("rsa-2048", &digest, &["-pkeyopt", "digest:sha256", "-pkeyopt", "rsa_padding_mode:pss"]),
@@ -143,24 +99,24 @@ fn pkeyutl_signs_and_verifies_digests_and_messages() {
         ("p-521", &message, &["-rawin", "-digest", "sha512"]),
     ] {
         let name = format!("{key_type}-{}", options.join("-").replace([':', '_'], "."));
-        let identity = world.service.key(&name, key_type);
-        for key in names(&identity) {
+        let identity = workshop.service.key(&name, key_type);
+        for key in identity.names() {
             let sign = ["pkeyutl", "-sign", "-inkey", &key, "-in", input, "-out", &signature];
-            world.ours(&[&sign[..], options].concat());
+            workshop.ours(&[&sign[..], options].concat());
             let verify = ["pkeyutl", "-verify", "-in", input, "-sigfile", &signature];
-            let public = public(&identity);
+            let public = identity.public();
             plain(&[&verify[..], &["-pubin", "-inkey", &public], options].concat());
-            world.ours(&[&verify[..], &["-inkey", &key], options].concat());
+            workshop.ours(&[&verify[..], &["-inkey", &key], options].concat());
         }
     }
 }
 
 #[test]
 fn pkeyutl_decrypts_what_others_encrypted() {
-    let world = World::new();
-    let secret = world.file("secret", "the launch code");
-    let sealed = text(world.scratch.join("sealed"));
-    let identity = world.service.key("web", "rsa-2048");
+    let workshop = Workshop::new();
+    let secret = workshop.file("secret", "the launch code");
+    let sealed = workshop.path("sealed");
+    let identity = workshop.service.key("web", "rsa-2048");
     for options in [
         &["-pkeyopt", "rsa_padding_mode:pkcs1"][..],
         &["-pkeyopt", "rsa_padding_mode:oaep"],
@@ -176,26 +132,26 @@ fn pkeyutl_decrypts_what_others_encrypted() {
             "rsa_oaep_label:c0ffee",
         ],
     ] {
-        let public = public(&identity);
+        let public = identity.public();
         let encrypt = ["pkeyutl", "-encrypt", "-in", &secret, "-out", &sealed];
-        for key in names(&identity) {
+        for key in identity.names() {
             let decrypt = ["pkeyutl", "-decrypt", "-inkey", &key, "-in", &sealed];
             plain(&[&encrypt[..], &["-pubin", "-inkey", &public], options].concat());
-            let opened = world.ours(&[&decrypt[..], options].concat());
+            let opened = workshop.ours(&[&decrypt[..], options].concat());
             assert_eq!(opened, b"the launch code", "{options:?}");
-            world.ours(&[&encrypt[..], &["-inkey", &key], options].concat());
-            assert_eq!(world.ours(&[&decrypt[..], options].concat()), b"the launch code");
+            workshop.ours(&[&encrypt[..], &["-inkey", &key], options].concat());
+            assert_eq!(workshop.ours(&[&decrypt[..], options].concat()), b"the launch code");
         }
     }
 }
 
 #[test]
 fn a_damaged_oaep_ciphertext_is_an_error_and_a_damaged_pkcs1_one_tells_nothing() {
-    let world = World::new();
-    let secret = world.file("secret", "the launch code");
-    let sealed = text(world.scratch.join("sealed"));
-    let identity = world.service.key("web", "rsa-2048");
-    let (key, public) = (identity.uri(), public(&identity));
+    let workshop = Workshop::new();
+    let secret = workshop.file("secret", "the launch code");
+    let sealed = workshop.path("sealed");
+    let identity = workshop.service.key("web", "rsa-2048");
+    let (key, public) = (identity.uri(), identity.public());
     let damaged = |options: &[&str]| {
         let encrypt = ["pkeyutl", "-encrypt", "-in", &secret, "-out", &sealed, "-pubin"];
         plain(&[&encrypt[..], &["-inkey", &public], options].concat());
@@ -203,7 +159,7 @@ fn a_damaged_oaep_ciphertext_is_an_error_and_a_damaged_pkcs1_one_tells_nothing()
         *bytes.last_mut().unwrap() ^= 1;
         fs::write(&sealed, bytes).unwrap();
         let decrypt = ["pkeyutl", "-decrypt", "-inkey", &key, "-in", &sealed];
-        world.openssl.command(&[&decrypt[..], options].concat()).run()
+        workshop.openssl.command(&[&decrypt[..], options].concat()).run()
     };
     damaged(&["-pkeyopt", "rsa_padding_mode:oaep"]).complaint();
     // Implicit rejection: some other plaintext, and no word of it.
@@ -212,7 +168,7 @@ fn a_damaged_oaep_ciphertext_is_an_error_and_a_damaged_pkcs1_one_tells_nothing()
 
 #[test]
 fn pkeyutl_derives_the_same_secret_as_the_other_side() {
-    let world = World::new();
+    let workshop = Workshop::new();
     for (key_type, theirs) in [
         ("p-256", "EC:P-256"),
         ("p-384", "EC:P-384"),
@@ -220,9 +176,9 @@ fn pkeyutl_derives_the_same_secret_as_the_other_side() {
         ("secp256k1", "EC:secp256k1"),
         ("x25519", "X25519"),
     ] {
-        let identity = world.service.key_for(key_type, key_type, "derive");
-        let their_key = text(world.scratch.join("their.key"));
-        let their_public = text(world.scratch.join("their.pub"));
+        let identity = workshop.service.key_for(key_type, key_type, "derive");
+        let their_key = workshop.path("their.key");
+        let their_public = workshop.path("their.pub");
         let (algorithm, curve) = theirs.split_once(':').unwrap_or((theirs, ""));
         let mut generate = vec!["genpkey", "-algorithm", algorithm, "-out", &their_key];
         let curve = format!("ec_paramgen_curve:{curve}");
@@ -231,67 +187,67 @@ fn pkeyutl_derives_the_same_secret_as_the_other_side() {
         }
         plain(&generate);
         plain(&["pkey", "-in", &their_key, "-pubout", "-out", &their_public]);
-        let public = public(&identity);
+        let public = identity.public();
         let expected = plain(&["pkeyutl", "-derive", "-inkey", &their_key, "-peerkey", &public]);
         assert!(expected.len() >= 32);
-        for key in names(&identity) {
+        for key in identity.names() {
             let derive = ["pkeyutl", "-derive", "-inkey", &key, "-peerkey", &their_public];
-            assert_eq!(world.ours(&derive), expected, "{key_type}");
+            assert_eq!(workshop.ours(&derive), expected, "{key_type}");
         }
     }
 }
 
 #[test]
 fn pkey_shows_the_public_half_and_never_a_private_one() {
-    let world = World::new();
+    let workshop = Workshop::new();
     for key_type in ["rsa-2048", "rsa-pss-2048", "p-256", "secp256k1", "ed25519", "x25519"] {
-        let identity = world.service.key(key_type, key_type);
+        let identity = workshop.service.key(key_type, key_type);
         let expected = fs::read(&identity.public).unwrap();
-        for key in names(&identity) {
-            assert_eq!(world.ours(&["pkey", "-in", &key, "-pubout"]), expected, "{key_type}");
-            let shown = world.ours(&["pkey", "-in", &key, "-noout", "-text_pub"]);
-            let theirs = plain(&["pkey", "-pubin", "-in", &public(&identity), "-noout", "-text"]);
+        for key in identity.names() {
+            assert_eq!(workshop.ours(&["pkey", "-in", &key, "-pubout"]), expected, "{key_type}");
+            let shown = workshop.ours(&["pkey", "-in", &key, "-noout", "-text_pub"]);
+            let theirs = plain(&["pkey", "-pubin", "-in", &identity.public(), "-noout", "-text"]);
             assert_eq!(
                 String::from_utf8_lossy(&shown),
                 String::from_utf8_lossy(&theirs),
                 "{key_type}"
             );
             // What would be the private key is the reference again.
-            let written = world.ours(&["pkey", "-in", &key]);
+            let written = workshop.ours(&["pkey", "-in", &key]);
             assert_eq!(written, fs::read(&identity.reference).unwrap(), "{key_type}");
-            world.openssl.command(&["pkey", "-in", &key, "-outform", "DER"]).run().complaint();
+            workshop.openssl.command(&["pkey", "-in", &key, "-outform", "DER"]).run().complaint();
         }
         let half = format!("{}?type=public", identity.uri());
-        assert_eq!(world.ours(&["pkey", "-pubin", "-in", &half, "-pubout"]), expected);
+        assert_eq!(workshop.ours(&["pkey", "-pubin", "-in", &half, "-pubout"]), expected);
     }
 }
 
 #[test]
 fn rsa_and_ec_show_the_public_half() {
-    let world = World::new();
-    let rsa = world.service.key("rsa", "rsa-2048");
-    let modulus = plain(&["rsa", "-pubin", "-in", &public(&rsa), "-noout", "-modulus"]);
-    for key in names(&rsa) {
-        assert_eq!(world.ours(&["rsa", "-in", &key, "-noout", "-modulus"]), modulus);
+    let workshop = Workshop::new();
+    let rsa = workshop.service.key("rsa", "rsa-2048");
+    let modulus = plain(&["rsa", "-pubin", "-in", &rsa.public(), "-noout", "-modulus"]);
+    for key in rsa.names() {
+        assert_eq!(workshop.ours(&["rsa", "-in", &key, "-noout", "-modulus"]), modulus);
         assert_eq!(
-            world.ours(&["rsa", "-in", &key, "-RSAPublicKey_out"]),
-            plain(&["rsa", "-pubin", "-in", &public(&rsa), "-RSAPublicKey_out"])
+            workshop.ours(&["rsa", "-in", &key, "-RSAPublicKey_out"]),
+            plain(&["rsa", "-pubin", "-in", &rsa.public(), "-RSAPublicKey_out"])
         );
     }
-    let ec = world.service.key("ec", "p-256");
-    for key in names(&ec) {
-        assert_eq!(world.ours(&["ec", "-in", &key, "-pubout"]), fs::read(&ec.public).unwrap());
+    let ec = workshop.service.key("ec", "p-256");
+    for key in ec.names() {
+        assert_eq!(workshop.ours(&["ec", "-in", &key, "-pubout"]), fs::read(&ec.public).unwrap());
     }
 }
 
 #[test]
 fn req_makes_requests_and_certificates_with_every_signing_key() {
-    let world = World::new();
+    let workshop = Workshop::new();
     for key_type in ["rsa-2048", "rsa-pss-2048", "p-256", "p-384", "p-521", "ed25519"] {
-        let identity = world.service.key(key_type, key_type);
-        for key in names(&identity) {
-            let request = text(world.scratch.join("request.pem"));
-            world.ours(&["req", "-new", "-key", &key, "-subj", "/CN=w", "-out", &request]);
+        let identity = workshop.service.key(key_type, key_type);
+        for key in identity.names() {
+            let request = workshop.path("request.pem");
+            workshop.ours(&["req", "-new", "-key", &key, "-subj", "/CN=w", "-out", &request]);
             let check = OpenSsl::plain(&["req", "-in", &request, "-verify", "-noout"]).run();
             assert!(check.all().contains("OK"), "{key_type}: {}", check.all());
             assert_eq!(
@@ -299,9 +255,9 @@ fn req_makes_requests_and_certificates_with_every_signing_key() {
                 fs::read(&identity.public).unwrap()
             );
 
-            let certificate = text(world.scratch.join("certificate.pem"));
+            let certificate = workshop.path("certificate.pem");
             let make = ["req", "-x509", "-new", "-key", &key, "-subj", "/CN=w", "-days", "2"];
-            world.ours(&[&make[..], &["-out", &certificate]].concat());
+            workshop.ours(&[&make[..], &["-out", &certificate]].concat());
             plain(&["verify", "-check_ss_sig", "-CAfile", &certificate, &certificate]);
         }
     }
@@ -309,21 +265,21 @@ fn req_makes_requests_and_certificates_with_every_signing_key() {
 
 #[test]
 fn x509_issues_certificates_with_a_key_in_the_service() {
-    let world = World::new();
-    let key = text(world.scratch.join("leaf.key"));
-    let request = text(world.scratch.join("leaf.csr"));
+    let workshop = Workshop::new();
+    let key = workshop.path("leaf.key");
+    let request = workshop.path("leaf.csr");
     plain(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", &key]);
-    world.ours(&["req", "-new", "-key", &key, "-subj", "/CN=leaf", "-out", &request]);
+    workshop.ours(&["req", "-new", "-key", &key, "-subj", "/CN=leaf", "-out", &request]);
     for key_type in ["rsa-2048", "p-384", "ed25519"] {
-        let identity = world.service.key(key_type, key_type);
-        let ca = text(world.scratch.join("ca.crt"));
-        let leaf = text(world.scratch.join("leaf.crt"));
-        for key in names(&identity) {
+        let identity = workshop.service.key(key_type, key_type);
+        let ca = workshop.path("ca.crt");
+        let leaf = workshop.path("leaf.crt");
+        for key in identity.names() {
             let root = ["req", "-x509", "-new", "-key", &key, "-subj", "/CN=ca", "-out", &ca];
             let is_ca = ["-addext", "basicConstraints=critical,CA:TRUE"];
-            world.ours(&[&root[..], &is_ca].concat());
+            workshop.ours(&[&root[..], &is_ca].concat());
             let issue = ["x509", "-req", "-in", &request, "-CA", &ca, "-CAkey", &key];
-            world.ours(&[&issue[..], &["-CAcreateserial", "-out", &leaf]].concat());
+            workshop.ours(&[&issue[..], &["-CAcreateserial", "-out", &leaf]].concat());
             plain(&["verify", "-CAfile", &ca, &leaf]);
         }
     }
@@ -331,21 +287,21 @@ fn x509_issues_certificates_with_a_key_in_the_service() {
 
 #[test]
 fn x509_shows_the_certificate_that_is_kept_beside_a_key() {
-    let world = World::new();
-    let authority = Authority::new(&world.scratch);
-    let identity = world.service.certified_key("web", "p-256", &authority);
+    let workshop = Workshop::new();
+    let authority = Authority::new(&workshop.scratch);
+    let identity = workshop.service.certified_key("web", "p-256", &authority);
     let expected = plain(&["x509", "-in", &text(identity.certificate.clone())]);
     for uri in [identity.uri(), format!("{}?type=cert", identity.uri())] {
-        assert_eq!(world.ours(&["x509", "-in", &uri]), expected);
+        assert_eq!(workshop.ours(&["x509", "-in", &uri]), expected);
     }
 }
 
 #[test]
 fn cms_signs_and_others_verify() {
-    let world = World::new();
-    let authority = Authority::new(&world.scratch);
-    let message = world.file("message", "sincerely yours");
-    let signed = text(world.scratch.join("signed.pem"));
+    let workshop = Workshop::new();
+    let authority = Authority::new(&workshop.scratch);
+    let message = workshop.file("message", "sincerely yours");
+    let signed = workshop.path("signed.pem");
     let ca = text(authority.certificate());
     for (key_type, options) in [
         ("rsa-2048", &["-md", "sha256"][..]),
@@ -353,12 +309,12 @@ fn cms_signs_and_others_verify() {
         ("p-256", &["-md", "sha256"]),
         ("p-384", &["-md", "sha384"]),
     ] {
-        let identity = world.service.certified_key(key_type, key_type, &authority);
+        let identity = workshop.service.certified_key(key_type, key_type, &authority);
         let certificate = text(identity.certificate.clone());
-        for key in names(&identity) {
+        for key in identity.names() {
             let sign = ["cms", "-sign", "-binary", "-nodetach", "-in", &message, "-outform", "PEM"];
             let who = ["-signer", &certificate, "-inkey", &key, "-out", &signed];
-            world.ours(&[&sign[..], &who, options].concat());
+            workshop.ours(&[&sign[..], &who, options].concat());
             let verify = ["cms", "-verify", "-binary", "-in", &signed, "-inform", "PEM"];
             let verified = plain(&[&verify[..], &["-CAfile", &ca, "-purpose", "any"]].concat());
             assert_eq!(verified, b"sincerely yours", "{key_type}");
@@ -368,25 +324,25 @@ fn cms_signs_and_others_verify() {
 
 #[test]
 fn cms_opens_what_others_encrypted() {
-    let world = World::new();
-    let authority = Authority::new(&world.scratch);
-    let message = world.file("message", "for your eyes only");
-    let sealed = text(world.scratch.join("sealed.pem"));
+    let workshop = Workshop::new();
+    let authority = Authority::new(&workshop.scratch);
+    let message = workshop.file("message", "for your eyes only");
+    let sealed = workshop.path("sealed.pem");
     for (key_type, usage, options) in [
         ("rsa-2048", "sign,decrypt", &[][..]),
         ("rsa-3072", "sign,decrypt", &["-keyopt", "rsa_padding_mode:oaep"]),
         ("p-256", "sign,derive", &[]),
         ("p-384", "sign,derive", &["-keyopt", "ecdh_kdf_md:sha384"]),
     ] {
-        let identity = world.service.key_for(key_type, key_type, usage);
-        world.service.certify(&identity, &authority);
+        let identity = workshop.service.key_for(key_type, key_type, usage);
+        workshop.service.certify(&identity, &authority);
         let certificate = text(identity.certificate.clone());
         let seal = ["cms", "-encrypt", "-binary", "-aes256", "-in", &message, "-outform", "PEM"];
         plain(&[&seal[..], &["-out", &sealed, "-recip", &certificate], options].concat());
-        for key in names(&identity) {
+        for key in identity.names() {
             let open = ["cms", "-decrypt", "-binary", "-in", &sealed, "-inform", "PEM"];
             let opened =
-                world.ours(&[&open[..], &["-recip", &certificate, "-inkey", &key]].concat());
+                workshop.ours(&[&open[..], &["-recip", &certificate, "-inkey", &key]].concat());
             assert_eq!(opened, b"for your eyes only", "{key_type} {options:?}");
         }
     }
@@ -394,12 +350,12 @@ fn cms_opens_what_others_encrypted() {
 
 #[test]
 fn storeutl_lists_keys_and_certificates() {
-    let world = World::new();
-    let authority = Authority::new(&world.scratch);
-    let web = world.service.certified_key("web", "p-256", &authority);
-    world.service.key("mail", "rsa-2048");
+    let workshop = Workshop::new();
+    let authority = Authority::new(&workshop.scratch);
+    let web = workshop.service.certified_key("web", "p-256", &authority);
+    workshop.service.key("mail", "rsa-2048");
     let list = |more: &[&str], uri: &str| {
-        let said = world.ours(&[&["storeutl"], more, &[uri]].concat());
+        let said = workshop.ours(&[&["storeutl"], more, &[uri]].concat());
         String::from_utf8(said).unwrap()
     };
     let shown = list(&["-noout"], &web.uri());
@@ -419,9 +375,9 @@ fn storeutl_lists_keys_and_certificates() {
 
 #[test]
 fn keys_are_named_by_identifier_and_by_owner_too() {
-    let world = World::new();
-    let identity = world.service.key("web", "p-256");
-    let shown = world.service.keyward(["key", "show", "web", "--json"]);
+    let workshop = Workshop::new();
+    let identity = workshop.service.key("web", "p-256");
+    let shown = workshop.service.keyward(["key", "show", "web", "--json"]);
     let field = |name: &str| {
         let (_, rest) = shown.split_once(&format!("\"{name}\"")).expect("a field of the key");
         rest.split('"').nth(1).expect("a text").to_owned()
@@ -433,19 +389,19 @@ fn keys_are_named_by_identifier_and_by_owner_too() {
         "keyward:w%65b".to_owned(),
         "keyward:web?type=private".to_owned(),
     ] {
-        assert_eq!(world.ours(&["pkey", "-in", &uri, "-pubout"]), expected, "{uri}");
+        assert_eq!(workshop.ours(&["pkey", "-in", &uri, "-pubout"]), expected, "{uri}");
     }
 }
 
 #[test]
 fn pkcs11_uris_are_answered_where_the_section_says_so() {
-    let world = World::new();
-    let identity = world.service.key("web", "p-256");
+    let workshop = Workshop::new();
+    let identity = workshop.service.key("web", "p-256");
     let uri = "pkcs11:object=web;type=private";
     let openssl =
-        OpenSsl::with_settings(&world.scratch, &world.service.address(), "pkcs11_uri = yes");
+        OpenSsl::with_settings(&workshop.scratch, &workshop.service.address(), "pkcs11_uri = yes");
     let public = openssl.command(&["pkey", "-in", uri, "-pubout"]).run().bytes();
     assert_eq!(public, fs::read(&identity.public).unwrap());
     // Without the setting the scheme is somebody else's.
-    world.openssl.command(&["pkey", "-in", uri, "-pubout"]).run().complaint();
+    workshop.openssl.command(&["pkey", "-in", uri, "-pubout"]).run().complaint();
 }

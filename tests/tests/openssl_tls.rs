@@ -1,7 +1,7 @@
 //! `openssl s_server` with keys in the service, visited by `openssl s_client` and by rustls.
 
 use keyward_load::{TargetBuilder, TlsVersion};
-use keyward_tests::{Authority, CommandExt, Identity, OpenSsl, SServer, Scratch, Service};
+use keyward_tests::{CommandExt, Identity, SServer, Workshop};
 
 /// A key type and who can speak with a server that has it.
 struct Row {
@@ -28,56 +28,10 @@ const ROWS: [Row; 8] = [
     Row { key_type: "ed25519", signature: "ed25519", rustls: BOTH },
 ];
 
-struct World {
-    service: Service,
-    authority: Authority,
-    openssl: OpenSsl,
-    scratch: Scratch,
-}
-
-impl World {
-    fn new() -> World {
-        let scratch = Scratch::new();
-        let service = Service::dev(&scratch);
-        let authority = Authority::new(&scratch);
-        let openssl = OpenSsl::new(&scratch, &service.address());
-        World { service, authority, openssl, scratch }
-    }
-
-    fn serve(&self, identity: &Identity, key: &str, more: &[&str]) -> SServer {
-        SServer::start(&self.scratch, &self.openssl, identity, key, more)
-    }
-
-    /// One verified visit of plain s_client; gives what it said of the connection.
-    fn visit(&self, server: &SServer, more: &[&str]) -> String {
-        let address = server.address().to_string();
-        OpenSsl::plain(&["s_client", "-connect", &address, "-verify_return_error", "-brief"])
-            .args(["-verify_hostname", "localhost", "-servername", "localhost"])
-            .arg("-CAfile")
-            .arg(self.authority.certificate())
-            .args(more)
-            .run_with(b"GET / HTTP/1.0\r\n\r\n")
-            .into_success(&server.log())
-    }
-}
-
-trait IntoSuccess {
-    fn into_success(self, log: &str) -> String;
-}
-
-impl IntoSuccess for keyward_tests::Outcome {
-    fn into_success(self, log: &str) -> String {
-        let all = self.all();
-        assert!(self.status.success(), "{}\n{all}\nThe server said:\n{log}", self.command);
-        assert!(all.contains("Verification: OK"), "{all}");
-        all
-    }
-}
-
-fn visit_with_rustls(world: &World, server: &SServer, version: TlsVersion) {
+fn visit_with_rustls(workshop: &Workshop, server: &SServer, version: TlsVersion) {
     let target = TargetBuilder {
         version,
-        trusted_pem: Some(world.authority.certificate_pem()),
+        trusted_pem: Some(workshop.authority.certificate_pem()),
         request: Some("/".into()),
         ..TargetBuilder::new(server.address(), "localhost")
     }
@@ -90,23 +44,24 @@ fn visit_with_rustls(world: &World, server: &SServer, version: TlsVersion) {
 
 #[test]
 fn every_key_type_serves_tls_1_2_and_1_3_by_uri_and_by_reference() {
-    let world = World::new();
+    let workshop = Workshop::new();
     for row in &ROWS {
-        let identity = world.service.certified_key(row.key_type, row.key_type, &world.authority);
+        let identity =
+            workshop.service.certified_key(row.key_type, row.key_type, &workshop.authority);
         for key in [identity.uri(), identity.reference.display().to_string()] {
-            let server = world.serve(&identity, &key, &[]);
+            let server = workshop.serve(&identity, &key, &[]);
             for (version, flag, rustls) in [
                 (TlsVersion::V1_2, "-tls1_2", row.rustls[0]),
                 (TlsVersion::V1_3, "-tls1_3", row.rustls[1]),
             ] {
-                let said = world.visit(&server, &[flag]);
+                let said = workshop.visit(server.address(), &server.log(), &[flag]);
                 // Newer versions print the scheme's name: rsa_pss_rsae_sha256.
                 let said = said.to_lowercase().replace('-', "_");
                 let expected = format!("signature type: {}", row.signature);
                 let rsa_1_2 = version == TlsVersion::V1_2 && row.key_type.starts_with("rsa");
                 assert!(rsa_1_2 || said.contains(&expected), "{}: {said}", row.key_type);
                 if rustls {
-                    visit_with_rustls(&world, &server, version);
+                    visit_with_rustls(&workshop, &server, version);
                 }
             }
         }
@@ -115,38 +70,38 @@ fn every_key_type_serves_tls_1_2_and_1_3_by_uri_and_by_reference() {
 
 #[test]
 fn the_certificate_comes_from_the_service_too() {
-    let world = World::new();
-    let identity = world.service.certified_key("web", "p-256", &world.authority);
+    let workshop = Workshop::new();
+    let identity = workshop.service.certified_key("web", "p-256", &workshop.authority);
     let uri = identity.uri();
     let by_uri = Identity { certificate: format!("{uri}?type=cert").into(), ..identity };
-    let server = world.serve(&by_uri, &uri, &[]);
-    world.visit(&server, &["-tls1_3"]);
+    let server = workshop.serve(&by_uri, &uri, &[]);
+    workshop.visit(server.address(), &server.log(), &["-tls1_3"]);
 }
 
 #[test]
 fn every_rsa_signature_scheme_of_tls_is_made() {
-    let world = World::new();
-    let identity = world.service.certified_key("web", "rsa-2048", &world.authority);
-    let server = world.serve(&identity, &identity.uri(), &[]);
+    let workshop = Workshop::new();
+    let identity = workshop.service.certified_key("web", "rsa-2048", &workshop.authority);
+    let server = workshop.serve(&identity, &identity.uri(), &[]);
     for scheme in ["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"] {
         for version in ["-tls1_2", "-tls1_3"] {
-            world.visit(&server, &[version, "-sigalgs", scheme]);
+            workshop.visit(server.address(), &server.log(), &[version, "-sigalgs", scheme]);
         }
     }
     for scheme in ["RSA+SHA256", "RSA+SHA384", "RSA+SHA512", "RSA+SHA224"] {
-        world.visit(&server, &["-tls1_2", "-sigalgs", scheme]);
+        workshop.visit(server.address(), &server.log(), &["-tls1_2", "-sigalgs", scheme]);
     }
 }
 
 #[test]
 fn a_server_with_async_jobs_is_paused_and_resumed() {
-    let world = World::new();
+    let workshop = Workshop::new();
     for key_type in ["p-256", "rsa-2048"] {
-        let identity = world.service.certified_key(key_type, key_type, &world.authority);
-        let server = world.serve(&identity, &identity.uri(), &["-async"]);
+        let identity = workshop.service.certified_key(key_type, key_type, &workshop.authority);
+        let server = workshop.serve(&identity, &identity.uri(), &["-async"]);
         for version in ["-tls1_2", "-tls1_3"] {
             for _ in 0..3 {
-                world.visit(&server, &[version]);
+                workshop.visit(server.address(), &server.log(), &[version]);
             }
         }
     }
@@ -154,12 +109,13 @@ fn a_server_with_async_jobs_is_paused_and_resumed() {
 
 #[test]
 fn tls_1_2_with_rsa_key_exchange_decrypts_in_the_service() {
-    let world = World::new();
-    let identity = world.service.certified_key("web", "rsa-2048", &world.authority);
+    let workshop = Workshop::new();
+    let identity = workshop.service.certified_key("web", "rsa-2048", &workshop.authority);
     for key in [identity.uri(), identity.reference.display().to_string()] {
-        let server = world.serve(&identity, &key, &[]);
+        let server = workshop.serve(&identity, &key, &[]);
         for cipher in ["AES128-GCM-SHA256", "AES256-SHA"] {
-            let said = world.visit(&server, &["-tls1_2", "-cipher", cipher]);
+            let said =
+                workshop.visit(server.address(), &server.log(), &["-tls1_2", "-cipher", cipher]);
             assert!(said.contains(cipher), "{said}");
         }
     }
@@ -167,52 +123,54 @@ fn tls_1_2_with_rsa_key_exchange_decrypts_in_the_service() {
 
 #[test]
 fn secp256k1_serves_tls_1_2_where_both_sides_allow_the_curve() {
-    let world = World::new();
-    let identity = world.service.certified_key("web", "secp256k1", &world.authority);
+    let workshop = Workshop::new();
+    let identity = workshop.service.certified_key("web", "secp256k1", &workshop.authority);
     let groups = ["-groups", "X25519:secp256k1"];
-    let server = world.serve(&identity, &identity.uri(), &groups);
-    world.visit(&server, &["-tls1_2", "-groups", "X25519:secp256k1"]);
+    let server = workshop.serve(&identity, &identity.uri(), &groups);
+    workshop.visit(server.address(), &server.log(), &["-tls1_2", "-groups", "X25519:secp256k1"]);
 }
 
 #[test]
 fn a_client_proves_itself_with_a_key_in_the_service() {
-    let world = World::new();
-    let identity = world.service.certified_key("web", "p-256", &world.authority);
-    let ca = world.authority.certificate().display().to_string();
+    let workshop = Workshop::new();
+    let identity = workshop.service.certified_key("web", "p-256", &workshop.authority);
+    let ca = workshop.authority.certificate().display().to_string();
     let demand = ["-Verify", "2", "-verify_return_error", "-CAfile", &ca];
     for key_type in ["rsa-2048", "p-384", "ed25519"] {
-        let caller = world.service.certified_key(key_type, key_type, &world.authority);
-        let server = world.serve(&identity, &identity.uri(), &demand);
+        let caller = workshop.service.certified_key(key_type, key_type, &workshop.authority);
+        let server = workshop.serve(&identity, &identity.uri(), &demand);
         for version in ["-tls1_2", "-tls1_3"] {
             let address = server.address().to_string();
-            let outcome = world
+            let outcome = workshop
                 .openssl
                 .command(&["s_client", "-connect", &address, "-brief", "-ign_eof", version])
                 .args(["-CAfile", &ca, "-verify_return_error", "-key", &caller.uri()])
                 .arg("-cert")
                 .arg(&caller.certificate)
                 .run_with(b"GET / HTTP/1.0\r\n\r\n");
-            let page = outcome.into_success(&server.log());
+            let page = outcome.all();
+            let case = format!("{key_type} {version}: {page}\nThe server said:\n{}", server.log());
+            assert!(outcome.status.success() && page.contains("Verification: OK"), "{case}");
             // The page shows the client's certificate only after its signature was checked.
-            assert!(page.contains("HTTP/1.0 200"), "{key_type} {version}: {page}");
+            assert!(page.contains("HTTP/1.0 200"), "{case}");
         }
     }
 }
 
 #[test]
 fn a_preference_for_our_provider_leaves_ephemeral_keys_and_other_certificates_alone() {
-    let world = World::new();
-    world.openssl.prefer_ours();
+    let workshop = Workshop::new();
+    workshop.openssl.prefer_ours();
     for key_type in ["rsa-2048", "p-256", "p-384", "ed25519"] {
-        let identity = world.service.certified_key(key_type, key_type, &world.authority);
-        let server = world.serve(&identity, &identity.uri(), &[]);
+        let identity = workshop.service.certified_key(key_type, key_type, &workshop.authority);
+        let server = workshop.serve(&identity, &identity.uri(), &[]);
         for version in ["-tls1_2", "-tls1_3"] {
             for group in ["X25519", "P-256", "P-384"] {
                 // In TLS 1.2 the list must have the certificate's own curve, too.
                 let own = key_type.to_uppercase();
                 let needs_own = version == "-tls1_2" && own.starts_with("P-") && own != group;
                 let groups = if needs_own { &format!("{group}:{own}") } else { group };
-                world.visit(&server, &[version, "-groups", groups]);
+                workshop.visit(server.address(), &server.log(), &[version, "-groups", groups]);
             }
         }
     }
