@@ -161,6 +161,12 @@ table! {
         /// Lists the users that there are.
         ListUsers = 55 => { name: "list-users", requires: Requires::Role(Role::Admin),
             audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
+        /// Shows the certificate authority of the service and how far its replacement has come.
+        ShowAuthority = 56 => { name: "show-authority", requires: Requires::Role(Role::Admin),
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
+        /// Takes a step in the replacement of the service's certificate authority.
+        RotateAuthority = 57 => { name: "rotate-authority", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
         /// Makes a backup.
         MakeBackup = 70 => { name: "make-backup", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL },

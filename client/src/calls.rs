@@ -374,6 +374,27 @@ impl Client {
         }
     }
 
+    /// The service's certificate authority.
+    pub fn authority(&self) -> Result<messages::AuthorityState> {
+        self.authority_by(Operation::ShowAuthority(messages::ShowAuthority {}))
+    }
+
+    /// Takes a step in the replacement of the service's certificate authority.
+    pub fn rotate_authority(
+        &self,
+        step: messages::RotationStep,
+    ) -> Result<messages::AuthorityState> {
+        let step = step.into();
+        self.authority_by(Operation::RotateAuthority(messages::RotateAuthority { step }))
+    }
+
+    fn authority_by(&self, operation: Operation) -> Result<messages::AuthorityState> {
+        match self.call(operation)? {
+            response::Result::Authority(state) => Ok(state),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// The client certificates that the service has issued.
     pub fn list_clients(&self) -> Result<Vec<messages::ClientCertificate>> {
         let mut all = Vec::new();

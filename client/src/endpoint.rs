@@ -150,7 +150,9 @@ impl Endpoint {
                 "start the service, or set KEYWARD_ADDRESS to where it listens"
             }
             (None, Address::Tls { .. }) => {
-                "check that ca, cert and key are those that this service issued"
+                "check that ca, cert and key are those that this service issued; if it has replaced \
+                 its authority since, an administrator enrols this machine anew: `keyward client \
+                 enrol`"
             }
             _ => "start the service, or check the address; `keyward doctor` says more",
         };

@@ -43,6 +43,8 @@ pub struct Settings {
     pub user: Option<String>,
     /// Where the service asks for a PIN: the file that holds it.
     pub pin_file: Option<PathBuf>,
+    /// The file with the certificates of the authorities that `tls://` connections trust.
+    pub ca: Option<PathBuf>,
     /// The file with the client certificate of `tls://` connections.
     pub cert: Option<PathBuf>,
     /// The file with that certificate's key.
@@ -111,6 +113,7 @@ impl Settings {
             addresses,
             user: value("user").map(Into::into),
             pin_file: value("pin_file").map(Into::into),
+            ca: value("ca").map(Into::into),
             cert: value("cert").map(Into::into),
             key: value("key").map(Into::into),
             connect_timeout: duration("connect_timeout", Duration::from_secs(1))?,

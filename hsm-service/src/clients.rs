@@ -52,9 +52,12 @@ impl Clients {
         Ok(Clients { store, register: Mutex::new(register) })
     }
 
-    /// Notes a certificate, before it is given to anybody.
-    pub(crate) fn add(&self, certificate: ClientCertificate) -> Result<()> {
+    /// Notes a certificate, before it is given to anybody, and whose place it takes.
+    pub(crate) fn add(&self, certificate: ClientCertificate, renews: Option<&[u8]>) -> Result<()> {
         self.change(|register| {
+            if let Some(old) = renews.and_then(|serial| register.by_serial.get_mut(serial)) {
+                old.renewed_as.clone_from(&certificate.serial);
+            }
             register.by_serial.insert(certificate.serial.clone(), certificate);
         })
     }
@@ -108,6 +111,29 @@ impl Clients {
             }
         })?;
         Ok(revoked)
+    }
+
+    /// The certificates that are valid, that another authority than this one has issued, and that
+    /// their holders have not renewed.
+    pub(crate) fn not_renewed_by(&self, authority: &[u8]) -> Vec<ClientCertificate> {
+        let now = now();
+        let old = |one: &&ClientCertificate| {
+            let valid = one.revoked == 0 && one.ends >= now;
+            valid && one.renewed_as.is_empty() && one.authority != authority
+        };
+        self.lock().by_serial.values().filter(old).cloned().collect()
+    }
+
+    /// Revokes the certificates that another authority than this one has issued.
+    pub(crate) fn revoke_all_not_of(&self, authority: &[u8]) -> Result<()> {
+        self.change(|register| {
+            let now = now();
+            for certificate in register.by_serial.values_mut() {
+                if certificate.revoked == 0 && certificate.authority != authority {
+                    certificate.revoked = now;
+                }
+            }
+        })
     }
 
     /// Why a client may not come in with this certificate, or not from there.

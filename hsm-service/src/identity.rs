@@ -29,6 +29,8 @@ pub enum Identity {
         roles: Vec<Role>,
         /// Its serial number.
         serial: Vec<u8>,
+        /// The identifier of the key of the authority that issued it.
+        authority: Vec<u8>,
     },
 }
 
@@ -276,6 +278,7 @@ mod tests {
             user: user.into(),
             roles: vec![Role::Admin],
             serial: vec![1],
+            authority: vec![2],
         };
         let mapped = users.caller(certificate("laptop"));
         assert_eq!((name(&mapped), mapped.has(Role::Admin)), (Some("web"), false));

@@ -132,7 +132,7 @@ fn administrator(config: &Config, name: &str) -> Result<Credential> {
     let (request, key) = Authority::client_request()?;
     let days = config.certificates.client_days;
     let certificate = authority.issue_client(&request, name, &[Role::Admin], days)?;
-    Clients::load(store)?.add(describe(&certificate)?)?;
+    Clients::load(store)?.add(describe(&certificate)?, None)?;
     Ok((certificate, key, authority))
 }
 

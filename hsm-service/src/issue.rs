@@ -12,7 +12,11 @@ use rcgen::{
 };
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer};
 use time::{Duration, OffsetDateTime};
-use x509_parser::{certificate::X509Certificate, extensions::GeneralName, prelude::FromDer};
+use x509_parser::{
+    certificate::X509Certificate,
+    extensions::{GeneralName, ParsedExtension},
+    prelude::FromDer,
+};
 use zeroize::Zeroizing;
 
 use crate::{
@@ -24,8 +28,8 @@ use crate::{
 
 /// The names of the authority's secrets in the store. The certificate is sealed with the key, so
 /// that nobody can put another in its place.
-const CERTIFICATE: &str = "authority-certificate";
-const KEY: &str = "authority-key";
+pub(crate) const CERTIFICATE: &str = "authority-certificate";
+pub(crate) const KEY: &str = "authority-key";
 
 /// What a client certificate says in its subject alternative names (RFC 5280, 4.2.1.6), as URIs.
 const USER_URI: &str = "urn:keyward:user:";
@@ -36,43 +40,72 @@ pub(crate) const MAX_CLIENT_DAYS: u32 = 3650;
 
 const AUTHORITY_DAYS: i64 = 20 * 365;
 
-/// The certificate authority.
+/// A certificate authority.
 pub struct Authority {
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, AuthorityKey>,
     fingerprint: String,
+    key_id: Vec<u8>,
 }
 
 impl Authority {
-    /// Makes the authority of a new service and keeps it in the store.
-    pub fn create(store: &dyn Store) -> Result<Authority> {
+    /// Makes an authority.
+    pub(crate) fn generate() -> Result<Authority> {
         let key = AuthorityKey::generate()?;
-        let mut params = params(&format!("Keyward authority {}", &hex(key.der_bytes())[2..10]));
-        (params.not_before, params.not_after) = validity(AUTHORITY_DAYS);
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let certificate = params
+        // One certificate below it may be an authority's: that of its successor.
+        let certificate = authority_params(&key, 1)
             .self_signed(&key)
             .map_err(|error| failed("issue the authority's certificate", &error))?;
-        let secrets = [(CERTIFICATE, Secret::copy_of(certificate.der())), (KEY, key.secret()?)];
-        store.set_own_secrets(&secrets)?;
-        Authority::load(store)
+        Authority::new(certificate.der().clone(), key)
+    }
+
+    /// Makes the authority of a new service and keeps it in the store.
+    pub fn create(store: &dyn Store) -> Result<Authority> {
+        let authority = Authority::generate()?;
+        let [certificate, key] = authority.secrets()?;
+        store.set_own_secrets(&[(CERTIFICATE, certificate), (KEY, key)])?;
+        Ok(authority)
     }
 
     /// The authority that the store keeps.
     pub fn load(store: &dyn Store) -> Result<Authority> {
-        let missing = || {
+        Authority::kept(store, CERTIFICATE, KEY)?.ok_or_else(|| {
             Error::new(ErrorKind::Internal, "the store has no certificate authority")
                 .hint("the state was made incompletely: make it again with `keyward init`")
+        })
+    }
+
+    /// The authority that the store keeps under these names, if there is one.
+    pub(crate) fn kept(
+        store: &dyn Store,
+        certificate: &str,
+        key: &str,
+    ) -> Result<Option<Authority>> {
+        let (Some(certificate), Some(key)) =
+            (store.own_secret(certificate)?, store.own_secret(key)?)
+        else {
+            return Ok(None);
         };
-        let certificate = store.own_secret(CERTIFICATE)?.ok_or_else(missing)?;
-        let key = store.own_secret(KEY)?.ok_or_else(missing)?;
+        if certificate.expose().is_empty() {
+            return Ok(None);
+        }
         let certificate = CertificateDer::from(certificate.expose().to_vec());
-        let key = AuthorityKey::read(&key)?;
+        Authority::new(certificate, AuthorityKey::read(&key)?).map(Some)
+    }
+
+    fn new(certificate: CertificateDer<'static>, key: AuthorityKey) -> Result<Authority> {
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(|error| failed("read the authority's certificate", &error))?;
         let fingerprint = hex(digest::digest(&digest::SHA256, &certificate).as_ref());
-        Ok(Authority { certificate, issuer, fingerprint })
+        let key_id = key_id(&certificate).ok_or_else(|| {
+            Error::new(ErrorKind::Internal, "the authority's certificate has no key identifier")
+        })?;
+        Ok(Authority { certificate, issuer, fingerprint, key_id })
+    }
+
+    /// Its certificate and its key, to be kept in the store.
+    pub(crate) fn secrets(&self) -> Result<[Secret; 2]> {
+        Ok([Secret::copy_of(&self.certificate), self.issuer.key().secret()?])
     }
 
     /// The authority's DER certificate.
@@ -80,9 +113,23 @@ impl Authority {
         &self.certificate
     }
 
-    /// The hexadecimal SHA-256 of the authority's certificate, by which clients know the service.
+    /// The hexadecimal SHA-256 of the authority's certificate.
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// The identifier of its key (RFC 5280, 4.2.1.2), which the certificates that it issues name.
+    pub(crate) fn key_id(&self) -> &[u8] {
+        &self.key_id
+    }
+
+    /// A certificate for its successor, by which those who trust only this one trust that too.
+    pub(crate) fn certify(&self, successor: &Authority) -> Result<CertificateDer<'static>> {
+        let key = successor.issuer.key();
+        let certificate = authority_params(key, 0).signed_by(key, &self.issuer);
+        let certificate =
+            certificate.map_err(|error| failed("certify the authority's successor", &error))?;
+        Ok(certificate.der().clone())
     }
 
     /// Issues a certificate with a new key for the service itself.
@@ -144,6 +191,16 @@ impl Authority {
             .map_err(|error| failed("issue the client's certificate", &error))?;
         Ok(certificate.der().to_vec())
     }
+}
+
+/// What the certificate of an authority with this key says.
+fn authority_params(key: &AuthorityKey, authorities_below: u8) -> CertificateParams {
+    let mut params = params(&format!("Keyward authority {}", &hex(key.der_bytes())[2..10]));
+    (params.not_before, params.not_after) = validity(AUTHORITY_DAYS);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(authorities_below));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.use_authority_key_identifier_extension = true;
+    params
 }
 
 /// The authority's key, ECDSA on P-256, whose secret is in locked memory like those of all keys.
@@ -231,13 +288,29 @@ pub fn identity_of(certificate: &[u8]) -> Option<Identity> {
     let roles =
         uris().filter_map(|uri| uri.strip_prefix(ROLE_URI)).filter_map(Role::from_word).collect();
     let serial = certificate.raw_serial().to_vec();
-    Some(Identity::Certificate { user: user.to_owned(), roles, serial })
+    let authority = certificate.extensions().iter().find_map(|extension| {
+        let ParsedExtension::AuthorityKeyIdentifier(found) = extension.parsed_extension() else {
+            return None;
+        };
+        found.key_identifier.as_ref().map(|id| id.0.to_vec())
+    });
+    let authority = authority.unwrap_or_default();
+    Some(Identity::Certificate { user: user.to_owned(), roles, serial, authority })
+}
+
+/// The identifier of the key in an authority's certificate.
+fn key_id(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    certificate.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
+        _ => None,
+    })
 }
 
 /// What is kept of a client certificate that was just issued.
 pub(crate) fn describe(certificate: &[u8]) -> Result<ClientCertificate> {
     let parsed = X509Certificate::from_der(certificate).ok().map(|(_, parsed)| parsed);
-    let (Some(parsed), Some(Identity::Certificate { user, roles, serial })) =
+    let (Some(parsed), Some(Identity::Certificate { user, roles, serial, authority })) =
         (parsed, identity_of(certificate))
     else {
         return Err(Error::new(ErrorKind::Internal, "the certificate just issued does not read"));
@@ -249,6 +322,7 @@ pub(crate) fn describe(certificate: &[u8]) -> Result<ClientCertificate> {
         roles: roles.iter().map(|role| role.word().into()).collect(),
         issued: seconds(OffsetDateTime::now_utc().unix_timestamp()),
         ends: seconds(parsed.validity().not_after.timestamp()),
+        authority,
         ..ClientCertificate::default()
     })
 }

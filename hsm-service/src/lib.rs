@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub(crate) mod audit;
+mod authority;
 mod backend;
 pub mod backup;
 pub mod cli;

@@ -115,7 +115,10 @@ impl Known {
         let epoch = service.live.epoch();
         let users = &service.live.settings().users;
         let mut caller = users.caller(identity.clone());
-        caller.refused = service.clients.refusal(identity, source, users.sources_of(identity));
+        caller.refused = service
+            .authority
+            .refusal(identity)
+            .or_else(|| service.clients.refusal(identity, source, users.sources_of(identity)));
         caller.audit = Origin {
             identity: &caller.identity.to_string(),
             proof: &caller.identity.proof(),

@@ -13,11 +13,11 @@ use keyward_algorithms::ErrorKind;
 use crate::{
     Config, Error, Result,
     audit::Audit,
+    authority::Authorities,
     backend::Backend,
     backup::Keeper,
     clients::Clients,
     identity::Identity,
-    issue::Authority,
     keys::Keys,
     live::{Live, Settings},
     metrics::Metrics,
@@ -31,7 +31,7 @@ pub struct Service {
     pub(crate) live: Live,
     pub(crate) keys: Keys,
     pub(crate) backend: Backend,
-    pub(crate) authority: Authority,
+    pub(crate) authority: Authorities,
     pub(crate) clients: Clients,
     pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
@@ -53,9 +53,9 @@ impl Service {
         let live = Live::new(Settings::new(config)?);
         let seal = open_seal(&config.seal)?;
         let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &*seal)?);
-        let authority = Authority::load(&*store)?;
+        let authority = Authorities::load(Arc::clone(&store))?;
         let clients = Clients::load(Arc::clone(&store))?;
-        let audit = Audit::start(config, &*store, authority.fingerprint())?;
+        let audit = Audit::start(config, &*store, authority.service_id())?;
         let backend = Backend::start(config.limits.slow_queue).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"))
         })?;
@@ -63,7 +63,7 @@ impl Service {
         let backups = Keeper::start(
             config,
             Arc::clone(&store),
-            authority.fingerprint(),
+            authority.service_id(),
             Arc::clone(&metrics),
         )?;
         Ok(Service {

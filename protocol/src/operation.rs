@@ -37,6 +37,8 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::RevokeClient(_) => Operation::RevokeClient,
         Asked::RenewClient(_) => Operation::RenewClient,
         Asked::ListUsers(_) => Operation::ListUsers,
+        Asked::ShowAuthority(_) => Operation::ShowAuthority,
+        Asked::RotateAuthority(_) => Operation::RotateAuthority,
         Asked::MakeBackup(_) => Operation::MakeBackup,
         Asked::ListBackups(_) => Operation::ListBackups,
         Asked::ReadAudit(_) => Operation::ReadAudit,

@@ -141,6 +141,10 @@ impl Trail {
             Asked::RevokeClient(asked) => {
                 self.detail = format!("certificate {}", crate::issue::hex(&asked.serial));
             }
+            Asked::RotateAuthority(asked) => {
+                self.detail =
+                    asked.step().as_str_name().trim_start_matches("ROTATION_STEP_").to_lowercase();
+            }
             Asked::RenewClient(asked) => self.detail = format!("days {}", asked.days),
             _ => {}
         }

@@ -11,9 +11,8 @@ use super::{
     archive::{self, Manifest, refused},
 };
 use crate::{
-    Config, Error, Result,
+    Config, Error, Result, authority,
     backend::explain,
-    issue::Authority,
     store::{Seal, SqliteStore, Store, open_seal},
 };
 
@@ -38,7 +37,7 @@ pub fn restore(backup: &Path, identities: &[Identity], config: &Config) -> Resul
     let own = match present.exists() {
         true => {
             let store = SqliteStore::open(&data, &*seal)?;
-            Some(Authority::load(&store)?.fingerprint().to_owned())
+            Some(authority::service_id(&store)?)
         }
         false => None,
     };
@@ -76,7 +75,7 @@ fn unpack(
     let store = SqliteStore::open(folder, seal)?;
     opened.check(&store)?;
     let manifest = opened.manifest;
-    if Authority::load(&store)?.fingerprint() != manifest.service {
+    if authority::service_id(&store)? != manifest.service {
         return Err(refused("its authority is not the one that its manifest names"));
     }
     let mut keys = 0;

@@ -12,7 +12,7 @@ use keyward_client::{Address, Client};
 use keyward_crypto::PrivateKey;
 use keyward_protocol::{
     Error,
-    messages::{ClientCertificate, Enrol, RenewClient, RevokeClient},
+    messages::{ClientCertificate, Enrol, Enrolment, RenewClient, RevokeClient},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -54,8 +54,9 @@ pub(crate) struct ListArgs {}
 /// Renew the client certificate in use here
 ///
 /// Has the service issue another certificate with the same user, roles and sources for the same key,
-/// and puts it in the place of the old one, which stays valid until it ends or is revoked. Programs
-/// take the new one when they next start or reload. With --out a new key is made too, and all is
+/// and puts it in the place of the old one, which stays valid until it ends or is revoked. While the
+/// service replaces its authority, the new one is added to the file `ca` as well. Programs take the
+/// new files when they next start or reload. With --out a new key is made too, and all is
 /// written to another folder as `client enrol` does.
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -228,7 +229,9 @@ fn revoke(args: &RevokeArgs, context: &Context) -> Outcome {
 
 fn renew(args: &RenewArgs, context: &Context) -> Outcome {
     let settings = context.settings()?;
-    let (Some(certificate), Some(key)) = (settings.cert.clone(), settings.key.clone()) else {
+    let (Some(ca), Some(certificate), Some(key)) =
+        (settings.ca.clone(), settings.cert.clone(), settings.key.clone())
+    else {
         return Err(Failure::usage(
             "no client certificate is in use here",
             "set KEYWARD_CERT and KEYWARD_KEY, or /etc/keyward/client.toml",
@@ -241,10 +244,20 @@ fn renew(args: &RenewArgs, context: &Context) -> Outcome {
     let Some(folder) = &args.out else {
         let own = own_key(&key)?;
         let issued = client.renew(RenewClient { csr: request(user, &own)?, days })?;
+        // First the authorities: the old ones are among them, so that whoever reads the files
+        // between the two steps has what goes together.
+        let mut files = Vec::new();
+        let authorities = authorities(&issued)?;
+        if fs::read(&ca).ok().as_deref() != Some(authorities.as_bytes()) {
+            replace_file(&ca, authorities.as_bytes())?;
+            files.push(ca.display().to_string());
+        }
         replace_file(&certificate, chain::to_pem(&issued.chain)?.as_bytes())?;
-        let path = certificate.display().to_string();
-        let value = json!({ "user": user, "files": [path] });
-        return context.output.result(&value, || format!("{path}\n"));
+        files.push(certificate.display().to_string());
+        let value = json!({ "user": user, "files": files });
+        return context
+            .output
+            .result(&value, || files.iter().map(|file| format!("{file}\n")).collect());
     };
     let paths = ["client.key", "client.crt", "ca.crt"].map(|file| folder.join(file));
     prepare_folder(folder, &paths)?;
@@ -253,10 +266,16 @@ fn renew(args: &RenewArgs, context: &Context) -> Outcome {
     let [key_path, certificate_path, ca_path] = &paths;
     create_file(key_path, 0o600, private_pem(&own)?.as_bytes())?;
     create_file(certificate_path, 0o644, chain::to_pem(&issued.chain)?.as_bytes())?;
-    create_file(ca_path, 0o644, pem::encode("CERTIFICATE", &issued.ca)?.as_bytes())?;
+    create_file(ca_path, 0o644, authorities(&issued)?.as_bytes())?;
     let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
     let value = json!({ "user": user, "files": files });
     context.output.result(&value, || files.iter().map(|file| format!("{file}\n")).collect())
+}
+
+/// The authorities to be trusted, as PEM.
+fn authorities(issued: &Enrolment) -> Result<String, Error> {
+    let both = [&issued.ca, &issued.next_ca].into_iter().filter(|one| !one.is_empty());
+    chain::to_pem(&both.cloned().collect::<Vec<_>>())
 }
 
 /// The key of the client certificate in use.
@@ -309,7 +328,7 @@ fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
     let [key_path, certificate_path, ca_path, settings_path] = &paths;
     create_file(key_path, 0o600, private_pem(&key)?.as_bytes())?;
     create_file(certificate_path, 0o644, chain::to_pem(&issued.chain)?.as_bytes())?;
-    create_file(ca_path, 0o644, pem::encode("CERTIFICATE", &issued.ca)?.as_bytes())?;
+    create_file(ca_path, 0o644, authorities(&issued)?.as_bytes())?;
     create_file(settings_path, 0o644, settings(args, &addresses).as_bytes())?;
 
     let files: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();

@@ -6,6 +6,7 @@
 mod algorithm;
 mod arguments;
 mod audit;
+mod authority;
 mod backup;
 mod bench;
 mod cert;
@@ -81,6 +82,8 @@ enum Command {
     #[command(subcommand)]
     Client(client::ClientCommand),
     #[command(subcommand)]
+    Authority(authority::AuthorityCommand),
+    #[command(subcommand)]
     User(user::UserCommand),
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -125,6 +128,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Encapsulate(args) => kem::encapsulate(&args, &context),
         Command::Decapsulate(args) => kem::decapsulate(&args, &context),
         Command::Client(command) => client::run(&command, &context),
+        Command::Authority(command) => authority::run(&command, &context),
         Command::User(command) => user::run(&command, &context),
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),

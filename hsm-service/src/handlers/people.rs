@@ -42,13 +42,13 @@ pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Resu
     let sources = sources.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::invalid)?;
     let days = days(service, request.days)?;
     let wanted = Wanted { user: &request.user, roles: &roles, sources: &sources, days };
-    issue(service, caller, &request.csr, &wanted)
+    issue(service, caller, &request.csr, &wanted, None)
 }
 
 /// Another certificate for the holder of one, with the same user, roles and sources.
 pub(crate) fn renew(service: &Service, caller: &Caller, request: &RenewClient) -> Result<Reply> {
     policy::authorise(caller, Operation::RenewClient, Target::Service)?;
-    let Identity::Certificate { user, roles, serial } = &caller.identity else {
+    let Identity::Certificate { user, roles, serial, .. } = &caller.identity else {
         return Err(Error::new(
             ErrorKind::Unsupported,
             "only who comes with a client certificate can renew it",
@@ -63,7 +63,8 @@ pub(crate) fn renew(service: &Service, caller: &Caller, request: &RenewClient) -
     let sources: Vec<SourceRange> =
         known.into_iter().filter_map(|text| SourceRange::try_from(text).ok()).collect();
     let days = days(service, request.days)?;
-    issue(service, caller, &request.csr, &Wanted { user, roles, sources: &sources, days })
+    let wanted = Wanted { user, roles, sources: &sources, days };
+    issue(service, caller, &request.csr, &wanted, Some(serial))
 }
 
 struct Wanted<'a> {
@@ -84,19 +85,32 @@ fn days(service: &Service, asked: u32) -> Result<u32> {
     }
 }
 
-fn issue(service: &Service, caller: &Caller, csr: &[u8], wanted: &Wanted<'_>) -> Result<Reply> {
+fn issue(
+    service: &Service,
+    caller: &Caller,
+    csr: &[u8],
+    wanted: &Wanted<'_>,
+    renews: Option<&[u8]>,
+) -> Result<Reply> {
     let Wanted { user, roles, sources, days } = *wanted;
-    let certificate = service.authority.issue_client(csr, user, roles, days)?;
+    let authorities = service.authority.present();
+    let certificate = authorities.issuing().issue_client(csr, user, roles, days)?;
     let by = caller.user.as_deref().unwrap_or_default();
-    service.clients.add(ClientCertificate {
+    let noted = ClientCertificate {
         sources: sources.iter().map(ToString::to_string).collect(),
         issued_by: by.into(),
         ..describe(&certificate)?
-    })?;
+    };
+    service.clients.add(noted, renews)?;
     tracing::info!(user, by = %caller.identity, days, ?roles, "client certificate issued");
     Ok(Reply::Enrolment(Enrolment {
         chain: vec![certificate],
-        ca: service.authority.certificate().to_vec(),
+        ca: authorities.current.certificate().to_vec(),
+        next_ca: authorities
+            .next
+            .as_ref()
+            .map(|next| next.certificate().to_vec())
+            .unwrap_or_default(),
     }))
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Resu
         identity: caller.identity.to_string(),
         operations: Operation::ALL.iter().map(|operation| operation.code()).collect(),
         max_frame_bytes: MAX_FRAME_BYTES as u32,
-        service_id: service.authority.fingerprint().into(),
+        service_id: service.authority.service_id().into(),
         fips: keyward_crypto::is_fips_module(),
     }))
 }
@@ -47,6 +47,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
     warnings.extend(service.audit.warnings());
+    warnings.extend(service.authority.advice(&caller.identity));
     let failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(failure.clone());
     drop(failure);

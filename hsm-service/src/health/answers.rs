@@ -14,16 +14,13 @@ use crate::{Service, harden::unlocked_secrets, issue::end_of, metrics::Gauges};
 /// What the answers are made from.
 pub(super) struct Answers {
     service: Arc<Service>,
-    /// When the authority's certificate ends, in seconds since 1970.
-    authority_ends: i64,
     /// Opened at the start, for later no file outside the service's folders can be.
     memory: Option<File>,
 }
 
 impl Answers {
     pub(super) fn new(service: Arc<Service>) -> Answers {
-        let authority_ends = end_of(service.authority.certificate()).unwrap_or(0);
-        Answers { service, authority_ends, memory: File::open("/proc/self/statm").ok() }
+        Answers { service, memory: File::open("/proc/self/statm").ok() }
     }
 
     /// The answer to a request.
@@ -90,7 +87,7 @@ impl Answers {
             cached_keys,
             cached_keys_max,
             keys: service.store().count(None).ok(),
-            authority_ends: self.authority_ends,
+            authority_ends: end_of(service.authority.present().current.certificate()).unwrap_or(0),
             lanes: service.backend.loads(),
             resident_bytes: self.resident_bytes(),
             unlocked_secrets: unlocked_secrets().is_some(),

@@ -21,7 +21,6 @@ use tokio::{
     runtime::Runtime,
     sync::watch,
 };
-use tokio_rustls::TlsAcceptor;
 
 use super::census::Census;
 use crate::{
@@ -32,21 +31,21 @@ use crate::{
     lanes::{Lane, LaneOptions},
     peer::Source,
 };
-use acceptor::ServerCertificate;
+use acceptor::Acceptor;
 
 /// The front end, running.
 pub(super) struct TlsFront {
     // Tasks end when this is dropped.
     _runtime: Runtime,
     stop: watch::Sender<bool>,
-    certificate: Arc<ServerCertificate>,
+    shared: Arc<Shared>,
 }
 
 /// What each connection needs.
 struct Shared {
     service: Arc<Service>,
     census: Arc<Census>,
-    acceptor: TlsAcceptor,
+    acceptor: Acceptor,
     /// Where requests run.
     lane: Lane,
     stop: watch::Receiver<bool>,
@@ -58,8 +57,8 @@ const MAX_REACTOR_THREADS: usize = 4;
 /// How many requests of all TLS connections may wait for a thread.
 const LANE_CAPACITY: usize = 8192;
 
-/// How often it is looked whether the certificate is to be renewed.
-const RENEWAL_CHECK: Duration = Duration::from_secs(3600);
+/// How often it is looked whether the certificate is to be renewed: soon, should the clock jump.
+const RENEWAL_CHECK: Duration = Duration::from_secs(60);
 
 impl TlsFront {
     pub(super) fn start(
@@ -80,14 +79,11 @@ impl TlsFront {
             .map_err(failed)?;
         let lane =
             LaneOptions { name: "tls-work", threads: cores, niceness: 0, capacity: LANE_CAPACITY };
-        let certificate =
-            Arc::new(ServerCertificate::issue(&service.authority, certificates, &service.metrics)?);
-        let config = acceptor::server_config(&service.authority, Arc::clone(&certificate))?;
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             service: Arc::clone(service),
             census,
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            acceptor: Acceptor::new(service, certificates)?,
             lane: Lane::start(&lane).map_err(failed)?,
             stop: stopped,
         });
@@ -96,14 +92,14 @@ impl TlsFront {
             let listener = AsyncListener::from_std(socket).map_err(failed)?;
             tokio::spawn(listen(Arc::clone(&shared), listener));
         }
-        tokio::spawn(renew(Arc::clone(service), Arc::clone(&certificate)));
+        tokio::spawn(renew(Arc::clone(&shared)));
         drop(inside);
-        Ok(TlsFront { _runtime: runtime, stop, certificate })
+        Ok(TlsFront { _runtime: runtime, stop, shared })
     }
 
     /// Issues another certificate for new connections.
     pub(super) fn renew(&self, service: &Service, config: &CertificatesConfig) -> Result<()> {
-        self.certificate.renew(&service.authority, config, &service.metrics)
+        self.shared.acceptor.renew(service, config)
     }
 
     /// Takes no more connections and requests.
@@ -112,14 +108,11 @@ impl TlsFront {
     }
 }
 
-async fn renew(service: Arc<Service>, certificate: Arc<ServerCertificate>) {
+async fn renew(shared: Arc<Shared>) {
+    let service = &shared.service;
     loop {
         tokio::time::sleep(RENEWAL_CHECK).await;
-        match certificate.renew_if_due(
-            &service.authority,
-            &service.live.settings().certificates,
-            &service.metrics,
-        ) {
+        match shared.acceptor.renew_if_due(service, &service.live.settings().certificates) {
             Ok(true) => tracing::info!("the service's certificate was renewed"),
             Ok(false) => {}
             Err(error) => tracing::error!("cannot renew the service's certificate: {error}"),
@@ -161,7 +154,8 @@ async fn greet(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr) -> Res
     stream.set_nodelay(true).map_err(refused)?;
     rustix::net::sockopt::set_socket_keepalive(&stream, true)
         .map_err(|error| refused(error.into()))?;
-    let handshake = tokio::time::timeout(limits.handshake(), shared.acceptor.accept(stream));
+    let acceptor = shared.acceptor.now(&shared.service);
+    let handshake = tokio::time::timeout(limits.handshake(), acceptor.accept(stream));
     let stream = handshake
         .await
         .map_err(|_| Error::new(ErrorKind::Timeout, "the handshake took too long"))?

@@ -167,16 +167,7 @@ impl Service {
 
     /// Enrols a user and keeps the files.
     pub fn machine(&self, user: &str, roles: &[&str], sources: &[&str]) -> Machine {
-        let (csr, key) = Authority::client_request().unwrap();
-        let [roles, sources] =
-            [roles, sources].map(|list| list.iter().map(|word| (*word).to_owned()).collect());
-        let enrol = Enrol { user: user.into(), csr, days: 0, roles, sources };
-        let issued = self.administrator().enrol(enrol).unwrap();
-        let machine = Machine(TempDir::new().unwrap());
-        write_pem(&machine.path("ca.crt"), "CERTIFICATE", &issued.ca);
-        write_pem(&machine.path("client.crt"), "CERTIFICATE", &issued.chain[0]);
-        write_pem(&machine.path("client.key"), "PRIVATE KEY", &key);
-        machine
+        Machine::enrolled(&self.administrator(), user, roles, sources)
     }
 
     /// A client on the TLS address with these files.
@@ -224,6 +215,31 @@ impl Service {
 pub struct Machine(TempDir);
 
 impl Machine {
+    fn enrolled(administrator: &Client, user: &str, roles: &[&str], sources: &[&str]) -> Machine {
+        let (csr, key) = Authority::client_request().unwrap();
+        let [roles, sources] =
+            [roles, sources].map(|list| list.iter().map(|word| (*word).to_owned()).collect());
+        let enrol = Enrol { user: user.into(), csr, days: 0, roles, sources };
+        let issued = administrator.enrol(enrol).unwrap();
+        let machine = Machine(TempDir::new().unwrap());
+        let pem = |der: &[u8]| pem("CERTIFICATE", der);
+        let next = if issued.next_ca.is_empty() { String::new() } else { pem(&issued.next_ca) };
+        fs::write(machine.path("ca.crt"), pem(&issued.ca) + &next).unwrap();
+        write_pem(&machine.path("client.crt"), "CERTIFICATE", &issued.chain[0]);
+        write_pem(&machine.path("client.key"), "PRIVATE KEY", &key);
+        machine
+    }
+
+    /// A machine that another administrator than the first lets in.
+    pub fn enrolled_by(
+        administrator: &Machine,
+        service: &Service,
+        user: &str,
+        roles: &[&str],
+    ) -> Machine {
+        Machine::enrolled(&administrator.client(service), user, roles, &[])
+    }
+
     pub fn path(&self, file: &str) -> PathBuf {
         self.0.path().join(file)
     }
@@ -255,8 +271,11 @@ impl Drop for Service {
 }
 
 pub fn write_pem(path: &Path, label: &str, der: &[u8]) {
-    let pem = pem_rfc7468::encode_string(label, pem_rfc7468::LineEnding::LF, der).unwrap();
-    fs::write(path, pem).unwrap();
+    fs::write(path, pem(label, der)).unwrap();
+}
+
+fn pem(label: &str, der: &[u8]) -> String {
+    pem_rfc7468::encode_string(label, pem_rfc7468::LineEnding::LF, der).unwrap()
 }
 
 /// A key with default attributes.

@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 52, 53, 54, 55, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 52, 53, 54, 55, 56, 57, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -81,6 +81,10 @@ pub mod request {
         RenewClient(super::RenewClient),
         #[prost(message, tag = "55")]
         ListUsers(super::ListUsers),
+        #[prost(message, tag = "56")]
+        ShowAuthority(super::ShowAuthority),
+        #[prost(message, tag = "57")]
+        RotateAuthority(super::RotateAuthority),
         #[prost(message, tag = "50")]
         ReadAudit(super::ReadAudit),
         #[prost(message, tag = "51")]
@@ -95,7 +99,7 @@ pub struct Response {
     pub id: u64,
     #[prost(
         oneof = "response::Result",
-        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 50, 51"
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 56, 50, 51"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -138,6 +142,9 @@ pub mod response {
         Clients(super::Clients),
         #[prost(message, tag = "55")]
         Users(super::Users),
+        /// ShowAuthority and RotateAuthority answer with how things are.
+        #[prost(message, tag = "56")]
+        Authority(super::AuthorityState),
         #[prost(message, tag = "50")]
         AuditPage(super::AuditPage),
         #[prost(message, tag = "51")]
@@ -654,6 +661,9 @@ pub struct Enrolment {
     /// DER certificate of the authority that also issued the service's certificate.
     #[prost(bytes = "vec", tag = "2")]
     pub ca: ::prost::alloc::vec::Vec<u8>,
+    /// While another authority takes its place: the DER certificate of that one, to be trusted too.
+    #[prost(bytes = "vec", tag = "3")]
+    pub next_ca: ::prost::alloc::vec::Vec<u8>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListClients {
@@ -691,6 +701,12 @@ pub struct ClientCertificate {
     /// The user who had it issued.
     #[prost(string, tag = "8")]
     pub issued_by: ::prost::alloc::string::String,
+    /// The key identifier of the authority that issued it; empty for the service's first one.
+    #[prost(bytes = "vec", tag = "20")]
+    pub authority: ::prost::alloc::vec::Vec<u8>,
+    /// The serial number of the certificate that its holder got instead of it.
+    #[prost(bytes = "vec", tag = "21")]
+    pub renewed_as: ::prost::alloc::vec::Vec<u8>,
 }
 /// Shuts out one certificate, by its serial number, or all of a user.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -733,6 +749,32 @@ pub struct User {
     /// Whether it is in the configuration, and not only in certificates.
     #[prost(bool, tag = "5")]
     pub configured: bool,
+}
+/// Shows the certificate authority of the service.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShowAuthority {}
+/// Takes the next step in the replacement of the service's certificate authority.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RotateAuthority {
+    #[prost(enumeration = "RotationStep", tag = "1")]
+    pub step: i32,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuthorityState {
+    /// The service, whichever authority it has: the hexadecimal SHA-256 of its first one's certificate.
+    #[prost(string, tag = "1")]
+    pub service_id: ::prost::alloc::string::String,
+    /// DER certificates: of the authority, and of the one that takes its place, if there is one.
+    #[prost(bytes = "vec", tag = "2")]
+    pub ca: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub next_ca: ::prost::alloc::vec::Vec<u8>,
+    /// What was done last of a replacement that is not finished; unknown where there is none.
+    #[prost(enumeration = "RotationStep", tag = "4")]
+    pub reached: i32,
+    /// Client certificates that end with the replacement, and that their holders have not renewed.
+    #[prost(message, repeated, tag = "5")]
+    pub old_clients: ::prost::alloc::vec::Vec<ClientCertificate>,
 }
 /// What the service keeps of client certificates.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -920,6 +962,41 @@ impl Origin {
             "ORIGIN_GENERATED" => Some(Self::Generated),
             "ORIGIN_IMPORTED" => Some(Self::Imported),
             "ORIGIN_DERIVED" => Some(Self::Derived),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RotationStep {
+    Unknown = 0,
+    /// Makes another authority, which is trusted too and issues client certificates from then on.
+    Begin = 1,
+    /// Has the service's own certificate issued by it.
+    Switch = 2,
+    /// Trusts it alone.
+    Finish = 3,
+}
+impl RotationStep {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "ROTATION_STEP_UNKNOWN",
+            Self::Begin => "ROTATION_STEP_BEGIN",
+            Self::Switch => "ROTATION_STEP_SWITCH",
+            Self::Finish => "ROTATION_STEP_FINISH",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ROTATION_STEP_UNKNOWN" => Some(Self::Unknown),
+            "ROTATION_STEP_BEGIN" => Some(Self::Begin),
+            "ROTATION_STEP_SWITCH" => Some(Self::Switch),
+            "ROTATION_STEP_FINISH" => Some(Self::Finish),
             _ => None,
         }
     }

@@ -1,0 +1,215 @@
+//! The service's certificate authority, and how another takes its place without dropping a client.
+//!
+//! ```text
+//!            clients are certified by   the service is certified by   trusted
+//! settled    current                    current                       current
+//! begun      next                       current                       current, next
+//! switched   next                       next, itself by current       current, next
+//! settled    next                       next                          next
+//! ```
+//!
+//! A client that renews its certificate at any time between the first step and the last has all
+//! that it needs for good. One that does not goes on until the last step: until then the service
+//! shows how the authority that the client knows vouches for the next one.
+
+use std::sync::{
+    Arc, Mutex, PoisonError, RwLock,
+    atomic::{AtomicU64, Ordering},
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::messages::RotationStep as Step;
+use rcgen::KeyPair;
+use rustls::pki_types::CertificateDer;
+
+use crate::{
+    Error, Result,
+    identity::Identity,
+    issue::{Authority, CERTIFICATE, KEY},
+    store::{Secret, Store},
+};
+
+/// The names of secrets in the store: of the next authority, of how far its way is, and of what the
+/// service is called whichever authority it has.
+const NEXT_CERTIFICATE: &str = "next-authority-certificate";
+const NEXT_KEY: &str = "next-authority-key";
+const STAGE: &str = "authority-stage";
+const SERVICE_ID: &str = "service-id";
+
+const SWITCHED: &[u8] = b"switched";
+
+/// The service's name for itself: the fingerprint of its first authority's certificate.
+pub(crate) fn service_id(store: &dyn Store) -> Result<String> {
+    match store.own_secret(SERVICE_ID)? {
+        Some(kept) => Ok(String::from_utf8_lossy(kept.expose()).into_owned()),
+        None => Ok(Authority::load(store)?.fingerprint().to_owned()),
+    }
+}
+
+/// The authorities at one moment.
+#[derive(Clone)]
+pub(crate) struct Present {
+    pub(crate) current: Arc<Authority>,
+    /// The one that takes its place.
+    pub(crate) next: Option<Arc<Authority>>,
+    /// Whether the next one certifies the service.
+    switched: bool,
+}
+
+impl Present {
+    /// The one that issues client certificates.
+    pub(crate) fn issuing(&self) -> &Authority {
+        self.next.as_ref().unwrap_or(&self.current)
+    }
+
+    /// Those whose certificates count.
+    pub(crate) fn trusted(&self) -> impl Iterator<Item = &Authority> {
+        [Some(&self.current), self.next.as_ref()].into_iter().flatten().map(|one| &**one)
+    }
+
+    /// What was done last of a replacement that is not finished.
+    pub(crate) fn reached(&self) -> Step {
+        match (&self.next, self.switched) {
+            (None, _) => Step::Unknown,
+            (Some(_), false) => Step::Begin,
+            (Some(_), true) => Step::Switch,
+        }
+    }
+
+    /// A certificate with a new key for the service itself, and what leads from it to an authority
+    /// that clients know.
+    pub(crate) fn issue_server(
+        &self,
+        hosts: &[String],
+        days: u32,
+    ) -> Result<(Vec<CertificateDer<'static>>, KeyPair)> {
+        let Some(next) = self.next.as_ref().filter(|_| self.switched) else {
+            let (certificate, key) = self.current.issue_server(hosts, days)?;
+            return Ok((vec![certificate], key));
+        };
+        let (certificate, key) = next.issue_server(hosts, days)?;
+        Ok((vec![certificate, self.current.certify(next)?], key))
+    }
+}
+
+/// The authorities of a service.
+pub(crate) struct Authorities {
+    store: Arc<dyn Store>,
+    service_id: String,
+    present: RwLock<Arc<Present>>,
+    /// Held for a step, so that there is one at a time.
+    stepping: Mutex<()>,
+    /// Counts the steps.
+    epoch: AtomicU64,
+}
+
+impl Authorities {
+    /// The authorities that a store keeps.
+    pub(crate) fn load(store: Arc<dyn Store>) -> Result<Authorities> {
+        let current = Arc::new(Authority::load(&*store)?);
+        let next = Authority::kept(&*store, NEXT_CERTIFICATE, NEXT_KEY)?.map(Arc::new);
+        let switched = store.own_secret(STAGE)?.is_some_and(|stage| stage.expose() == SWITCHED);
+        Ok(Authorities {
+            service_id: service_id(&*store)?,
+            store,
+            present: RwLock::new(Arc::new(Present { current, next, switched })),
+            stepping: Mutex::default(),
+            epoch: AtomicU64::new(0),
+        })
+    }
+
+    /// The service's name for itself, which outlives every authority.
+    pub(crate) fn service_id(&self) -> &str {
+        &self.service_id
+    }
+
+    /// The authorities at this moment.
+    pub(crate) fn present(&self) -> Arc<Present> {
+        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Changes with every step.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Why a client may not come in with a certificate that no longer counts.
+    pub(crate) fn refusal(&self, identity: &Identity) -> Option<Error> {
+        let Identity::Certificate { user, authority, .. } = identity else { return None };
+        if self.present().trusted().any(|one| one.key_id() == authority) {
+            return None;
+        }
+        let message = format!(
+            "the certificate of \"{user}\" is from an authority that this service has replaced"
+        );
+        Some(Error::new(ErrorKind::Unauthenticated, message).hint(
+            "use the renewed certificate, if there is one; otherwise an administrator issues \
+             another: keyward client enrol",
+        ))
+    }
+
+    /// What a client should do about its certificate.
+    pub(crate) fn advice(&self, identity: &Identity) -> Option<String> {
+        let Identity::Certificate { authority, .. } = identity else { return None };
+        let present = self.present();
+        (present.issuing().key_id() != authority).then(|| {
+            "the authority of your certificate is being replaced: renew it with `keyward client \
+             renew`, and reload the servers that use it"
+                .into()
+        })
+    }
+
+    /// Takes the next step, on disk first.
+    pub(crate) fn step(&self, step: Step) -> Result<()> {
+        let _alone = self.stepping.lock().unwrap_or_else(PoisonError::into_inner);
+        let present = self.present();
+        let following = match (step, present.reached(), &present.next) {
+            (Step::Begin, Step::Unknown, _) => self.begin(&present)?,
+            (Step::Switch, Step::Begin, _) => {
+                self.store.set_own_secrets(&[(STAGE, Secret::copy_of(SWITCHED))])?;
+                Present { switched: true, ..(*present).clone() }
+            }
+            (Step::Finish, Step::Switch, Some(next)) => self.finish(next)?,
+            (Step::Unknown, ..) => return Err(Error::invalid("no step is named")),
+            (_, reached, _) => return Err(out_of_turn(reached)),
+        };
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(following);
+        self.epoch.fetch_add(1, Ordering::Release);
+        Ok(())
+    }
+
+    fn begin(&self, present: &Present) -> Result<Present> {
+        let next = Authority::generate()?;
+        let [certificate, key] = next.secrets()?;
+        self.store.set_own_secrets(&[
+            (SERVICE_ID, Secret::copy_of(self.service_id.as_bytes())),
+            (NEXT_CERTIFICATE, certificate),
+            (NEXT_KEY, key),
+            (STAGE, Secret::copy_of(b"begun")),
+        ])?;
+        Ok(Present { next: Some(Arc::new(next)), switched: false, ..present.clone() })
+    }
+
+    fn finish(&self, next: &Arc<Authority>) -> Result<Present> {
+        let [certificate, key] = next.secrets()?;
+        let nothing = || Secret::copy_of(&[]);
+        self.store.set_own_secrets(&[
+            (CERTIFICATE, certificate),
+            (KEY, key),
+            (NEXT_CERTIFICATE, nothing()),
+            (NEXT_KEY, nothing()),
+            (STAGE, nothing()),
+        ])?;
+        Ok(Present { current: Arc::clone(next), next: None, switched: false })
+    }
+}
+
+fn out_of_turn(reached: Step) -> Error {
+    let (state, next) = match reached {
+        Step::Begin => ("the replacement of the authority has begun", "switch"),
+        Step::Switch => ("the service is certified by the new authority", "finish"),
+        Step::Unknown | Step::Finish => ("no replacement of the authority is under way", "begin"),
+    };
+    Error::invalid(format!("this step is not the next one: {state}"))
+        .hint(format!("the next one is `keyward authority {next}`"))
+}

@@ -1,0 +1,55 @@
+//! The service's certificate authority: shown, and replaced step by step.
+
+use keyward_algorithms::{ErrorKind, Operation};
+use keyward_protocol::messages::{AuthorityState, RotateAuthority, RotationStep as Step};
+
+use crate::{
+    Error, Result, Service,
+    execute::Reply,
+    identity::{Caller, Identity},
+    policy::{self, Target},
+};
+
+/// The authority, and what its replacement waits for.
+pub(crate) fn show(service: &Service, caller: &Caller) -> Result<Reply> {
+    policy::authorise(caller, Operation::ShowAuthority, Target::Service)?;
+    let present = service.authority.present();
+    let old_clients = match &present.next {
+        Some(next) => service.clients.not_renewed_by(next.key_id()),
+        None => Vec::new(),
+    };
+    Ok(Reply::Authority(AuthorityState {
+        service_id: service.authority.service_id().into(),
+        ca: present.current.certificate().to_vec(),
+        next_ca: present.next.as_ref().map(|one| one.certificate().to_vec()).unwrap_or_default(),
+        reached: present.reached().into(),
+        old_clients,
+    }))
+}
+
+/// Takes the next step of a replacement. The last one shuts out every certificate of the old
+/// authority, also on connections that are open.
+pub(crate) fn rotate(
+    service: &Service,
+    caller: &Caller,
+    request: &RotateAuthority,
+) -> Result<Reply> {
+    policy::authorise(caller, Operation::RotateAuthority, Target::Service)?;
+    let present = service.authority.present();
+    if request.step() == Step::Finish
+        && let Identity::Certificate { authority, .. } = &caller.identity
+        && authority != present.issuing().key_id()
+    {
+        let message = "your own certificate is from the authority that would be dropped";
+        return Err(Error::new(ErrorKind::InvalidArgument, message)
+            .hint("renew it first: keyward client renew"));
+    }
+    service.authority.step(request.step())?;
+    if request.step() == Step::Finish {
+        // They are refused anyway; this is for those who look at the list.
+        service.clients.revoke_all_not_of(present.issuing().key_id())?;
+    }
+    service.live.changed();
+    tracing::info!(step = request.step().as_str_name(), by = %caller.identity, "authority");
+    show(service, caller)
+}
