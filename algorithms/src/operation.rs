@@ -173,5 +173,8 @@ table! {
         /// Lists the backups there are.
         ListBackups = 71 => { name: "list-backups", requires: Requires::Role(Role::Operator),
             audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL },
+        /// Takes away some of what a key may do.
+        Restrict = 72 => { name: "restrict", requires: Requires::Key(Right::Manage),
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
     }
 }

@@ -121,6 +121,11 @@ impl Rights {
         Rights(self.0 & other.0)
     }
 
+    /// The rights in this set that are not in the other.
+    pub const fn without(self, other: Rights) -> Rights {
+        Rights(self.0 & !other.0)
+    }
+
     /// Two uses in the set that cannot be on one key.
     pub fn conflict(self) -> Option<(Right, Right)> {
         let other = self.iter().find(|right| *right != Right::Raw && right.row().is_use);

@@ -2,8 +2,8 @@
 
 use keyward_algorithms::{ErrorKind, KeyType, Mac, Rights};
 use keyward_protocol::{
-    CipherRequest, DerivationChoice, Error, Key, KeyId, KeySelector, Result, SignRequest,
-    SymmetricRequest, WrappingChoice,
+    CipherRequest, DerivationChoice, Error, Key, KeyId, KeySelector, Restrictions, Result,
+    SignRequest, SymmetricRequest, WrappingChoice,
     messages::{self, request::Operation, response},
 };
 use zeroize::Zeroizing;
@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use crate::{Client, connection::hello};
 
 /// What a new key is given besides its material.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct KeyTemplate<'a> {
     /// Its name, unique among the caller's keys.
     pub name: &'a str,
@@ -19,6 +19,24 @@ pub struct KeyTemplate<'a> {
     pub usage: Option<Rights>,
     /// Whether its secret may leave the service in wrapped form.
     pub exportable: bool,
+    /// What its uses are held to.
+    pub restrictions: Restrictions,
+}
+
+impl<'a> KeyTemplate<'a> {
+    /// A key of this name that is in all else what is usual for its type.
+    pub fn named(name: &'a str) -> KeyTemplate<'a> {
+        KeyTemplate { name, usage: None, exportable: false, restrictions: Restrictions::default() }
+    }
+
+    fn usage_bits(&self) -> u32 {
+        self.usage.unwrap_or(Rights::NONE).bits()
+    }
+
+    /// Nothing where nothing is asked for, as older services know it.
+    fn restrictions(&self) -> Option<Restrictions> {
+        Some(self.restrictions.clone()).filter(|asked| *asked != Restrictions::default())
+    }
 }
 
 /// What a key is encrypted with to leave the service.
@@ -167,12 +185,14 @@ impl Client {
 
     /// Makes a key inside the service.
     pub fn generate(&self, key_type: KeyType, template: &KeyTemplate<'_>) -> Result<Key> {
-        self.key(Operation::Generate(messages::Generate {
+        let request = messages::Generate {
             name: template.name.into(),
             key_type: key_type.to_string(),
-            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            usage: template.usage_bits(),
             exportable: template.exportable,
-        }))
+            restrictions: template.restrictions(),
+        };
+        self.new_key(Operation::Generate(request), template)
     }
 
     /// Puts a key that was made elsewhere into the service: DER PKCS#8, and DER certificates with
@@ -183,14 +203,16 @@ impl Client {
         chain: &[Vec<u8>],
         template: &KeyTemplate<'_>,
     ) -> Result<Key> {
-        self.key(Operation::Import(messages::Import {
+        let request = messages::Import {
             name: template.name.into(),
             pkcs8: pkcs8.to_vec(),
-            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            usage: template.usage_bits(),
             exportable: template.exportable,
+            restrictions: template.restrictions(),
             chain: chain.to_vec(),
             ..Default::default()
-        }))
+        };
+        self.new_key(Operation::Import(request), template)
     }
 
     /// Puts a secret key that was made elsewhere into the service.
@@ -200,14 +222,16 @@ impl Client {
         secret: &[u8],
         template: &KeyTemplate<'_>,
     ) -> Result<Key> {
-        self.key(Operation::Import(messages::Import {
+        let request = messages::Import {
             name: template.name.into(),
             secret: secret.to_vec(),
             key_type: key_type.to_string(),
-            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            usage: template.usage_bits(),
             exportable: template.exportable,
+            restrictions: template.restrictions(),
             ..Default::default()
-        }))
+        };
+        self.new_key(Operation::Import(request), template)
     }
 
     /// Encrypts with a secret key: the initialisation vector that was used, and the ciphertext with
@@ -294,15 +318,17 @@ impl Client {
         key_type: Option<KeyType>,
         template: &KeyTemplate<'_>,
     ) -> Result<Key> {
-        self.key(Operation::Unwrap(messages::Unwrap {
+        let request = messages::Unwrap {
             key_id: with.as_bytes().to_vec(),
             wrapping: Some(choice.into()),
             wrapped: wrapped.to_vec(),
             name: template.name.into(),
             key_type: key_type.map(|known| known.to_string()).unwrap_or_default(),
-            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            usage: template.usage_bits(),
             exportable: template.exportable,
-        }))
+            restrictions: template.restrictions(),
+        };
+        self.new_key(Operation::Unwrap(request), template)
     }
 
     /// Makes a secret key from another one, or, with the other side's SubjectPublicKeyInfo, from a
@@ -315,21 +341,29 @@ impl Client {
         key_type: KeyType,
         template: &KeyTemplate<'_>,
     ) -> Result<Key> {
-        self.key(Operation::DeriveKey(messages::DeriveKey {
+        let request = messages::DeriveKey {
             key_id: from.as_bytes().to_vec(),
             derivation: Some(choice.into()),
             peer_spki: peer_spki.unwrap_or_default().to_vec(),
             name: template.name.into(),
             key_type: key_type.to_string(),
-            usage: template.usage.unwrap_or(Rights::NONE).bits(),
+            usage: template.usage_bits(),
             exportable: template.exportable,
-        }))
+            restrictions: template.restrictions(),
+        };
+        self.new_key(Operation::DeriveKey(request), template)
     }
 
     /// Gives a key another name.
     pub fn rename(&self, key: &KeyId, name: &str) -> Result<Key> {
         let rename = messages::Rename { key_id: key.as_bytes().to_vec(), name: name.into() };
         self.key(Operation::Rename(rename))
+    }
+
+    /// Takes away some of what a key may do, for ever.
+    pub fn restrict(&self, key: &KeyId, less: messages::Restrict) -> Result<Key> {
+        let less = messages::Restrict { key_id: key.as_bytes().to_vec(), ..less };
+        self.key(Operation::Restrict(less))
     }
 
     /// Deletes a key.
@@ -447,6 +481,20 @@ impl Client {
             response::Result::Backups(backups) => Ok(backups),
             _ => Err(unexpected()),
         }
+    }
+
+    /// Has a key made with what the template says.
+    fn new_key(&self, operation: Operation, template: &KeyTemplate<'_>) -> Result<Key> {
+        let key = self.key(operation)?;
+        if template.restrictions().is_some()
+            && key.attributes.restrictions == Restrictions::default()
+        {
+            let message =
+                format!("the service has made key \"{}\" without its restrictions", key.name);
+            return Err(Error::new(ErrorKind::Unsupported, message)
+                .hint("it does not know them: delete the key and upgrade the service"));
+        }
+        Ok(key)
     }
 
     fn key(&self, operation: Operation) -> Result<Key> {

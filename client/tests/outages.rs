@@ -210,7 +210,7 @@ fn a_stalled_service_costs_a_bounded_time() {
 fn what_must_not_be_repeated_is_sent_once() {
     let folder = folder();
     let peer = Peer::listen(&folder.path().join("s"), Manner::HangsUp, usize::MAX);
-    let template = KeyTemplate { name: "web", usage: None, exportable: false };
+    let template = KeyTemplate::named("web");
     let error = peer.client("500ms").generate(KeyType::Ed25519, &template).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Unavailable);
     assert!(error.hint.unwrap().contains("not known whether"));

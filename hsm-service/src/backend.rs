@@ -70,6 +70,13 @@ pub(crate) enum WrappingKey {
     Elsewhere(Vec<u8>),
 }
 
+impl WrappingKey {
+    /// Whether it may encrypt keys that leave with trusted keys alone.
+    pub(crate) fn is_trusted(&self) -> bool {
+        matches!(self, WrappingKey::Own(key) if key.record.attributes.trusted)
+    }
+}
+
 /// What came of it.
 pub(crate) enum Product {
     /// A signature, plaintext or shared secret.

@@ -122,6 +122,7 @@ impl Service {
             Asked::Encrypt(request) => using::encrypt(self, caller, &request, trail),
             Asked::Random(request) => using::random(caller, request),
             Asked::Rename(request) => keys::rename(self, caller, request, trail),
+            Asked::Restrict(request) => keys::restrict(self, caller, &request, trail),
             Asked::Delete(request) => keys::delete(self, caller, &request, trail),
             Asked::SetChain(request) => keys::set_chain(self, caller, request, trail),
             Asked::Share(request) => keys::share(self, caller, &request, trail),

@@ -4,6 +4,7 @@ use keyward_algorithms::{ErrorKind, Operation, Requires, Right};
 
 use crate::{
     Error, Result,
+    clock::{moment, now},
     identity::{Caller, Identity, Role, local_user_name},
     store::Record,
 };
@@ -22,13 +23,38 @@ pub enum Target<'a> {
 
 /// Decides whether a caller may carry out an operation. What it takes is in the operation's row of
 /// the table; for a key the caller needs the right, and where the right is a use of the key, the
-/// key must have been born with that use.
+/// key must have that use itself.
 ///
 /// A key that the caller may not see is answered exactly as one that does not exist.
 pub fn authorise(caller: &Caller, operation: Operation, target: Target<'_>) -> Result<()> {
+    decide(caller, operation, target).map(drop)
+}
+
+/// Decides whether a caller may carry out an operation on a key with an algorithm, given by its name:
+/// as [`authorise`] does, and where the operation is a use of the key, what the key is held to must
+/// allow it too. Its public half is held to nothing.
+pub fn authorise_use(
+    caller: &Caller,
+    operation: Operation,
+    target: Target<'_>,
+    algorithm: &str,
+) -> Result<()> {
+    let right = decide(caller, operation, target)?;
+    match (right, target) {
+        (Some(right), Target::Key(record) | Target::KeyThrough(record, _))
+            if right.row().is_use =>
+        {
+            allowed(record, algorithm)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Decides; the right on the key that was asked for.
+fn decide(caller: &Caller, operation: Operation, target: Target<'_>) -> Result<Option<Right>> {
     let right = match (operation.row().requires, target) {
-        (Requires::Connection, _) => return Ok(()),
-        (Requires::Role(role), _) => return known(caller, role).map(drop),
+        (Requires::Connection, _) => return Ok(None),
+        (Requires::Role(role), _) => return known(caller, role).map(|_| None),
         (Requires::Key(_) | Requires::KeyByAlgorithm, Target::KeyThrough(_, right)) => right,
         (Requires::Key(right), _) => right,
         (Requires::KeyByAlgorithm, _) => return Err(misused(operation)),
@@ -53,7 +79,45 @@ pub fn authorise(caller: &Caller, operation: Operation, target: Target<'_>) -> R
         return Err(Error::new(ErrorKind::PermissionDenied, message)
             .hint(format!("make a key with `--usage {word}`")));
     }
-    Ok(())
+    Ok(Some(right))
+}
+
+/// Whether what a key is held to allows a use of it at this moment.
+fn allowed(record: &Record, algorithm: &str) -> Result<()> {
+    let held = &record.attributes.restrictions;
+    let name = &record.name;
+    if !held.algorithms.is_empty() && !held.algorithms.iter().any(|one| one == algorithm) {
+        let permitted = held.algorithms.join(", ");
+        let message =
+            format!("key \"{name}\" is not permitted {algorithm}: it is restricted to {permitted}");
+        return Err(Error::new(ErrorKind::PermissionDenied, message)
+            .hint("use one of those, or a key that is permitted more"));
+    }
+    if held.not_before != 0 || held.not_after != 0 {
+        let now = now();
+        if now < held.not_before {
+            let message = format!("key \"{name}\" is not used before {}", moment(held.not_before));
+            return Err(Error::new(ErrorKind::PermissionDenied, message)
+                .hint("wait until then, or use another key; check the service's clock"));
+        }
+        if held.not_after != 0 && now >= held.not_after {
+            let message = format!("key \"{name}\" has expired at {}", moment(held.not_after));
+            return Err(Error::new(ErrorKind::PermissionDenied, message)
+                .hint("use another key; what it signed still verifies"));
+        }
+    }
+    approved(record)
+}
+
+/// Whether a key that wants an approval for each use has one.
+pub fn approved(record: &Record) -> Result<()> {
+    match record.attributes.restrictions.needs_approval {
+        false => Ok(()),
+        true => {
+            let message = format!("key \"{}\" is used only with an approval", record.name);
+            Err(Error::new(ErrorKind::ApprovalRequired, message))
+        }
+    }
 }
 
 /// The error for a key that does not exist or that the caller may not see.

@@ -28,6 +28,38 @@ fn a_key_lives_from_generate_to_delete() {
 }
 
 #[test]
+fn a_key_is_held_to_what_was_said_at_its_birth_and_since() {
+    let service = Service::start();
+    let flags = ["--algorithms", "SHA256withECDSA,ecdsa-sha384", "--not-after", "2099-01-31"];
+    let made = ["key", "generate", "web", "--type", "p-256", "--exportable"];
+    let made = service.json(&[&made[..], &flags].concat());
+    let held = &made["restrictions"];
+    assert_eq!(held["algorithms"], serde_json::json!(["ecdsa-sha256", "ecdsa-sha384"]));
+    assert_eq!(held["not_after"], "2099-01-31T00:00:00Z");
+    assert_eq!(held["not_before"], serde_json::Value::Null);
+
+    let message = service.write("message", "text");
+    let sign = ["sign", "web", "--in", &message, "--algorithm"];
+    service.ok(&[&sign[..], &["ecdsa-sha384"]].concat());
+    let less = ["--algorithms", "ecdsa-sha256", "--forbid-export", "--not-after", "+90d"];
+    let tight = service.json(&[&["key", "restrict", "web"][..], &less].concat());
+    assert_eq!(tight["exportable"], false);
+    assert_eq!(tight["history"][1]["event"], "restricted");
+    let refused = service.error(&[&sign[..], &["ecdsa-sha384"]].concat(), 1);
+    assert_eq!(refused["kind"], "permission-denied");
+    let looser = service.error(&["key", "restrict", "web", "--not-after", "2099-01-31"], 1);
+    assert_eq!(looser["kind"], "invalid-argument");
+
+    let shown = service.ok(&["key", "show", "web"]);
+    for fact in ["algorithms:  ecdsa-sha256\n", "not after:   20", "restricted by "] {
+        assert!(shown.contains(fact), "{fact}: {shown}");
+    }
+    assert_eq!(service.error(&["key", "restrict", "web"], 2)["kind"], "invalid-argument");
+    let wrong = service.error(&["key", "restrict", "web", "--algorithms", "ecdsa-sha265"], 2);
+    assert!(wrong.to_string().contains("ecdsa-sha256"), "{wrong}");
+}
+
+#[test]
 fn every_key_type_can_be_made_and_openssl_reads_its_public_key() {
     let service = Service::start();
     for (key_type, expected) in [

@@ -127,7 +127,7 @@ fn a_key_does_only_what_it_was_born_for() {
     let state = State::with(ME);
     let service = state.start();
     let client = service.client();
-    let with = |name, usage| KeyTemplate { name, usage: Some(usage), exportable: false };
+    let with = |name, usage| KeyTemplate { usage: Some(usage), ..KeyTemplate::named(name) };
     let rsa = KeyType::Rsa(2048);
 
     let decrypting = client.generate(rsa, &with("d", Rights::of(&[Right::Decrypt]))).unwrap();

@@ -1,15 +1,15 @@
 //! What the exported functions do, in terms of Rust: codes and bytes in, bytes or an error out.
 
 use keyward_algorithms::{
-    Digest, Encryption, ErrorKind, KeyType, Mac, Rights, Scheme, Signature, SymmetricCipher,
+    Digest, Encryption, ErrorKind, KeyType, Mac, Scheme, Signature, SymmetricCipher,
 };
-use keyward_client::{Client, KeyTemplate, Settings};
+use keyward_client::{Client, Settings};
 use keyward_protocol::{
     CipherRequest, Error, KeyId, KeyUri, OaepParameters, PssParameters, Result, SignRequest,
     SymmetricRequest,
 };
 
-use crate::{clients, encode};
+use crate::{clients, encode, new_key::NewKey};
 
 /// The number that stands for "none" among codes of the table.
 const NONE: i32 = 0;
@@ -153,21 +153,7 @@ pub(crate) fn random(client: i64, length: i32) -> Result<impl AsRef<[u8]>> {
     clients::get(client)?.random(length)
 }
 
-/// What a new key is to be, as Java says it; no uses mean those of its type.
-pub(crate) struct NewKey<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) uses: i32,
-    pub(crate) exportable: bool,
-}
-
-impl NewKey<'_> {
-    fn template(&self) -> KeyTemplate<'_> {
-        let usage = Some(Rights::from_bits(self.uses as u32)).filter(|uses| !uses.is_empty());
-        KeyTemplate { name: self.name, usage, exportable: self.exportable }
-    }
-}
-
-pub(crate) fn generate(client: i64, key_type: &str, new: &NewKey<'_>) -> Result<Vec<u8>> {
+pub(crate) fn generate(client: i64, key_type: &str, new: &NewKey) -> Result<Vec<u8>> {
     let key_type = known_type(key_type)?;
     clients::get(client)?.generate(key_type, &new.template()).map(|key| encode::key(&key))
 }
@@ -183,7 +169,7 @@ fn known_type(name: &str) -> Result<KeyType> {
 
 pub(crate) fn import_key(
     client: i64,
-    new: &NewKey<'_>,
+    new: &NewKey,
     pkcs8: &[u8],
     chain: &[Vec<u8>],
 ) -> Result<Vec<u8>> {
@@ -193,7 +179,7 @@ pub(crate) fn import_key(
 pub(crate) fn import_secret(
     client: i64,
     key_type: &str,
-    new: &NewKey<'_>,
+    new: &NewKey,
     secret: &[u8],
 ) -> Result<Vec<u8>> {
     let key_type = known_type(key_type)?;

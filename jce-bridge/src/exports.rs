@@ -3,13 +3,14 @@
 use jni::{
     EnvUnowned, jni_mangle,
     objects::{JByteArray, JClass, JObjectArray, JString},
-    sys::{jboolean, jint, jlong},
+    sys::{jint, jlong},
 };
 use zeroize::Zeroizing;
 
 use crate::{
-    calls::{self, CipherCodes, NewKey, SignatureCodes, SymmetricCodes},
+    calls::{self, CipherCodes, SignatureCodes, SymmetricCodes},
     clients,
+    new_key::NewKey,
     shell::{byte_arrays, bytes, run, string, strings, to_java},
 };
 
@@ -207,35 +208,29 @@ pub fn generate<'local>(
     env: EnvUnowned<'local>,
     _: JClass<'local>,
     client: jlong,
-    name: JString<'local>,
     key_type: JString<'local>,
-    uses: jint,
-    exportable: jboolean,
+    attributes: JByteArray<'local>,
 ) -> JByteArray<'local> {
     run(env, |env| {
-        let (name, key_type) = (string(env, &name)?, string(env, &key_type)?);
-        let new = NewKey { name: &name, uses, exportable };
+        let key_type = string(env, &key_type)?;
+        let new = NewKey::read(&bytes(env, &attributes)?)?;
         to_java(env, calls::generate(client, &key_type, &new)?)
     })
 }
 
 /// Takes in a key that was made elsewhere.
 #[jni_mangle("dev.keyward.jce.Native")]
-#[allow(clippy::too_many_arguments)] // Java's argument list.
 pub fn import_key<'local>(
     env: EnvUnowned<'local>,
     _: JClass<'local>,
     client: jlong,
-    name: JString<'local>,
-    uses: jint,
-    exportable: jboolean,
+    attributes: JByteArray<'local>,
     pkcs8: JByteArray<'local>,
     chain: ByteArrays<'local>,
 ) -> JByteArray<'local> {
     run(env, |env| {
-        let name = string(env, &name)?;
+        let new = NewKey::read(&bytes(env, &attributes)?)?;
         let (pkcs8, chain) = (Zeroizing::new(bytes(env, &pkcs8)?), byte_arrays(env, &chain)?);
-        let new = NewKey { name: &name, uses, exportable };
         to_java(env, calls::import_key(client, &new, &pkcs8, &chain)?)
     })
 }
@@ -246,16 +241,14 @@ pub fn import_secret<'local>(
     env: EnvUnowned<'local>,
     _: JClass<'local>,
     client: jlong,
-    name: JString<'local>,
     key_type: JString<'local>,
-    uses: jint,
-    exportable: jboolean,
+    attributes: JByteArray<'local>,
     secret: JByteArray<'local>,
 ) -> JByteArray<'local> {
     run(env, |env| {
-        let (name, key_type) = (string(env, &name)?, string(env, &key_type)?);
+        let key_type = string(env, &key_type)?;
+        let new = NewKey::read(&bytes(env, &attributes)?)?;
         let secret = Zeroizing::new(bytes(env, &secret)?);
-        let new = NewKey { name: &name, uses, exportable };
         to_java(env, calls::import_secret(client, &key_type, &new, &secret)?)
     })
 }

@@ -11,4 +11,5 @@ mod calls;
 mod clients;
 mod encode;
 pub mod exports;
+mod new_key;
 mod shell;

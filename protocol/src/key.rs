@@ -4,6 +4,8 @@ use keyward_algorithms::{ErrorKind, KeyType, Rights};
 
 use crate::{Error, KeyId, Result, messages};
 
+pub use messages::{KeyEvent, KeyEventKind, Restrictions};
+
 /// A key as its viewer sees it: [`messages::KeyInfo`] in checked form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
@@ -33,6 +35,54 @@ pub struct Key {
     pub grants: Vec<(String, Rights)>,
     /// Changes with every change of the key.
     pub version: u64,
+    /// What it is held to, and what became of it.
+    pub attributes: KeyAttributes,
+}
+
+/// What a key is held to, and what became of it: [`messages::KeyAttributes`] with its parts in place.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyAttributes {
+    /// What its uses are held to.
+    pub restrictions: Restrictions,
+    /// It may wrap keys that leave only with a trusted one.
+    pub trusted: bool,
+    /// What became of it, its birth first.
+    pub history: Vec<KeyEvent>,
+}
+
+impl From<messages::KeyAttributes> for KeyAttributes {
+    fn from(message: messages::KeyAttributes) -> KeyAttributes {
+        KeyAttributes {
+            restrictions: message.restrictions.unwrap_or_default(),
+            trusted: message.trusted,
+            history: message.history,
+        }
+    }
+}
+
+impl From<KeyAttributes> for messages::KeyAttributes {
+    fn from(attributes: KeyAttributes) -> messages::KeyAttributes {
+        messages::KeyAttributes {
+            restrictions: Some(attributes.restrictions),
+            trusted: attributes.trusted,
+            history: attributes.history,
+        }
+    }
+}
+
+impl KeyEventKind {
+    /// The word for it.
+    pub const fn word(self) -> &'static str {
+        match self {
+            KeyEventKind::Unknown => "unknown",
+            KeyEventKind::Generated => "generated",
+            KeyEventKind::Imported => "imported",
+            KeyEventKind::Unwrapped => "unwrapped",
+            KeyEventKind::Derived => "derived",
+            KeyEventKind::Renamed => "renamed",
+            KeyEventKind::Restricted => "restricted",
+        }
+    }
 }
 
 /// Where a key was made.
@@ -94,6 +144,7 @@ impl TryFrom<messages::KeyInfo> for Key {
                 .map(|grant| (grant.user, Rights::from_bits(grant.rights)))
                 .collect(),
             version: info.version,
+            attributes: info.attributes.unwrap_or_default().into(),
         })
     }
 }
@@ -123,6 +174,7 @@ impl From<Key> for messages::KeyInfo {
                 .map(|(user, rights)| messages::Grant { user, rights: rights.bits() })
                 .collect(),
             version: key.version,
+            attributes: Some(key.attributes.into()),
         }
     }
 }

@@ -21,7 +21,7 @@ mod wrapping;
 
 pub use error::{Error, Result};
 pub use frame::{FrameReader, decode_request, decode_response, encode_request, encode_response};
-pub use key::{Key, Origin};
+pub use key::{Key, KeyAttributes, KeyEvent, KeyEventKind, Origin, Restrictions};
 pub use key_id::KeyId;
 pub use name::check_name;
 pub use operation::operation_of;

@@ -41,6 +41,7 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::RotateAuthority(_) => Operation::RotateAuthority,
         Asked::MakeBackup(_) => Operation::MakeBackup,
         Asked::ListBackups(_) => Operation::ListBackups,
+        Asked::Restrict(_) => Operation::Restrict,
         Asked::ReadAudit(_) => Operation::ReadAudit,
         Asked::AuditHead(_) => Operation::AuditHead,
     }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use keyward_algorithms::{
-    Agreement, Derivation, Digest, Encryption, Mac, Operation, Rights, Scheme, Signature,
-    SymmetricCipher, Wrapping,
+    Derivation, Digest, Encryption, Mac, Operation, Rights, Scheme, Signature, SymmetricCipher,
+    Wrapping,
 };
 use keyward_protocol::{
-    KeyId,
+    KeyId, Restrictions,
     messages::{
         self, Algorithm, Cipher, KeyInfo, SymmetricCipher as SymmetricCipherChoice, request,
     },
@@ -16,7 +16,8 @@ use keyward_protocol::{
 
 use super::entry::{Fields, Particulars, entry, key_fields, key_id_fields, key_name_fields};
 use crate::{
-    Error, Result, execute::Reply, identity::Caller, keys::Key, peer::Peer, store::Record,
+    Error, Result, execute::Reply, identity::Caller, keys::Key, peer::Peer, restrictions,
+    store::Record,
 };
 
 /// Gathers what is known of one request, and records it with its outcome.
@@ -98,10 +99,12 @@ impl Trail {
             Asked::Unwrap(asked) => {
                 self.key_name(&asked.name);
                 self.algorithm = wrapping(asked.wrapping.as_ref());
+                self.held(asked.restrictions.as_ref());
             }
             Asked::DeriveKey(asked) => {
                 self.key_name(&asked.name);
                 self.algorithm = derivation(asked.derivation.as_ref());
+                self.held(asked.restrictions.as_ref());
             }
             Asked::VerifyMac(asked) => {
                 self.key_id(&asked.key_id);
@@ -111,13 +114,21 @@ impl Trail {
             Asked::Generate(asked) => {
                 self.key_name(&asked.name);
                 self.detail = format!("type {}", asked.key_type);
+                self.held(asked.restrictions.as_ref());
             }
-            Asked::Import(asked) => self.key_name(&asked.name),
+            Asked::Import(asked) => {
+                self.key_name(&asked.name);
+                self.held(asked.restrictions.as_ref());
+            }
             Asked::Rename(asked) => {
                 self.key_id(&asked.key_id);
                 self.detail = format!("to {}", asked.name);
             }
             Asked::Delete(asked) => self.key_id(&asked.key_id),
+            Asked::Restrict(asked) => {
+                self.key_id(&asked.key_id);
+                self.detail = restrictions::describe_change(asked);
+            }
             Asked::SetChain(asked) => {
                 self.key_id(&asked.key_id);
                 self.detail = format!("{} certificates", asked.chain.len());
@@ -169,19 +180,25 @@ impl Trail {
         }
     }
 
+    /// The name of the algorithm that the request names; empty where it names none.
+    pub(crate) fn algorithm(&self) -> &'static str {
+        self.algorithm
+    }
+
     /// Notes the key that is used.
     pub(crate) fn uses(&mut self, key: &Arc<Key>) {
-        if self.operation == Operation::Derive
-            && let Some(agreement) = key.record.key_type.family().and_then(Agreement::of)
-        {
-            self.algorithm = agreement.row().name;
-        }
-        if self.operation == Operation::Decapsulate
-            && let Some(family) = key.record.key_type.family()
-        {
-            self.algorithm = family.row().name;
+        if matches!(self.operation, Operation::Derive | Operation::Decapsulate) {
+            self.algorithm = key.record.key_type.agreement().unwrap_or_default();
         }
         self.subject = Subject::Ready(Arc::clone(key));
+    }
+
+    /// Notes what a new key is to be held to.
+    fn held(&mut self, restrictions: Option<&Restrictions>) {
+        if let Some(words) = restrictions.map(restrictions::describe).filter(|one| !one.is_empty())
+        {
+            self.says(&words);
+        }
     }
 
     /// Adds to what the log says of the request.

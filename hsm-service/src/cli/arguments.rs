@@ -3,6 +3,7 @@
 
 use keyward_algorithms::{
     Derivation, Digest, KeyType, Mac, Right, Rights, Role, Signature, SymmetricCipher, Wrapping,
+    algorithm_from_name, algorithms_of,
 };
 use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
 
@@ -79,6 +80,14 @@ pub(crate) fn signature(text: &str) -> Result<&'static Signature, String> {
         let names =
             Signature::all().iter().flat_map(|row| row.jca.iter().copied().chain([row.name]));
         unknown(text, names, "rsa-pkcs1-sha256, rsa-pss-sha256, ecdsa-sha384, ed25519, …")
+    })
+}
+
+/// An algorithm of any kind, by Keyward's or Java's name.
+pub(crate) fn algorithm(text: &str) -> Result<&'static str, String> {
+    algorithm_from_name(text).ok_or_else(|| {
+        let names = KeyType::all().flat_map(algorithms_of);
+        unknown(text, names, "ecdsa-sha256, rsa-pss-sha256, rsa-oaep, aes-gcm, ecdh, hkdf, …")
     })
 }
 

@@ -126,7 +126,7 @@ impl Bench<'_> {
             }
             let unique = std::process::id();
             let name = format!("bench-{unique}-{key_type}");
-            let template = KeyTemplate { name: &name, usage: None, exportable: false };
+            let template = KeyTemplate::named(&name);
             let key = self.client.generate(*key_type, &template)?;
             let measured = self.key(&key);
             self.client.delete(&key.id)?;

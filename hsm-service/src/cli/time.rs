@@ -1,18 +1,33 @@
 //! Moments for people and programs (RFC 3339, UTC).
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use der::DateTime;
 
-/// Writes a moment given in seconds since 1970.
-pub(crate) fn moment(unix_seconds: u64) -> String {
-    DateTime::from_unix_duration(Duration::from_secs(unix_seconds))
-        .map_or_else(|_| format!("@{unix_seconds}"), |moment| moment.to_string())
-}
+pub(crate) use crate::clock::{moment, now};
 
-/// Now, in seconds since 1970.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
+/// Reads a moment: `2027-01-31T12:00:00Z`, `2027-01-31` for its beginning, `+90d` for so much later
+/// than now (`d`, `h`, `min`). In seconds since 1970.
+pub(crate) fn parse(text: &str) -> Result<u64, String> {
+    let later = |text: &str| {
+        let digits = text.find(|letter: char| !letter.is_ascii_digit())?;
+        let (count, unit) = text.split_at(digits);
+        let size = match unit {
+            "d" => 86400,
+            "h" => 3600,
+            "min" => 60,
+            _ => return None,
+        };
+        now().checked_add(count.parse::<u64>().ok()?.checked_mul(size)?)
+    };
+    let moment = match text.strip_prefix('+') {
+        Some(rest) => later(rest),
+        None => {
+            let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.into() };
+            whole.parse::<DateTime>().ok().map(|moment| moment.unix_duration().as_secs())
+        }
+    };
+    moment.filter(|moment| *moment > 0).ok_or_else(|| {
+        "this is no moment: write 2027-01-31, 2027-01-31T12:00:00Z, or +90d for later".into()
+    })
 }
 
 /// Writes a length of time in its two largest units.
@@ -38,6 +53,27 @@ mod tests {
             [(0, "0 s"), (59, "59 s"), (61, "1 min 1 s"), (7200, "2 h"), (90061, "1 d 1 h")]
         {
             assert_eq!(span(seconds), text);
+        }
+    }
+
+    #[test]
+    fn moments_are_read_as_days_instants_and_from_now_on() {
+        assert_eq!(parse("2023-11-14T22:13:20Z"), Ok(1_700_000_000));
+        assert_eq!(parse("2023-11-14"), Ok(1_699_920_000));
+        let in_a_day = parse("+24h").unwrap();
+        assert!((86_390..=86_410).contains(&(in_a_day - now())));
+        for wrong in [
+            "",
+            "+",
+            "+5",
+            "+d",
+            "+5y",
+            "2023-13-01",
+            "2023",
+            "1970-01-01",
+            "+99999999999999999999d",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -2,9 +2,11 @@
 
 use keyward_algorithms::{ErrorKind, Operation, Right, Rights};
 use keyward_protocol::{
-    KeyId, check_name,
+    KeyEventKind, KeyId, Restrictions, check_name,
     constants::{MAX_CHAIN_BYTES, MAX_CHAIN_CERTIFICATES, MAX_FRAME_BYTES, MAX_PAGE_KEYS},
-    messages::{Delete, Done, Find, KeyInfo, KeyPage, List, Rename, Selector, SetChain, Share},
+    messages::{
+        Delete, Done, Find, KeyInfo, KeyPage, List, Rename, Restrict, Selector, SetChain, Share,
+    },
 };
 use prost::Message;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
@@ -15,7 +17,8 @@ use crate::{
     execute::Reply,
     identity::{Caller, Role},
     policy::{self, Target},
-    store::{Page, Record},
+    restrictions,
+    store::{Page, Record, note},
 };
 
 pub(crate) fn find(service: &Service, caller: &Caller, request: Find) -> Result<Reply> {
@@ -79,7 +82,11 @@ pub(crate) fn list(service: &Service, caller: &Caller, request: &List) -> Result
         if policy::authorise(caller, Operation::Find, Target::Key(record)).is_err() {
             continue;
         }
-        let info = KeyInfo::from(record.seen_by(viewer));
+        let mut info = KeyInfo::from(record.seen_by(viewer));
+        // Who wants the history of a key asks for that key.
+        if let Some(attributes) = &mut info.attributes {
+            attributes.history.clear();
+        }
         bytes += info.encoded_len() + 8;
         if bytes > MAX_FRAME_BYTES - 1024 {
             more = true;
@@ -101,8 +108,40 @@ pub(crate) fn rename(
     trail: &mut Trail,
 ) -> Result<Reply> {
     check_name("key", &request.name)?;
+    let by = caller.user.as_deref().unwrap_or_default();
     change(service, caller, Operation::Rename, &request.key_id, trail, |record| {
+        let detail = format!("from {} to {}", record.name, request.name);
+        note(&mut record.attributes.history, KeyEventKind::Renamed, by, &detail);
         record.name.clone_from(&request.name);
+        Ok(())
+    })
+}
+
+/// Takes away some of what a key may do.
+pub(crate) fn restrict(
+    service: &Service,
+    caller: &Caller,
+    request: &Restrict,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    let removed = Rights::from_bits(request.remove_uses);
+    let asked = request.restrictions.clone().unwrap_or_default();
+    if removed.is_empty() && !request.forbid_export && asked == Restrictions::default() {
+        return Err(Error::invalid("nothing is named that the key is to be restricted in"));
+    }
+    let by = caller.user.as_deref().unwrap_or_default();
+    change(service, caller, Operation::Restrict, &request.key_id, trail, |record| {
+        let usage = record.usage.without(removed);
+        if usage.is_empty() && !record.usage.is_empty() {
+            let message = format!("key \"{}\" would be left without any use", record.name);
+            return Err(Error::invalid(message).hint("delete it, or let it expire: --not-after"));
+        }
+        let held = &mut record.attributes.restrictions;
+        *held = restrictions::tighter(held, &asked, record.key_type)?;
+        record.usage = usage;
+        record.exportable &= !request.forbid_export;
+        let said = restrictions::describe_change(request);
+        note(&mut record.attributes.history, KeyEventKind::Restricted, by, &said);
         Ok(())
     })
 }

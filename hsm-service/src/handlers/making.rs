@@ -1,11 +1,9 @@
 //! Making and importing keys.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use aws_lc_rs::rand;
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Rights};
 use keyward_protocol::{
-    KeyId, Origin, check_name,
+    KeyAttributes, KeyEventKind, KeyId, Origin, Restrictions, check_name,
     messages::{Generate, Import},
 };
 use zeroize::Zeroizing;
@@ -14,11 +12,13 @@ use super::keys::check_chain;
 use crate::{
     Error, Result, Service,
     backend::{Product, Work, explain},
+    clock::now,
     execute::Reply,
     identity::{Caller, Role},
     keys::Material,
     policy::{self, Target},
-    store::{Record, Secret},
+    restrictions,
+    store::{Record, Secret, note},
 };
 
 /// A key to be made: the work, and all that is known of the key beforehand.
@@ -33,8 +33,19 @@ pub(crate) struct Draft {
     /// `None` means the type's default.
     usage: Option<Rights>,
     exportable: bool,
+    restrictions: Held,
     origin: Origin,
+    /// How it comes into being, for its history, and from what.
+    event: KeyEventKind,
+    from: String,
     chain: Vec<Vec<u8>>,
+}
+
+/// What a new key is held to.
+struct Held {
+    /// What the key that it comes of hands down.
+    parent: Option<Restrictions>,
+    asked: Restrictions,
 }
 
 pub(crate) fn generate(caller: &Caller, request: Generate) -> Result<Plan> {
@@ -45,10 +56,13 @@ pub(crate) fn generate(caller: &Caller, request: Generate) -> Result<Plan> {
         name: checked_name(request.name)?,
         usage: asked_usage(request.usage),
         exportable: request.exportable,
+        restrictions: Held::asked(request.restrictions),
         origin: Origin::Generated,
+        event: KeyEventKind::Generated,
+        from: String::new(),
         chain: Vec::new(),
     };
-    draft.usage_for(key_type)?;
+    draft.check(key_type)?;
     Ok(Plan { work: Work::Generate(key_type), draft })
 }
 
@@ -61,7 +75,10 @@ pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
         name: checked_name(request.name)?,
         usage: asked_usage(request.usage),
         exportable: request.exportable,
+        restrictions: Held::asked(request.restrictions),
         origin: Origin::Imported,
+        event: KeyEventKind::Imported,
+        from: String::new(),
         chain: request.chain,
     };
     if secret.is_empty() {
@@ -74,7 +91,7 @@ pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
         return Err(Error::invalid("a secret key has no certificates"));
     }
     let key_type = known_type(&request.key_type)?;
-    draft.usage_for(key_type)?;
+    draft.check(key_type)?;
     Ok(Plan { work: Work::ImportSecret(key_type, secret), draft })
 }
 
@@ -83,7 +100,9 @@ pub(crate) struct Child {
     pub(crate) name: String,
     pub(crate) usage: u32,
     pub(crate) exportable: bool,
+    pub(crate) restrictions: Restrictions,
     pub(crate) origin: Origin,
+    pub(crate) event: KeyEventKind,
 }
 
 impl Child {
@@ -101,7 +120,13 @@ impl Child {
             name: checked_name(self.name)?,
             usage: asked_usage(self.usage),
             exportable: self.exportable,
+            restrictions: Held {
+                parent: Some(parent.attributes.restrictions.clone()),
+                asked: self.restrictions,
+            },
             origin: self.origin,
+            event: self.event,
+            from: format!("with {}/{} (id {})", parent.owner, parent.name, parent.id),
             chain: Vec::new(),
         })
     }
@@ -113,8 +138,11 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         return Err(Error::new(ErrorKind::Internal, "making a key made no key"));
     };
     let usage = draft.usage_for(key.key_type())?;
+    let restrictions = draft.restrictions.for_type(key.key_type())?;
     let spki = key.spki();
     check_chain(&draft.chain, &spki)?;
+    let mut history = Vec::new();
+    note(&mut history, draft.event, &draft.owner, &draft.from);
     let record = Record {
         id: new_id()?,
         owner: draft.owner,
@@ -124,19 +152,40 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         usage,
         exportable: draft.exportable,
         origin: draft.origin,
-        created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs()),
+        created: now(),
         spki,
         chain: draft.chain,
         grants: Vec::new(),
+        attributes: KeyAttributes { restrictions, trusted: false, history },
     };
     service.store().insert(&record, &secret_of(&key)?)?;
     tracing::info!(id = %record.id, key_type = %record.key_type, origin = record.origin.word(), "new key");
     Ok(Reply::Key(record.seen_by(&record.owner).into()))
 }
 
+impl Held {
+    fn asked(restrictions: Option<Restrictions>) -> Held {
+        Held { parent: None, asked: restrictions.unwrap_or_default() }
+    }
+
+    /// The restrictions of the key once its type is known.
+    fn for_type(&self, key_type: KeyType) -> Result<Restrictions> {
+        match &self.parent {
+            None => restrictions::at_birth(&self.asked, key_type),
+            Some(parent) => restrictions::inherited(parent, &self.asked, key_type),
+        }
+    }
+}
+
 impl Draft {
+    /// Refuses what a key of this type cannot be, before it is made.
+    pub(crate) fn check(&self, key_type: KeyType) -> Result<()> {
+        self.usage_for(key_type)?;
+        self.restrictions.for_type(key_type).map(drop)
+    }
+
     /// The usage of the key once its type is known.
-    pub(crate) fn usage_for(&self, key_type: KeyType) -> Result<Rights> {
+    fn usage_for(&self, key_type: KeyType) -> Result<Rights> {
         let Some(usage) = self.usage else { return Ok(key_type.default_uses()) };
         if !key_type.uses().contains(usage) {
             let message = format!("a key of type {key_type} cannot have the usage {usage}");

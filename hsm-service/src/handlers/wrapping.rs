@@ -2,7 +2,7 @@
 
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Right};
 use keyward_protocol::{
-    KeyId, Origin,
+    KeyEventKind, KeyId, Origin,
     messages::{DeriveKey, Unwrap, Wrap},
 };
 
@@ -12,6 +12,7 @@ use crate::{
     audit::Trail,
     backend::{Work, WrappingKey},
     identity::Caller,
+    policy,
 };
 
 pub(crate) fn wrap(
@@ -21,13 +22,14 @@ pub(crate) fn wrap(
     trail: &mut Trail,
 ) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.keys.usable(caller, Operation::Wrap, None, &id)?;
+    let key = service.keys.usable(caller, Operation::Wrap, None, trail.algorithm(), &id)?;
     trail.uses(&key);
     if !key.record.exportable {
         let message = format!("key \"{}\" is not exportable", key.record.name);
         return Err(Error::new(ErrorKind::PermissionDenied, message)
             .hint("that is fixed at a key's birth: `keyward key generate --exportable`"));
     }
+    policy::approved(&key.record)?;
     let with = match (request.wrapping_key_id.as_slice(), request.wrapping_spki) {
         ([], spki) if !spki.is_empty() => {
             trail.says("to a public key from outside");
@@ -36,11 +38,23 @@ pub(crate) fn wrap(
         ([], _) => return Err(Error::invalid("no key is named to wrap with")),
         (with, _) => {
             let with = KeyId::try_from(with)?;
-            let with = service.keys.usable(caller, Operation::Wrap, Some(Right::Wrap), &with)?;
+            let with = service.keys.usable(
+                caller,
+                Operation::Wrap,
+                Some(Right::Wrap),
+                trail.algorithm(),
+                &with,
+            )?;
             trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
             WrappingKey::Own(with)
         }
     };
+    if key.record.attributes.restrictions.wrap_with_trusted_only && !with.is_trusted() {
+        let message =
+            format!("key \"{}\" leaves only encrypted with a trusted key", key.record.name);
+        return Err(Error::new(ErrorKind::PermissionDenied, message)
+            .hint("name a key of the service that is trusted: `keyward key show` says which is"));
+    }
     Ok(Work::Wrap(key, with, request.wrapping.unwrap_or_default()))
 }
 
@@ -51,7 +65,7 @@ pub(crate) fn unwrap(
     trail: &mut Trail,
 ) -> Result<Plan> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let with = service.keys.usable(caller, Operation::Unwrap, None, &id)?;
+    let with = service.keys.usable(caller, Operation::Unwrap, None, trail.algorithm(), &id)?;
     trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
     let key_type = match request.key_type.as_str() {
         "" => None,
@@ -61,11 +75,13 @@ pub(crate) fn unwrap(
         name: request.name.clone(),
         usage: request.usage,
         exportable: request.exportable,
+        restrictions: request.restrictions.clone().unwrap_or_default(),
         origin: Origin::Imported,
+        event: KeyEventKind::Unwrapped,
     };
     let draft = child.draft(caller, &with.record)?;
     if let Some(key_type) = key_type {
-        draft.usage_for(key_type)?;
+        draft.check(key_type)?;
     }
     Ok(Plan { work: Work::Unwrap(with, key_type, request), draft })
 }
@@ -77,7 +93,7 @@ pub(crate) fn derive_key(
     trail: &mut Trail,
 ) -> Result<Plan> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let from = service.keys.usable(caller, Operation::DeriveKey, None, &id)?;
+    let from = service.keys.usable(caller, Operation::DeriveKey, None, trail.algorithm(), &id)?;
     trail.says(&format!("from {}/{}", from.record.owner, from.record.name));
     let key_type = known_type(&request.key_type)?;
     let KeyType::Secret(kind, bits) = key_type else {
@@ -90,9 +106,11 @@ pub(crate) fn derive_key(
         name: request.name.clone(),
         usage: request.usage,
         exportable: request.exportable,
+        restrictions: request.restrictions.clone().unwrap_or_default(),
         origin: Origin::Derived,
+        event: KeyEventKind::Derived,
     };
     let draft = child.draft(caller, &from.record)?;
-    draft.usage_for(key_type)?;
+    draft.check(key_type)?;
     Ok(Plan { work: Work::DeriveKey(from, kind, bits, request), draft })
 }

@@ -141,7 +141,8 @@ impl Keys {
         Keys { store, ready, metrics }
     }
 
-    /// The key with this identifier, if the caller may carry out the operation with it.
+    /// The key with this identifier, if the caller may carry out the operation with it and with the
+    /// algorithm of this name. Without a name it is the agreement that the key's type has.
     ///
     /// A key that the caller may not see costs what one costs that does not exist: a look into the
     /// store, whether or not it is held ready.
@@ -150,6 +151,7 @@ impl Keys {
         caller: &Caller,
         operation: Operation,
         right: Option<Right>,
+        algorithm: &str,
         id: &KeyId,
     ) -> Result<Arc<Key>> {
         let authorise = |record: &Record| {
@@ -157,7 +159,11 @@ impl Keys {
                 Some(right) => Target::KeyThrough(record, right),
                 None => Target::Key(record),
             };
-            policy::authorise(caller, operation, target)
+            let algorithm = match algorithm {
+                "" => record.key_type.agreement().unwrap_or_default(),
+                name => name,
+            };
+            policy::authorise_use(caller, operation, target, algorithm)
         };
         if let Some(key) = self.ready.get(id) {
             match authorise(&key.record) {

@@ -1,6 +1,7 @@
 //! Where keys are kept: a trait that a shared store for clusters can implement too, and the
 //! embedded store.
 
+mod attributes;
 mod data_folder;
 mod record;
 mod seal;
@@ -14,6 +15,7 @@ use keyward_protocol::KeyId;
 
 use crate::Result;
 
+pub(crate) use attributes::note;
 pub use record::{Grant, Record};
 pub use seal::{KeyFile, Seal, SystemdCredential, create_master_key, open as open_seal};
 pub use sqlite::SqliteStore;

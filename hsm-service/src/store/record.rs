@@ -1,7 +1,9 @@
 //! What is kept of a key besides its secret.
 
 use keyward_algorithms::{KeyType, Rights};
-use keyward_protocol::{Key, KeyId, Origin};
+use keyward_protocol::{Key, KeyAttributes, KeyId, Origin};
+
+use super::attributes;
 
 /// The readable part of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Record {
     pub chain: Vec<Vec<u8>>,
     /// Who else may use it, in the order of the users' names.
     pub grants: Vec<Grant>,
+    /// What it is held to, and what became of it.
+    pub attributes: KeyAttributes,
 }
 
 /// Another user's rights on a key.
@@ -73,6 +77,10 @@ impl Record {
             .copied()
             .filter(|right| rights.has(*right) && (!right.row().is_use || self.usage.has(*right)));
         let may_manage = rights.has(keyward_algorithms::Right::Manage);
+        let mut attributes = self.attributes.clone();
+        if !may_manage {
+            attributes.history.clear();
+        }
         Key {
             id: self.id,
             owner: self.owner.clone(),
@@ -91,13 +99,25 @@ impl Record {
                 Vec::new()
             },
             version: self.version,
+            attributes,
         }
     }
 
     /// One unambiguous encoding of everything here, to which the sealed secret is bound.
     pub(super) fn binding(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(256 + self.spki.len());
-        put(&mut bytes, b"keyward record 1");
+        let mut bytes = self.binding_of(b"keyward record 2");
+        put(&mut bytes, &attributes::encode(&self.attributes));
+        bytes
+    }
+
+    /// The same for a row that was written when there were no attributes.
+    pub(super) fn old_binding(&self) -> Vec<u8> {
+        self.binding_of(b"keyward record 1")
+    }
+
+    fn binding_of(&self, layout: &[u8]) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(512 + self.spki.len());
+        put(&mut bytes, layout);
         put(&mut bytes, self.id.as_bytes());
         put(&mut bytes, self.owner.as_bytes());
         put(&mut bytes, self.name.as_bytes());

@@ -76,8 +76,8 @@ impl SqliteStore {
     }
 
     fn with_lock(path: &Path, seal: &dyn Seal, folder: DataFolder) -> Result<SqliteStore> {
-        let writer = schema::open(path, true)?;
-        schema::check(&writer, path)?;
+        let mut writer = schema::open(path, true)?;
+        schema::bring_up_to_date(&mut writer, path)?;
         let wrapped = schema::wrapped_data_key(&writer)?;
         let sealer = Sealer::new(&*seal.unwrap(&wrapped)?)?;
         Ok(SqliteStore {

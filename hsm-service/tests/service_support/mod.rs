@@ -280,7 +280,7 @@ fn pem(label: &str, der: &[u8]) -> String {
 
 /// A key with default attributes.
 pub fn named(name: &str) -> KeyTemplate<'_> {
-    KeyTemplate { name, usage: None, exportable: false }
+    KeyTemplate::named(name)
 }
 
 pub fn generate(client: &Client, name: &str, key_type: &str) -> Key {

@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 52, 53, 54, 55, 56, 57, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -73,6 +73,8 @@ pub mod request {
         MakeBackup(super::MakeBackup),
         #[prost(message, tag = "71")]
         ListBackups(super::ListBackups),
+        #[prost(message, tag = "72")]
+        Restrict(super::Restrict),
         #[prost(message, tag = "52")]
         ListClients(super::ListClients),
         #[prost(message, tag = "53")]
@@ -114,8 +116,8 @@ pub mod response {
         Hello(super::HelloReply),
         #[prost(message, tag = "11")]
         Status(super::StatusReply),
-        /// Find, Generate, Import, Rename, SetChain, Share, Unwrap and DeriveKey answer with the key as
-        /// it is now.
+        /// Find, Generate, Import, Rename, SetChain, Share, Restrict, Unwrap and DeriveKey answer with
+        /// the key as it is now.
         #[prost(message, tag = "12")]
         Key(super::KeyInfo),
         #[prost(message, tag = "13")]
@@ -311,6 +313,53 @@ pub struct KeyInfo {
     /// Changes with every change of the key.
     #[prost(uint64, tag = "13")]
     pub version: u64,
+    #[prost(message, optional, tag = "14")]
+    pub attributes: ::core::option::Option<KeyAttributes>,
+}
+/// What a key is held to. Set at its birth; later it can only become tighter.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Restrictions {
+    /// Names of the algorithms that it may be used with; none means all that its type has.
+    #[prost(string, repeated, tag = "1")]
+    pub algorithms: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// From when until when its private half may be used, in seconds since 1970; 0 means no bound.
+    #[prost(uint64, tag = "2")]
+    pub not_before: u64,
+    #[prost(uint64, tag = "3")]
+    pub not_after: u64,
+    /// Each use of its private half wants an approval.
+    #[prost(bool, tag = "6")]
+    pub needs_approval: bool,
+    /// It leaves the service only encrypted with a key that is trusted for that.
+    #[prost(bool, tag = "7")]
+    pub wrap_with_trusted_only: bool,
+}
+/// The service keeps this beside a key, and binds the key's secret to it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeyAttributes {
+    #[prost(message, optional, tag = "1")]
+    pub restrictions: ::core::option::Option<Restrictions>,
+    /// It may encrypt keys that leave the service only encrypted with a trusted key.
+    #[prost(bool, tag = "2")]
+    pub trusted: bool,
+    /// What became of it, oldest first. The first is its birth; of the others the latest are kept. Told
+    /// only to those who may manage the key, and not in listings.
+    #[prost(message, repeated, tag = "5")]
+    pub history: ::prost::alloc::vec::Vec<KeyEvent>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeyEvent {
+    #[prost(enumeration = "KeyEventKind", tag = "1")]
+    pub kind: i32,
+    /// In seconds since 1970.
+    #[prost(uint64, tag = "2")]
+    pub time: u64,
+    /// The user who had it done; empty where that is not known.
+    #[prost(string, tag = "3")]
+    pub by: ::prost::alloc::string::String,
+    /// More about it, for people.
+    #[prost(string, tag = "4")]
+    pub detail: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Grant {
@@ -431,6 +480,8 @@ pub struct Generate {
     pub usage: u32,
     #[prost(bool, tag = "4")]
     pub exportable: bool,
+    #[prost(message, optional, tag = "5")]
+    pub restrictions: ::core::option::Option<Restrictions>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
@@ -451,6 +502,8 @@ pub struct Import {
     pub secret: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "7")]
     pub key_type: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub restrictions: ::core::option::Option<Restrictions>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Rename {
@@ -481,6 +534,22 @@ pub struct Share {
     /// The rights that the user has from now on; none takes them away.
     #[prost(uint32, tag = "3")]
     pub rights: u32,
+}
+/// Takes away some of what a key may do, for ever. What is not named stays as it is, and nothing is
+/// given back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Restrict {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// Uses that it loses.
+    #[prost(uint32, tag = "2")]
+    pub remove_uses: u32,
+    /// It does not leave the service any more.
+    #[prost(bool, tag = "3")]
+    pub forbid_export: bool,
+    /// What it is held to besides.
+    #[prost(message, optional, tag = "4")]
+    pub restrictions: ::core::option::Option<Restrictions>,
 }
 /// Encrypts with a secret key: at most 512 KiB in one request.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -580,7 +649,7 @@ pub struct Wrap {
     pub wrapping_spki: ::prost::alloc::vec::Vec<u8>,
 }
 /// Takes in a key that was encrypted with a key of the service. It can be exportable only if that one
-/// is.
+/// is, is held to what that one is held to, and may be held to more.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Unwrap {
     /// The key that decrypts.
@@ -599,9 +668,11 @@ pub struct Unwrap {
     pub usage: u32,
     #[prost(bool, tag = "7")]
     pub exportable: bool,
+    #[prost(message, optional, tag = "8")]
+    pub restrictions: ::core::option::Option<Restrictions>,
 }
 /// Makes a secret key from another secret key, or from a key agreement. It can be exportable only if
-/// that key is.
+/// that key is, is held to what that one is held to, and may be held to more.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct DeriveKey {
     #[prost(bytes = "vec", tag = "1")]
@@ -619,6 +690,8 @@ pub struct DeriveKey {
     pub usage: u32,
     #[prost(bool, tag = "7")]
     pub exportable: bool,
+    #[prost(message, optional, tag = "8")]
+    pub restrictions: ::core::option::Option<Restrictions>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Derivation {
@@ -930,6 +1003,47 @@ pub struct AuditCheckpoint {
     pub journal: u64,
     #[prost(uint64, tag = "5")]
     pub journal_position: u64,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum KeyEventKind {
+    Unknown = 0,
+    Generated = 1,
+    Imported = 2,
+    Unwrapped = 3,
+    Derived = 4,
+    Renamed = 5,
+    Restricted = 6,
+}
+impl KeyEventKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "KEY_EVENT_KIND_UNKNOWN",
+            Self::Generated => "KEY_EVENT_KIND_GENERATED",
+            Self::Imported => "KEY_EVENT_KIND_IMPORTED",
+            Self::Unwrapped => "KEY_EVENT_KIND_UNWRAPPED",
+            Self::Derived => "KEY_EVENT_KIND_DERIVED",
+            Self::Renamed => "KEY_EVENT_KIND_RENAMED",
+            Self::Restricted => "KEY_EVENT_KIND_RESTRICTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "KEY_EVENT_KIND_UNKNOWN" => Some(Self::Unknown),
+            "KEY_EVENT_KIND_GENERATED" => Some(Self::Generated),
+            "KEY_EVENT_KIND_IMPORTED" => Some(Self::Imported),
+            "KEY_EVENT_KIND_UNWRAPPED" => Some(Self::Unwrapped),
+            "KEY_EVENT_KIND_DERIVED" => Some(Self::Derived),
+            "KEY_EVENT_KIND_RENAMED" => Some(Self::Renamed),
+            "KEY_EVENT_KIND_RESTRICTED" => Some(Self::Restricted),
+            _ => None,
+        }
+    }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

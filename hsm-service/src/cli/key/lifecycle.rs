@@ -5,7 +5,7 @@ use keyward_algorithms::{KeyType, Right, Rights};
 use keyward_client::KeyTemplate;
 use serde_json::json;
 
-use super::KeyArg;
+use super::{KeyArg, restrict::RestrictionArgs};
 use crate::cli::{
     arguments,
     context::{Context, full_uri},
@@ -20,6 +20,7 @@ Examples:
   keyward key generate web --type p-256
   keyward key generate legacy --type rsa-3072 --usage sign,decrypt
   keyward key generate data-key --type aes-256
+  keyward key generate web --type p-256 --algorithms ecdsa-sha256 --not-after +365d
 
 Types: rsa-2048, rsa-3072, rsa-4096 and other multiples of 256 up to 8192, the same after rsa-pss-,
 p-256, p-384, p-521, secp256k1, ed25519, x25519, ml-dsa-44, ml-dsa-65, ml-dsa-87; secret keys:
@@ -38,19 +39,26 @@ pub(crate) struct GenerateArgs {
 /// What a key is born with besides name and type.
 #[derive(Args, Debug)]
 pub(crate) struct AttributeArgs {
-    /// Uses, fixed for life: sign, decrypt, derive, raw, encrypt, verify, wrap, unwrap [default: what
+    /// Uses, of which some can be taken away later and none be added: sign, decrypt, derive, raw, encrypt, verify, wrap, unwrap [default: what
     /// suits the type]
     #[arg(long, value_name = "LIST", value_parser = arguments::usage)]
     usage: Option<Rights>,
     /// Let the key leave the service in wrapped form
     #[arg(long)]
     exportable: bool,
+    #[command(flatten)]
+    restrictions: RestrictionArgs,
 }
 
 impl AttributeArgs {
     /// The attributes with a name.
     pub(super) fn template<'a>(&self, name: &'a str) -> KeyTemplate<'a> {
-        KeyTemplate { name, usage: self.usage, exportable: self.exportable }
+        KeyTemplate {
+            name,
+            usage: self.usage,
+            exportable: self.exportable,
+            restrictions: self.restrictions.restrictions(),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 mod certify;
 mod import;
 mod lifecycle;
+mod restrict;
 mod view;
 mod wrapping;
 
@@ -17,6 +18,7 @@ use self::{
     certify::{CsrArgs, SelfSignArgs},
     import::ImportArgs,
     lifecycle::{DeleteArgs, GenerateArgs, RenameArgs, ShareArgs, UnshareArgs},
+    restrict::RestrictArgs,
     wrapping::{DeriveArgs, UnwrapArgs, WrapArgs},
 };
 use super::{
@@ -27,7 +29,7 @@ use super::{
     output::table,
 };
 
-/// Make, import, list, share and delete keys
+/// Make, import, list, share, restrict and delete keys
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -41,6 +43,7 @@ pub(crate) enum KeyCommand {
     List(ListArgs),
     Show(ShowArgs),
     Rename(RenameArgs),
+    Restrict(RestrictArgs),
     Delete(DeleteArgs),
     Share(ShareArgs),
     Unshare(UnshareArgs),
@@ -110,6 +113,7 @@ pub(crate) fn run(command: &KeyCommand, context: &Context) -> Outcome {
             show(&key, context)
         }
         KeyCommand::Rename(args) => lifecycle::rename(args, context),
+        KeyCommand::Restrict(args) => restrict::restrict(args, context),
         KeyCommand::Delete(args) => lifecycle::delete(args, context),
         KeyCommand::Share(args) => lifecycle::share(args, context),
         KeyCommand::Unshare(args) => lifecycle::unshare(args, context),

@@ -1,7 +1,7 @@
 //! How a key is shown.
 
 use keyward_algorithms::Rights;
-use keyward_protocol::{Error, Key};
+use keyward_protocol::{Error, Key, KeyEvent, Restrictions};
 use serde::Serialize;
 
 use crate::cli::{context::full_uri, files::chain, output::facts, time};
@@ -21,9 +21,33 @@ pub(crate) struct KeyView {
     exportable: bool,
     origin: &'static str,
     created: String,
+    restrictions: RestrictionsView,
+    /// It may wrap keys that leave only with a trusted one.
+    trusted: bool,
     certificates: Vec<CertificateView>,
     /// What other users may do; told only to those who may manage the key.
     grants: Vec<GrantView>,
+    /// What became of it, oldest first; told only to those who may manage the key.
+    history: Vec<EventView>,
+}
+
+/// What the uses of a key are held to.
+#[derive(Debug, Serialize)]
+struct RestrictionsView {
+    /// Empty where all that its type has are permitted.
+    algorithms: Vec<String>,
+    not_before: Option<String>,
+    not_after: Option<String>,
+    needs_approval: bool,
+    wrap_with_trusted_only: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct EventView {
+    event: &'static str,
+    time: String,
+    by: String,
+    detail: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +84,8 @@ impl KeyView {
             exportable: key.exportable,
             origin: key.origin.word(),
             created: time::moment(key.created),
+            restrictions: RestrictionsView::new(&key.attributes.restrictions),
+            trusted: key.attributes.trusted,
             certificates: key
                 .chain
                 .iter()
@@ -70,6 +96,7 @@ impl KeyView {
                 .iter()
                 .map(|(user, rights)| GrantView { user: user.clone(), rights: words(*rights) })
                 .collect(),
+            history: key.attributes.history.iter().map(EventView::new).collect(),
         })
     }
 
@@ -106,12 +133,64 @@ impl KeyView {
             ("origin", origin.into()),
             ("created", self.created.clone()),
         ];
+        lines.extend(self.restrictions.lines());
+        if self.trusted {
+            lines.push(("trusted", "wraps keys that leave with trusted keys only".into()));
+        }
         lines.extend(self.certificates.iter().map(|one| ("certificate", one.line())));
         let grants = self.grants.iter();
         lines.extend(
             grants.map(|grant| ("shared", format!("{}: {}", grant.user, grant.rights.join(",")))),
         );
+        lines.extend(self.history.iter().map(|event| ("history", event.line())));
         facts(&lines)
+    }
+}
+
+impl RestrictionsView {
+    fn new(held: &Restrictions) -> RestrictionsView {
+        let moment = |seconds: u64| (seconds != 0).then(|| time::moment(seconds));
+        RestrictionsView {
+            algorithms: held.algorithms.clone(),
+            not_before: moment(held.not_before),
+            not_after: moment(held.not_after),
+            needs_approval: held.needs_approval,
+            wrap_with_trusted_only: held.wrap_with_trusted_only,
+        }
+    }
+
+    fn lines(&self) -> Vec<(&'static str, String)> {
+        let mut lines = Vec::new();
+        if !self.algorithms.is_empty() {
+            lines.push(("algorithms", self.algorithms.join(",")));
+        }
+        lines.extend(self.not_before.clone().map(|moment| ("not before", moment)));
+        lines.extend(self.not_after.clone().map(|moment| ("not after", moment)));
+        if self.needs_approval {
+            lines.push(("approval", "needed for each use".into()));
+        }
+        if self.wrap_with_trusted_only {
+            lines.push(("leaves", "only encrypted with a trusted key".into()));
+        }
+        lines
+    }
+}
+
+impl EventView {
+    fn new(event: &KeyEvent) -> EventView {
+        EventView {
+            event: event.kind().word(),
+            time: time::moment(event.time),
+            by: event.by.clone(),
+            detail: event.detail.clone(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let by = if self.by.is_empty() { String::new() } else { format!(" by {}", self.by) };
+        let detail =
+            if self.detail.is_empty() { String::new() } else { format!(": {}", self.detail) };
+        format!("{} {}{by}{detail}", self.time, self.event)
     }
 }
 

@@ -8,14 +8,14 @@ use super::{damaged, failed};
 use crate::{
     Error, Result,
     store::{
-        Page, Record, Secret,
+        Page, Record, Secret, attributes,
         record::{decode_chain, decode_grants, encode_chain, encode_grants},
         sealer::Sealer,
     },
 };
 
 const COLUMNS: &str = "keys.id, keys.owner, keys.name, version, key_type, usage, exportable, \
-                       origin, created, spki, chain, grants, sealed";
+                       origin, created, spki, chain, grants, sealed, attributes";
 
 /// A row of `keys` as it was found, not yet to be believed.
 pub(super) struct Row {
@@ -32,6 +32,8 @@ pub(super) struct Row {
     chain: Vec<u8>,
     grants: Vec<u8>,
     sealed: Vec<u8>,
+    /// Empty in a row that was written when there were none.
+    attributes: Vec<u8>,
 }
 
 impl Row {
@@ -50,6 +52,7 @@ impl Row {
             chain: row.get(10)?,
             grants: row.get(11)?,
             sealed: row.get(12)?,
+            attributes: row.get(13)?,
         })
     }
 
@@ -57,14 +60,17 @@ impl Row {
     pub(super) fn open(self, sealer: &Sealer) -> Result<(Record, Secret)> {
         let name = format!("{}/{}", self.owner, self.name);
         let sealed = self.sealed.clone();
+        let is_old = self.attributes.is_empty();
         let opened = self.record().and_then(|record| {
-            let secret = sealer.open(&sealed, &record.binding())?;
+            let binding = if is_old { record.old_binding() } else { record.binding() };
+            let secret = sealer.open(&sealed, &binding)?;
             Some((record, secret))
         });
         opened.ok_or_else(|| damaged(&name))
     }
 
     fn record(self) -> Option<Record> {
+        let origin = Origin::ALL.iter().copied().find(|origin| origin.word() == self.origin)?;
         Some(Record {
             id: KeyId::try_from(self.id.as_slice()).ok()?,
             owner: self.owner,
@@ -73,11 +79,15 @@ impl Row {
             key_type: KeyType::from_name(&self.key_type)?,
             usage: Rights::from_bits(self.usage),
             exportable: self.exportable,
-            origin: Origin::ALL.iter().copied().find(|origin| origin.word() == self.origin)?,
+            origin,
             created: self.created,
             spki: self.spki,
             chain: decode_chain(&self.chain)?,
             grants: decode_grants(&self.grants)?,
+            attributes: match self.attributes.as_slice() {
+                [] => attributes::of_old(origin, self.created),
+                bytes => attributes::decode(bytes)?,
+            },
         })
     }
 }
@@ -162,7 +172,7 @@ fn insert_row(
     sealed: &[u8],
 ) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .prepare_cached("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             record.id.as_bytes().as_slice(),
             record.owner,
@@ -177,6 +187,7 @@ fn insert_row(
             encode_chain(&record.chain),
             encode_grants(&record.grants),
             sealed,
+            attributes::encode(&record.attributes),
         ])
         .map(drop)
 }

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use keyward_algorithms::ErrorKind;
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
 
 use super::failed;
 use crate::{Error, Result};
 
 /// Counts changes of the tables; kept as SQLite's `user_version`.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// Tells our files from other SQLite files: "KeyW".
 const APPLICATION_ID: u32 = 0x4b65_7957;
@@ -33,7 +33,9 @@ const TABLES: &str = "
         spki BLOB NOT NULL,
         chain BLOB NOT NULL,
         grants BLOB NOT NULL,
-        sealed BLOB NOT NULL
+        sealed BLOB NOT NULL,
+        -- Last, where the change from layout 1 puts it too.
+        attributes BLOB NOT NULL
     ) STRICT;
 
     -- Who sees which key: its owner, and those in its grants. An index, nothing more: what counts
@@ -108,8 +110,32 @@ pub(super) fn lay(connection: &Connection, wrapped_data_key: &[u8]) -> Result<()
         .map_err(|error| failed("lay the tables of the new store", &error))
 }
 
-/// Checks that the file is a store of this version.
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
+/// What each layout lacks of the next one, beginning with layout 1.
+const CHANGES: [&str; SCHEMA_VERSION as usize - 1] = [
+    // Rows without attributes stay as they were sealed until they are changed.
+    "ALTER TABLE keys ADD COLUMN attributes BLOB NOT NULL DEFAULT x'';",
+];
+
+/// Brings a store of an older layout to the present one, in one transaction.
+pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<()> {
+    let found = check(connection, path)?;
+    if found == SCHEMA_VERSION {
+        return Ok(());
+    }
+    let explain = |error| failed(&format!("bring {} up to date", path.display()), &error);
+    let transaction =
+        connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
+    for change in &CHANGES[found as usize - 1..] {
+        transaction.execute_batch(change).map_err(explain)?;
+    }
+    transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(explain)?;
+    transaction.commit().map_err(explain)?;
+    tracing::info!(from = found, to = SCHEMA_VERSION, "the store's layout was brought up to date");
+    Ok(())
+}
+
+/// Checks that the file is a store of a layout that is known; its number.
+fn check(connection: &Connection, path: &Path) -> Result<u32> {
     let number = |pragma: &str| -> Result<u32> {
         connection
             .pragma_query_value(None, pragma, |row| row.get(0))
@@ -119,15 +145,15 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<()> {
         return Err(Error::invalid(format!("{} is no store of Keyward", path.display())));
     }
     let version = number("user_version")?;
-    if version != SCHEMA_VERSION {
+    if !(1..=SCHEMA_VERSION).contains(&version) {
         let message = format!(
-            "{} has layout {version}, this program knows layout {SCHEMA_VERSION}",
+            "{} has layout {version}, this program knows layouts up to {SCHEMA_VERSION}",
             path.display()
         );
         return Err(Error::new(ErrorKind::Unsupported, message)
             .hint("run the version of Keyward that wrote it, or a newer one"));
     }
-    Ok(())
+    Ok(version)
 }
 
 /// How many keys are in a copy of the store, which is left as it is.

@@ -63,17 +63,17 @@ final class Native {
     /** Random bytes of the service's generator. */
     static native byte[] random(long client, int length) throws KeywardException;
 
-    /** Makes a key; no uses mean the type's own. */
-    static native byte[] generate(long client, String name, String type, int uses,
-        boolean exportable) throws KeywardException;
+    /** Makes a key; attributes as {@link KeyAttributes#encoded} writes them. */
+    static native byte[] generate(long client, String type, byte[] attributes)
+        throws KeywardException;
 
-    /** Takes in a key (DER PKCS#8); no uses mean its type's own. */
-    static native byte[] importKey(long client, String name, int uses, boolean exportable,
-        byte[] pkcs8, byte[][] chain) throws KeywardException;
+    /** Takes in a key (DER PKCS#8). */
+    static native byte[] importKey(long client, byte[] attributes, byte[] pkcs8, byte[][] chain)
+        throws KeywardException;
 
-    /** Takes in a secret key; no uses mean its type's own. */
-    static native byte[] importSecret(long client, String name, String type, int uses,
-        boolean exportable, byte[] secret) throws KeywardException;
+    /** Takes in a secret key. */
+    static native byte[] importSecret(long client, String type, byte[] attributes, byte[] secret)
+        throws KeywardException;
 
     /** Gives a key another name. */
     static native byte[] rename(long client, byte[] keyId, String name) throws KeywardException;

@@ -100,26 +100,25 @@ final class ServiceClient {
 
     /** Makes a key of this type; what the attributes say of the type does not count. */
     KeyInfo generate(KeyAttributes wanted, String type) throws KeywardException {
-        int uses = KeyRight.bits(wanted.uses());
-        return KeyInfo.read(call(client ->
-            Native.generate(client, wanted.name(), type, uses, wanted.exportable())));
+        byte[] attributes = wanted.encoded();
+        return KeyInfo.read(call(client -> Native.generate(client, type, attributes)));
     }
 
     /** Takes in a key that was made elsewhere. */
     KeyInfo importKey(KeyAttributes wanted, byte[] pkcs8, Certificate[] chain)
             throws KeywardException, CertificateEncodingException {
         byte[][] certificates = encoded(chain);
-        int uses = KeyRight.bits(wanted.uses());
-        return KeyInfo.read(call(client -> Native.importKey(client, wanted.name(), uses,
-            wanted.exportable(), pkcs8, certificates)));
+        byte[] attributes = wanted.encoded();
+        return KeyInfo.read(call(client ->
+            Native.importKey(client, attributes, pkcs8, certificates)));
     }
 
     /** Takes in a secret key of this type that was made elsewhere. */
     KeyInfo importSecret(KeyAttributes wanted, String type, byte[] secret)
             throws KeywardException {
-        int uses = KeyRight.bits(wanted.uses());
-        return KeyInfo.read(call(client -> Native.importSecret(client, wanted.name(), type, uses,
-            wanted.exportable(), secret)));
+        byte[] attributes = wanted.encoded();
+        return KeyInfo.read(call(client ->
+            Native.importSecret(client, type, attributes, secret)));
     }
 
     /** Gives a key another name. */

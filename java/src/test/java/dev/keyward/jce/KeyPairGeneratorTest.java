@@ -11,11 +11,15 @@ import java.security.InvalidAlgorithmParameterException;
 import java.security.InvalidParameterException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
+import java.security.PrivateKey;
 import java.security.ProviderException;
 import java.security.Security;
+import java.security.Signature;
+import java.security.SignatureException;
 import java.security.spec.ECGenParameterSpec;
 import java.security.spec.RSAKeyGenParameterSpec;
 import java.math.BigInteger;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -36,6 +40,37 @@ class KeyPairGeneratorTest {
         ProviderException again = assertThrows(ProviderException.class, generator::generateKeyPair);
         assertSame(ErrorKind.ALREADY_EXISTS,
             assertInstanceOf(KeywardException.class, again.getCause()).kind());
+    }
+
+    @Test
+    void a_key_is_held_to_what_its_attributes_say(RunningService service) throws Exception {
+        KeyPairGenerator generator = KeyPairGenerator.getInstance("EC", service.provider());
+        Instant end = Instant.parse("2099-01-31T00:00:00Z");
+        generator.initialize(KeyAttributes.named("held").ofType("p-256")
+            .withAlgorithms("SHA256withECDSA").validFrom(Instant.EPOCH).validUntil(end)
+            .wrappedWithTrustedOnly());
+        PrivateKey key = generator.generateKeyPair().getPrivate();
+        String shown = service.keyward("key", "show", "held").succeeded();
+        for (String fact : List.of("ecdsa-sha256", "2099-01-31T00:00:00Z", "trusted key")) {
+            assertTrue(shown.contains(fact), shown);
+        }
+        Signature permitted = Signature.getInstance("SHA256withECDSA", service.provider());
+        permitted.initSign(key);
+        permitted.update(new byte[10]);
+        assertTrue(permitted.sign().length > 60);
+        Signature other = Signature.getInstance("SHA384withECDSA", service.provider());
+        other.initSign(key);
+        other.update(new byte[10]);
+        SignatureException refused = assertThrows(SignatureException.class, other::sign);
+        assertSame(ErrorKind.PERMISSION_DENIED,
+            assertInstanceOf(KeywardException.class, refused.getCause()).kind());
+
+        generator.initialize(KeyAttributes.named("approved").ofType("p-256").needingApproval());
+        Signature waiting = Signature.getInstance("SHA256withECDSA", service.provider());
+        waiting.initSign(generator.generateKeyPair().getPrivate());
+        refused = assertThrows(SignatureException.class, waiting::sign);
+        assertSame(ErrorKind.APPROVAL_REQUIRED,
+            assertInstanceOf(KeywardException.class, refused.getCause()).kind());
     }
 
     @Test

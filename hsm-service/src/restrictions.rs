@@ -1,0 +1,192 @@
+//! What a key is held to: how it is set at a key's birth, how it becomes tighter, and what a key hands
+//! down to those that it makes. Whether a use keeps to it is for `policy` to say.
+
+use keyward_algorithms::{ErrorKind, KeyType, Rights, algorithm_from_name, algorithms_of};
+use keyward_protocol::{Restrictions, messages::Restrict};
+
+use crate::{Error, Result, clock::moment};
+
+/// What was asked for a new key of this type, if it makes sense.
+pub(crate) fn at_birth(asked: &Restrictions, key_type: KeyType) -> Result<Restrictions> {
+    tighter(&Restrictions::default(), asked, key_type)
+}
+
+/// What a key that comes of another is held to: all that its parent is, and what was asked besides.
+/// Algorithms are left out, for parent and child do not have the same ones.
+pub(crate) fn inherited(
+    parent: &Restrictions,
+    asked: &Restrictions,
+    key_type: KeyType,
+) -> Result<Restrictions> {
+    let handed_down = Restrictions { algorithms: Vec::new(), ..parent.clone() };
+    tighter(&handed_down, asked, key_type)
+}
+
+/// What holds both a key's present restrictions and those asked for. What would loosen is refused,
+/// and not passed over: whoever asks for it would believe it done.
+pub(crate) fn tighter(
+    present: &Restrictions,
+    asked: &Restrictions,
+    key_type: KeyType,
+) -> Result<Restrictions> {
+    let algorithms = match asked.algorithms.as_slice() {
+        [] => present.algorithms.clone(),
+        names => algorithms(&present.algorithms, names, key_type)?,
+    };
+    let not_before = later("not before", present.not_before, asked.not_before)?;
+    let not_after = match (present.not_after, asked.not_after) {
+        (present, 0) => present,
+        (present, asked) if present != 0 && asked > present => {
+            let message = format!(
+                "the key ends at {}, which cannot become later: {}",
+                moment(present),
+                moment(asked)
+            );
+            return Err(loosened(message));
+        }
+        (_, asked) => asked,
+    };
+    if not_after != 0 && not_after <= not_before {
+        let (from, until) = (moment(not_before), moment(not_after));
+        let message = format!("a key that is used from {from} until {until} is never used");
+        return Err(Error::invalid(message));
+    }
+    Ok(Restrictions {
+        algorithms,
+        not_before,
+        not_after,
+        needs_approval: present.needs_approval || asked.needs_approval,
+        wrap_with_trusted_only: present.wrap_with_trusted_only || asked.wrap_with_trusted_only,
+    })
+}
+
+/// In words what is taken from a key.
+pub(crate) fn describe_change(asked: &Restrict) -> String {
+    let mut words = Vec::new();
+    let removed = Rights::from_bits(asked.remove_uses);
+    if !removed.is_empty() {
+        words.push(format!("uses taken away {removed}"));
+    }
+    if asked.forbid_export {
+        words.push("not exportable".into());
+    }
+    words.extend(asked.restrictions.as_ref().map(describe).filter(|words| !words.is_empty()));
+    words.join("; ")
+}
+
+/// In words what a key is held to.
+pub(crate) fn describe(asked: &Restrictions) -> String {
+    let mut words: Vec<String> = Vec::new();
+    if !asked.algorithms.is_empty() {
+        words.push(format!("algorithms {}", asked.algorithms.join(",")));
+    }
+    if asked.not_before != 0 {
+        words.push(format!("not before {}", moment(asked.not_before)));
+    }
+    if asked.not_after != 0 {
+        words.push(format!("not after {}", moment(asked.not_after)));
+    }
+    if asked.needs_approval {
+        words.push("needs approval".into());
+    }
+    if asked.wrap_with_trusted_only {
+        words.push("wrapped with trusted keys only".into());
+    }
+    words.join("; ")
+}
+
+fn later(what: &str, present: u64, asked: u64) -> Result<u64> {
+    match asked {
+        0 => Ok(present),
+        asked if asked < present => {
+            let (present, asked) = (moment(present), moment(asked));
+            let message =
+                format!("the key is used {what} {present}, which cannot become earlier: {asked}");
+            Err(loosened(message))
+        }
+        asked => Ok(asked),
+    }
+}
+
+/// The algorithms by the table's names, in its order, each once.
+fn algorithms(present: &[String], asked: &[String], key_type: KeyType) -> Result<Vec<String>> {
+    let possible = algorithms_of(key_type);
+    let mut wanted = Vec::with_capacity(asked.len());
+    for name in asked {
+        let Some(known) = algorithm_from_name(name) else {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                format!("there is no algorithm \"{name}\""),
+            )
+            .hint("docs/algorithms.md lists them"));
+        };
+        if !possible.contains(&known) {
+            let message = format!("a key of type {key_type} has no algorithm {known}");
+            return Err(Error::invalid(message).hint(format!("it has {}", possible.join(", "))));
+        }
+        if !present.is_empty() && !present.iter().any(|one| one == known) {
+            let message = format!("the key is not permitted {known}, and cannot become so");
+            return Err(loosened(message));
+        }
+        wanted.push(known);
+    }
+    let kept = possible.into_iter().filter(|name| wanted.contains(name));
+    Ok(kept.map(str::to_owned).collect())
+}
+
+fn loosened(message: String) -> Error {
+    Error::invalid(message).hint("restrictions only become tighter: make another key instead")
+}
+
+#[cfg(test)]
+mod tests {
+    use keyward_algorithms::{Curve, SecretKind};
+
+    use super::*;
+
+    const P256: KeyType = KeyType::Ec(Curve::P256);
+
+    fn only(names: &[&str]) -> Restrictions {
+        let algorithms = names.iter().map(|name| (*name).to_owned()).collect();
+        Restrictions { algorithms, ..Restrictions::default() }
+    }
+
+    #[test]
+    fn algorithms_are_narrowed_and_never_widened() {
+        let two = at_birth(&only(&["SHA384withECDSA", "ecdsa-sha256"]), P256).unwrap();
+        assert_eq!(two.algorithms, ["ecdsa-sha256", "ecdsa-sha384"]);
+        let one = tighter(&two, &only(&["ecdsa-sha384"]), P256).unwrap();
+        assert_eq!(one.algorithms, ["ecdsa-sha384"]);
+        assert!(tighter(&one, &only(&["ecdsa-sha256"]), P256).is_err());
+        assert_eq!(tighter(&one, &only(&[]), P256).unwrap(), one);
+        assert!(at_birth(&only(&["ed25519"]), P256).is_err());
+        assert!(at_birth(&only(&["rot13"]), P256).is_err());
+    }
+
+    #[test]
+    fn validity_is_shortened_at_both_ends_and_stays_a_time() {
+        let from = |not_before, not_after| Restrictions { not_before, not_after, ..only(&[]) };
+        let born = at_birth(&from(100, 200), P256).unwrap();
+        let shorter = tighter(&born, &from(110, 190), P256).unwrap();
+        assert_eq!((shorter.not_before, shorter.not_after), (110, 190));
+        for loose in [from(90, 0), from(0, 201), from(150, 140), from(200, 0)] {
+            assert!(tighter(&born, &loose, P256).is_err(), "{loose:?}");
+        }
+        assert_eq!(tighter(&born, &from(0, 0), P256).unwrap(), born);
+    }
+
+    #[test]
+    fn a_child_is_held_to_what_its_parent_is_but_for_algorithms() {
+        let aes = KeyType::Secret(SecretKind::Aes, 256);
+        let parent = Restrictions {
+            algorithms: vec!["hkdf".into()],
+            not_after: 200,
+            needs_approval: true,
+            wrap_with_trusted_only: true,
+            not_before: 0,
+        };
+        let child = inherited(&parent, &only(&["aes-gcm"]), aes).unwrap();
+        assert_eq!(child, Restrictions { algorithms: vec!["aes-gcm".into()], ..parent.clone() });
+        assert!(inherited(&parent, &Restrictions { not_after: 300, ..only(&[]) }, aes).is_err());
+    }
+}
