@@ -264,7 +264,7 @@ fn java_services(out: &mut String) {
         out,
         "Services of the Java provider",
         "\nAliases are left out; each OID above is one. Key factories for ML-DSA are there from\n\
-         JDK 24 on, which knows such keys.\n",
+         JDK 24 on, and in late updates of 21, which know such keys.\n",
         &["service", "algorithms"],
         rows,
     );

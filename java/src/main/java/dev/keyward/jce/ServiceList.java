@@ -189,10 +189,21 @@ final class ServiceList {
 
     private static boolean isKnownToJava(AlgorithmTable.Family family) {
         return switch (family) {
-            case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> Runtime.version().feature() >= 24; // JEP 497
+            // JEP 497; updates of 21 have it too.
+            case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> isInJava("sun.security.provider.ML_DSA_Impls");
             case ML_KEM_512, ML_KEM_768, ML_KEM_1024 -> Runtime.version().feature() >= 24; // JEP 496
             case RSA, RSA_PSS, EC, ED25519, X25519 -> true;
         };
+    }
+
+    /** Java's list of providers cannot be asked: it may be loading this one, and would drop it. */
+    private static boolean isInJava(String implementation) {
+        try {
+            Class.forName(implementation, false, null);
+            return true;
+        } catch (ClassNotFoundException olderJava) {
+            return false;
+        }
     }
 
     private static List<String> aliases(AlgorithmTable.Family family) {

@@ -31,13 +31,13 @@ import java.security.PublicKey;
 import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.RSAPublicKey;
 import java.time.Instant;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import javax.xml.crypto.dsig.XMLSignature;
 import javax.xml.crypto.dsig.XMLSignatureFactory;
 import javax.xml.crypto.dsig.dom.DOMValidateContext;
@@ -280,12 +280,11 @@ class ExamplesTest {
     }
 
     private String pageSeen(ServerProcess server, Path trusted, String... options) {
-        List<String> client = new ArrayList<>(List.of("openssl", "s_client", "-connect",
-            "localhost:" + server.ports().get(0), "-CAfile", trusted.toString(),
-            "-verify_return_error", "-verify_hostname", "localhost", "-ign_eof"));
-        client.addAll(List.of(options));
-        return Processes.run(folder, Map.of(), client,
-            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").output();
+        String[] all = Stream.concat(Stream.of("-CAfile", trusted.toString(),
+            "-verify_return_error", "-verify_hostname", "localhost"), Stream.of(options))
+            .toArray(String[]::new);
+        return SClient.connect(folder, server.ports().get(0),
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", all);
     }
 
     @ParameterizedTest

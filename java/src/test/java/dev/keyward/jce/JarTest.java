@@ -13,7 +13,10 @@ import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -148,7 +151,7 @@ class JarTest {
     void an_application_that_brings_the_jar_is_deployed_many_times_and_leaves_nothing(Path home,
             @TempDir Path folder, RunningService service) throws Exception {
         String output = run(home, folder, service, List.of("-Dkeyward.tmpdir=" + folder),
-            "Redeploy.java", Processes.JAR.toString(), service.key("p-256"), "20").succeeded();
+            "Redeploy.java", Processes.JAR.toString(), service.key("p-256"), "50").succeeded();
         assertTrue(output.contains("nothing is left"), output);
         try (Stream<Path> left = Files.list(folder)) {
             assertEquals(List.of(), left.toList());
@@ -193,5 +196,97 @@ class JarTest {
         String output = Processes.run(folder, service.environment(), command).succeeded();
         assertTrue(output.contains("in module dev.keyward.jce"), output);
         assertTrue(output.contains("signed "), output);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void a_line_in_java_security_brings_it_with_its_settings_to_every_program(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        String key = service.key("p-256");
+        Path settings = Files.writeString(folder.resolve("keyward.toml"),
+            "address = \"" + service.address() + "\"\n");
+        String listed = Processes.run(folder, Map.of(), Processes.java(home, "keytool",
+            "-J-Djava.security.properties="
+                + Processes.security(home, folder, "Keyward " + settings),
+            "-J-cp", "-J" + Processes.JAR, "-list", "-storetype", "Keyward", "-keystore", "NONE",
+            "-storepass", "unused")).succeeded();
+        assertTrue(listed.contains(key + ", "), listed);
+    }
+
+    @Test
+    void tomcat_reloads_an_application_many_times_and_finds_no_leak(@TempDir Path folder,
+            RunningService service) throws Exception {
+        Path inside = folder.resolve("application/WEB-INF");
+        Path classes = inside.resolve("classes/dev/keyward/jce");
+        Files.createDirectories(classes);
+        Files.createDirectories(inside.resolve("lib"));
+        Files.copy(Processes.JAR, inside.resolve("lib/keyward-jce.jar"));
+        String name = RedeployedApplication.class.getSimpleName() + ".class";
+        Files.copy(Path.of("target/test-classes/dev/keyward/jce", name), classes.resolve(name));
+        Files.writeString(inside.resolve("web.xml"), """
+            <web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0">
+              <context-param><param-name>key</param-name><param-value>%s</param-value></context-param>
+              <listener><listener-class>%s</listener-class></listener>
+            </web-app>
+            """.formatted(service.key("rsa-2048"), RedeployedApplication.class.getName()));
+        List<String> command = Processes.java(Path.of(System.getProperty("java.home")), "java",
+            "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", Stream.of(System.getProperty("java.class.path").split(":"))
+                .filter(jar -> jar.contains("tomcat") || jar.contains("annotation"))
+                .collect(Collectors.joining(":")),
+            PROGRAMS.resolve("TomcatRedeploy.java").toString(), folder.toString(), "50");
+        String output = Processes.run(folder, service.environment(), command).succeeded();
+        assertEquals(51, Pattern.compile("(?m)^signed$").matcher(output).results().count(),
+            output);
+        assertTrue(output.contains("nothing is left"), output);
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void what_nobody_closes_is_collected_with_its_connections(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        String output = run(home, folder, service, List.of("-XX:+UseSerialGC"), "GcStorm.java",
+            service.key("p-256")).succeeded();
+        assertTrue(output.contains("every signature is right"), output);
+        assertTrue(output.contains("their connections are gone"), output);
+    }
+
+    @Test
+    void a_folder_from_which_nothing_may_be_run_is_explained(@TempDir Path folder,
+            RunningService service) throws Exception {
+        Path home = Path.of(System.getProperty("java.home"));
+        String key = service.key("p-256");
+        // A mount that only this program sees, and that goes with it.
+        List<String> command = new ArrayList<>(List.of("unshare", "--mount", "sh", "-c",
+            "mount -t tmpfs -o noexec tmpfs \"$1\" && shift && exec \"$@\"", "sh",
+            folder.toString()));
+        assumeTrue(Processes.run(folder, Map.of(), with(command, List.of("true"))).status() == 0,
+            "this user may not mount");
+        List<String> program = Processes.java(home, "java", "-Djava.io.tmpdir=" + folder, "-cp",
+            Processes.JAR.toString(), PROGRAMS.resolve("UseKey.java").toString(), key);
+        String denied = Processes.run(folder, service.environment(), with(command, program))
+            .failed();
+        assertTrue(denied.contains("noexec") && denied.contains("-Dkeyward.tmpdir=DIR"), denied);
+        Map<String, String> elsewhere = new HashMap<>(service.environment());
+        elsewhere.put("KEYWARD_TMPDIR", "/var/tmp");
+        String signed = Processes.run(folder, elsewhere, with(command, program)).succeeded();
+        assertTrue(signed.contains("signed "), signed);
+    }
+
+    private static List<String> with(List<String> command, List<String> more) {
+        return Stream.concat(command.stream(), more.stream()).toList();
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void on_the_class_path_it_names_the_option_that_gives_leave(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        assumeTrue(Processes.feature(home) >= 24, "Java asks for no leave before 24");
+        String key = service.key("p-256");
+        String denied = useKey(home, folder, service, Map.of(), key,
+            "--illegal-native-access=deny").failed();
+        assertTrue(denied.contains("--enable-native-access=ALL-UNNAMED"), denied);
+        String granted = useKey(home, folder, service, Map.of(), key,
+            "--illegal-native-access=deny", "--enable-native-access=ALL-UNNAMED").succeeded();
+        assertTrue(granted.contains("signed ") && !granted.contains("WARNING"), granted);
     }
 }

@@ -8,6 +8,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.Properties;
 import java.util.concurrent.Callable;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
@@ -112,6 +113,20 @@ final class Processes {
         } catch (IOException | NumberFormatException none) {
             return 0;
         }
+    }
+
+    /** A file for -Djava.security.properties, by which Java finds Keyward behind its own providers. */
+    static Path security(Path home, Path folder, String provider) throws IOException {
+        Properties properties = new Properties();
+        try (var in = Files.newInputStream(home.resolve("conf/security/java.security"))) {
+            properties.load(in);
+        }
+        int number = 1;
+        while (properties.containsKey("security.provider." + number)) {
+            number++;
+        }
+        return Files.writeString(folder.resolve("keyward.security"),
+            "security.provider." + number + "=" + provider + "\n");
     }
 
     private static Path real(Path path) {

@@ -49,7 +49,7 @@ class SignatureTest {
                 case RSA_PSS -> List.of("rsa-2048", "rsa-pss-2048");
                 case ECDSA -> List.of("p-256", "p-384", "p-521");
                 case ED25519 -> List.of("ed25519");
-                // From JDK 24 on there is somebody to verify them.
+                // Late JDKs have somebody to verify them.
                 case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> Security.getAlgorithms("Signature")
                     .contains("ML-DSA") ? List.of(row.jca().get(0)) : List.of();
                 default -> List.of();

@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.regex.Pattern;
@@ -47,11 +46,8 @@ class TlsResumptionTest {
 
     private static String connect(ServerProcess server, Path folder, List<String> way,
             String... options) {
-        List<String> client = new ArrayList<>(List.of("openssl", "s_client", "-connect",
-            "localhost:" + server.ports().get(0), "-ign_eof"));
-        client.addAll(way);
-        client.addAll(List.of(options));
-        return Processes.run(folder, Map.of(), client).output();
+        return SClient.connect(folder, server.ports().get(0), "",
+            Stream.concat(way.stream(), Stream.of(options)).toArray(String[]::new));
     }
 
     @ParameterizedTest
