@@ -1,6 +1,7 @@
 //! The service's configuration: one TOML file, every setting of which `ops/keyward.toml` shows
 //! with its default.
 
+mod sink;
 mod suggest;
 
 use std::{
@@ -20,6 +21,8 @@ use crate::{
     issue::{MAX_CLIENT_DAYS, server_names},
     sources::SourceRange,
 };
+
+pub use sink::{SinkConfig, SyslogAddress};
 
 /// Where the configuration is when nothing else is said.
 pub const DEFAULT_PATH: &str = "/etc/keyward/keyward.toml";
@@ -246,6 +249,8 @@ pub struct AuditConfig {
     pub keep_files: u64,
     /// The size of the journal, which holds what is not yet in the log's files, in MiB.
     pub journal_mib: u64,
+    /// Where entries are sent besides.
+    pub sink: Vec<SinkConfig>,
 }
 
 /// What the process gives up before it opens a key.
@@ -281,6 +286,7 @@ impl Default for AuditConfig {
             file_mib: 64,
             keep_files: 0,
             journal_mib: 32,
+            sink: Vec::new(),
         }
     }
 }
@@ -443,7 +449,7 @@ impl Config {
             return Err(Error::invalid("[audit] has a size that makes no sense")
                 .hint("`journal_mib` is from 1 to 1024, `file_mib` at least 1"));
         }
-        Ok(())
+        sink::check(&self.audit.sink)
     }
 
     /// Where the service tells how it is.
@@ -545,6 +551,10 @@ mod tests {
             ("[[user]]\nname = \"a\"\nidentities = []\nsources = [\"10.0.0.1/8\"]", "bits"),
             ("[certificates]\nclient_days = 0", "validity"),
             ("[limits]\nconnections = 0", "nobody in"),
+            ("[[audit.sink]]\nsyslog = \"udp://logs\"", "no place for syslog"),
+            ("[[audit.sink]]\nrequired = true", "either `syslog` or `journald`"),
+            ("[[audit.sink]]\nsyslog = \"tls://logs:6514\"", "wants `ca`"),
+            ("[[audit.sink]]\njournald = \"/a\"\n[[audit.sink]]\njournald = \"/a\"", "twice"),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(error.to_string().contains(expected), "{text}: {error}");

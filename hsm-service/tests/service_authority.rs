@@ -98,7 +98,7 @@ fn an_authority_is_replaced_under_load_and_nobody_who_renews_in_time_is_dropped(
     let [steady, reloading, lazy] =
         ["steady", "reloading", "lazy"].map(|name| Arc::new(service.machine(name, &[], &[])));
     let first_ca = fs::read(lazy.path("ca.crt")).unwrap();
-    let lazy_open = lazy.client(&service);
+    let lazy_open = lazy.impatient_client(&service);
     let lazy_key = generate(&lazy_open, "k", "p-256");
     sign(&lazy_open, &lazy_key).unwrap();
     let service_id = lazy_open.hello().unwrap().service_id;
@@ -133,7 +133,7 @@ fn an_authority_is_replaced_under_load_and_nobody_who_renews_in_time_is_dropped(
     fs::write(administrator.path("first.crt"), &first_ca).unwrap();
     let verdict = openssl_verdict(&service, &administrator, &administrator.path("first.crt"));
     assert!(verdict.contains("Verification: OK"), "{verdict}");
-    sign(&lazy.client(&service), &lazy_key).unwrap();
+    sign(&lazy.impatient_client(&service), &lazy_key).unwrap();
     let warnings = lazy_open.status().unwrap().warnings;
     assert!(warnings.iter().any(|one| one.contains("keyward client renew")), "{warnings:?}");
     run(&steady, &service, &["client", "renew"]);
@@ -163,7 +163,7 @@ fn an_authority_is_replaced_under_load_and_nobody_who_renews_in_time_is_dropped(
     // Who did not renew is refused, on the connection that was open and on a new one.
     let error = sign(&lazy_open, &lazy_key).unwrap_err();
     assert!(error.hint.as_deref().unwrap_or_default().contains("client enrol"), "{error}");
-    let error = sign(&lazy.client(&service), &lazy_key).unwrap_err();
+    let error = sign(&lazy.impatient_client(&service), &lazy_key).unwrap_err();
     assert!(error.hint.as_deref().unwrap_or_default().contains("client enrol"), "{error}");
     let verdict = openssl_verdict(&service, &administrator, &administrator.path("first.crt"));
     assert!(!verdict.contains("Verification: OK"), "{verdict}");
@@ -177,7 +177,7 @@ fn an_authority_is_replaced_under_load_and_nobody_who_renews_in_time_is_dropped(
     let service = state.start();
     let client = reloading.client(&service);
     assert_eq!(client.hello().unwrap().service_id, service_id);
-    assert!(sign(&lazy.client(&service), &lazy_key).is_err());
+    assert!(sign(&lazy.impatient_client(&service), &lazy_key).is_err());
     let auditor = Machine::enrolled_by(&administrator, &service, "auditor", &["auditor"]);
     run(&auditor, &service, &["audit", "verify"]);
     let log = run(&auditor, &service, &["audit", "export"]);

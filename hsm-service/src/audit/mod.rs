@@ -17,6 +17,8 @@ pub(crate) mod format;
 mod journal;
 mod key;
 mod pages;
+pub(crate) mod show;
+mod sink;
 mod trail;
 pub(crate) mod verify;
 mod writer;
@@ -43,6 +45,8 @@ use entry::{Particulars, entry};
 use files::{LogFile, Opened, Owner};
 use journal::Journal;
 use key::AuditKey;
+use pages::Place;
+use sink::{Mark, Sinks};
 use writer::{JournalPlace, Writer};
 
 pub(crate) use entry::{Fields, Origin, key_fields};
@@ -66,6 +70,7 @@ pub(crate) struct Audit {
     folder: PathBuf,
     config: AuditConfig,
     journal: Journal,
+    sinks: Sinks,
     /// The part of the journal that uses leave to acts, in bytes.
     reserve: u64,
     /// Uses that could not be recorded, and strangers' refusals that were not.
@@ -78,6 +83,26 @@ pub(crate) struct Audit {
     wake: Condvar,
     done: Condvar,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// How the log is.
+pub(crate) struct AuditLoad {
+    /// What waits in the journal, and how much it holds.
+    pub(crate) journal_used_bytes: u64,
+    pub(crate) journal_bytes: u64,
+    /// The files cannot be written.
+    pub(crate) failing: bool,
+    pub(crate) sinks: Vec<SinkLoad>,
+}
+
+/// How a sink is.
+pub(crate) struct SinkLoad {
+    pub(crate) name: String,
+    /// How old the oldest entry is that was not sent, and how many there are.
+    pub(crate) lag_seconds: f64,
+    pub(crate) waiting: u64,
+    pub(crate) dropped: u64,
+    pub(crate) failures: u64,
 }
 
 #[derive(Default)]
@@ -107,6 +132,7 @@ impl Audit {
         let Opened { file, standing, damage } = LogFile::open(&folder, &owner)?;
         let file_bytes = config.audit.file_mib << 20;
         let mut writer = Writer { key, file, standing, file_bytes };
+        let from = end_of(&writer);
         let path = folder.join("journal");
         let unwritable = |error| files::failed("write", &folder, &error);
         if path.exists() {
@@ -133,10 +159,13 @@ impl Audit {
         let place = JournalPlace { id: journal.id, position: 0 };
         writer.write(&entries, place).map_err(unwritable)?;
         let state = State { head: head_of(&writer), damage, ..State::default() };
+        let sinks = Sinks::start(&config.audit.sink, &folder, from)?;
+        sinks.publish(end_of(&writer));
         let audit = Arc::new(Audit {
             folder,
             config: config.audit.clone(),
             journal,
+            sinks,
             reserve: journal_bytes / 8,
             lost: AtomicU64::new(0),
             suppressed: AtomicU64::new(0),
@@ -165,6 +194,7 @@ impl Audit {
         if let Some(thread) = thread {
             let _ = thread.join();
         }
+        self.sinks.close();
     }
 
     /// A number for a new connection.
@@ -172,8 +202,14 @@ impl Audit {
         self.connections.fetch_add(1, Relaxed) + 1
     }
 
+    /// Refuses a use while a sink that is required is behind.
+    fn admit_use(&self) -> Result<()> {
+        self.sinks.refusal().map_or(Ok(()), Err)
+    }
+
     /// Refuses an act that could not be recorded, before it is begun.
     fn admit_act(&self) -> Result<()> {
+        self.admit_use()?;
         if self.journal.has_room(0) {
             return Ok(());
         }
@@ -267,6 +303,8 @@ impl Audit {
         if lost > 0 {
             warnings.push(format!("{lost} uses of keys are missing in the audit log"));
         }
+        drop(state);
+        warnings.extend(self.sinks.warnings());
         warnings
     }
 
@@ -282,6 +320,7 @@ impl Audit {
                 state.stop
             };
             let result = self.round(&mut writer);
+            self.sinks.publish(end_of(&writer));
             let mut state = self.lock();
             state.rounds += 1;
             match result {
@@ -332,9 +371,34 @@ impl Audit {
         Ok(())
     }
 
+    /// How the log is, for metrics.
+    pub(crate) fn load(&self) -> AuditLoad {
+        let used = self.journal.head().saturating_sub(self.journal.tail());
+        let written = self.sinks.written();
+        let sinks = self.sinks.reports().iter().map(|report| SinkLoad {
+            name: report.name.clone(),
+            lag_seconds: report.lag().as_secs_f64(),
+            waiting: written.saturating_sub(report.sent.load(Relaxed)),
+            dropped: report.dropped.load(Relaxed),
+            failures: report.failures.load(Relaxed),
+        });
+        AuditLoad {
+            journal_used_bytes: used * 8,
+            journal_bytes: self.config.journal_mib << 20,
+            failing: self.lock().failure.is_some(),
+            sinks: sinks.collect(),
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Up to where the log is on disk.
+fn end_of(writer: &Writer) -> Mark {
+    let place = Place { file: writer.file.number, offset: writer.file.bytes };
+    Mark { place, sequence: writer.standing.sequence }
 }
 
 fn head_of(writer: &Writer) -> AuditHead {

@@ -19,10 +19,10 @@ use crate::{Error, Result};
 const PAGE_BYTES: usize = 512 << 10;
 
 /// A place in the log: a file and an offset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    file: u64,
-    offset: u64,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) file: u64,
+    pub(super) offset: u64,
 }
 
 impl Place {
@@ -53,45 +53,9 @@ impl Audit {
             true if request.newest == 0 => Place { file: oldest, offset: 0 },
             true => self.before_end(request.newest.into()).map_err(unreadable)?,
         };
-        loop {
-            let next_exists = files.iter().any(|(number, _)| *number > place.file);
-            let records = self.records(place, next_exists).map_err(unreadable)?;
-            if records.is_empty() && next_exists {
-                // The next there is, should this one have been removed meanwhile.
-                let next = files.iter().find(|(number, _)| *number > place.file);
-                place = Place { file: next.map_or(place.file + 1, |next| next.0), offset: 0 };
-                continue;
-            }
-            place.offset += records.len() as u64;
-            let end = records.is_empty();
-            return Ok(AuditPage { records, next: place.bytes(), end });
-        }
-    }
-
-    /// Whole records from a place on, up to a page of them.
-    fn records(&self, place: Place, complete: bool) -> io::Result<Vec<u8>> {
-        let mut file = match File::open(files::path(&self.folder, place.file)) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        file.seek(SeekFrom::Start(place.offset))?;
-        let mut bytes = Vec::new();
-        file.take(PAGE_BYTES as u64).read_to_end(&mut bytes)?;
-        let mut whole = 0;
-        let reason = loop {
-            match format::first(&bytes[whole..]) {
-                Ok(record) => whole += record.whole.len(),
-                Err(reason) => break reason,
-            }
-        };
-        // What is broken is passed on as it is, for whoever verifies it; what is short at the end
-        // of the log is being written.
-        if whole == 0 && (complete || reason == Unreadable::Broken) {
-            whole = bytes.len();
-        }
-        bytes.truncate(whole);
-        Ok(bytes)
+        let records = following(&self.folder, &mut place).map_err(unreadable)?;
+        let end = records.is_empty();
+        Ok(AuditPage { records, next: place.bytes(), end })
     }
 
     /// The place of the entry that so many entries come after, itself counted.
@@ -109,6 +73,49 @@ impl Audit {
         }
         Ok(place)
     }
+}
+
+/// The records from a place on, up to a page of them, and moves the place behind them; none at the
+/// end of the log.
+pub(super) fn following(folder: &Path, place: &mut Place) -> io::Result<Vec<u8>> {
+    let files = files::list(folder)?;
+    loop {
+        let next = files.iter().find(|(number, _)| *number > place.file);
+        let records = records(folder, *place, next.is_some())?;
+        if let Some((number, _)) = next.filter(|_| records.is_empty()) {
+            // The next there is, should this one have been removed meanwhile.
+            *place = Place { file: *number, offset: 0 };
+            continue;
+        }
+        place.offset += records.len() as u64;
+        return Ok(records);
+    }
+}
+
+/// Whole records from a place on, up to a page of them.
+fn records(folder: &Path, place: Place, complete: bool) -> io::Result<Vec<u8>> {
+    let mut file = match File::open(files::path(folder, place.file)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    file.seek(SeekFrom::Start(place.offset))?;
+    let mut bytes = Vec::new();
+    file.take(PAGE_BYTES as u64).read_to_end(&mut bytes)?;
+    let mut whole = 0;
+    let reason = loop {
+        match format::first(&bytes[whole..]) {
+            Ok(record) => whole += record.whole.len(),
+            Err(reason) => break reason,
+        }
+    };
+    // What is broken is passed on as it is, for whoever verifies it; what is short at the end of
+    // the log is being written.
+    if whole == 0 && (complete || reason == Unreadable::Broken) {
+        whole = bytes.len();
+    }
+    bytes.truncate(whole);
+    Ok(bytes)
 }
 
 /// Where the entries of a file begin.

@@ -172,11 +172,12 @@ impl Trail {
         self.subject = Subject::Fields(key_name_fields(owner, name));
     }
 
-    /// Refuses an act that could not be recorded.
+    /// Refuses what could not be recorded.
     pub(crate) fn admit(&self) -> Result<()> {
         match self.operation.row().audit {
             keyward_algorithms::Audit::Act => self.peer.audit.admit_act(),
-            _ => Ok(()),
+            keyward_algorithms::Audit::Use => self.peer.audit.admit_use(),
+            keyward_algorithms::Audit::Nothing => Ok(()),
         }
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use clap::{Args, Subcommand};
-use keyward_algorithms::{ErrorKind, Operation};
+use keyward_algorithms::ErrorKind;
 use keyward_client::Client;
 use keyward_protocol::{
     Error,
@@ -24,11 +24,11 @@ use super::{
     failure::{Failure, Outcome, file_error},
     files::pem,
     output::{facts, table, write_stdout},
-    time,
 };
 use crate::audit::{
     format::{self, Kind},
     list_files,
+    show::{moment, outcome, value, what},
     verify::{KnownHead, Verifier},
 };
 
@@ -257,37 +257,6 @@ fn known_head(text: &str) -> Result<KnownHead, String> {
         *byte = u8::from_str_radix(digits, 16).map_err(|_| wrong())?;
     }
     Ok(KnownHead { sequence, chain })
-}
-
-fn what(entry: &AuditEntry) -> String {
-    match Operation::from_code(entry.operation) {
-        Some(operation) => operation.row().name.into(),
-        None if entry.operation == 0 => entry.event.clone(),
-        None => format!("operation {}", entry.operation),
-    }
-}
-
-fn outcome(entry: &AuditEntry) -> &'static str {
-    match entry.outcome {
-        0 => "done",
-        code => ErrorKind::from_code(code).map_or("unknown", ErrorKind::word),
-    }
-}
-
-fn moment(microseconds: u64) -> String {
-    let whole = time::moment(microseconds / 1_000_000);
-    let fraction = microseconds % 1_000_000;
-    whole.strip_suffix('Z').map_or(whole.clone(), |start| format!("{start}.{fraction:06}Z"))
-}
-
-fn value(entry: &AuditEntry) -> Value {
-    json!({
-        "sequence": entry.sequence, "time": moment(entry.time), "operation": what(entry),
-        "identity": entry.identity, "proof": entry.proof, "user": entry.user, "from": entry.from,
-        "connection": entry.connection, "request": entry.request, "key_id": crate::issue::hex(&entry.key_id),
-        "key": entry.key, "key_version": entry.key_version, "algorithm": entry.algorithm,
-        "outcome": outcome(entry), "detail": entry.detail,
-    })
 }
 
 fn row(entry: &AuditEntry) -> Vec<String> {

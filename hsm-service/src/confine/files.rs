@@ -7,13 +7,13 @@ use std::{
 };
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    ABI, Access, AccessFs, AccessNet, BitFlags, NetPort, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, RulesetError, RulesetStatus,
 };
 
 use crate::{
     Config, Result, audit, backup,
-    config::{HealthAddress, SealConfig},
+    config::{HealthAddress, SealConfig, SyslogAddress},
     listen::socket,
 };
 
@@ -83,6 +83,14 @@ fn rules(config: &Config, file: Option<&Path>) -> Rules {
     if let Some(file) = file {
         rules.allow_folder_of(file, read);
     }
+    for sink in &config.audit.sink {
+        for file in [&sink.ca, &sink.cert, &sink.key].into_iter().flatten() {
+            rules.allow_folder_of(file, read);
+        }
+        if let Some(SyslogAddress::Tls { port, .. }) = sink.syslog {
+            rules.ports.push(port);
+        }
+    }
     match &config.seal {
         SealConfig::KeyFile(path) => rules.allow_folder_of(path, read),
         SealConfig::SystemdCredential(_) => {
@@ -112,6 +120,8 @@ fn sockets(config: &Config) -> Vec<PathBuf> {
 #[derive(Default)]
 struct Rules {
     allowed: Vec<(PathBuf, BitFlags<AccessFs>)>,
+    /// Ports of other machines that may be connected to.
+    ports: Vec<u16>,
 }
 
 impl Rules {
@@ -128,7 +138,7 @@ impl Rules {
         self.allow(folder.unwrap_or(path).to_owned(), rights);
     }
 
-    /// Everything else is forbidden from here on, and so is connecting to other machines.
+    /// Everything else is forbidden from here on, and so is connecting to other ports of machines.
     fn restrict(self) -> std::result::Result<RulesetStatus, RulesetError> {
         let ruleset = Ruleset::default()
             .handle_access(AccessFs::from_all(KNOWN))?
@@ -139,6 +149,9 @@ impl Rules {
             let folder = PathFd::new(folder).ok()?;
             Some(Ok::<_, RulesetError>(PathBeneath::new(folder, rights)))
         });
-        Ok(ruleset.add_rules(there)?.restrict_self()?.ruleset)
+        let ports = self.ports.into_iter();
+        let ports =
+            ports.map(|port| Ok::<_, RulesetError>(NetPort::new(port, AccessNet::ConnectTcp)));
+        Ok(ruleset.add_rules(there)?.add_rules(ports)?.restrict_self()?.ruleset)
     }
 }

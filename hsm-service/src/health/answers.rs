@@ -88,6 +88,7 @@ impl Answers {
             cached_keys_max,
             keys: service.store().count(None).ok(),
             authority_ends: end_of(service.authority.present().current.certificate()).unwrap_or(0),
+            audit: service.audit.load(),
             lanes: service.backend.loads(),
             resident_bytes: self.resident_bytes(),
             unlocked_secrets: unlocked_secrets().is_some(),

@@ -10,7 +10,10 @@ use super::{
     seconds_since_1970,
     series::Series,
 };
-use crate::lanes::Load;
+use crate::{
+    audit::{AuditLoad, SinkLoad},
+    lanes::Load,
+};
 
 /// What is not counted but looked up when somebody asks.
 pub(crate) struct Gauges {
@@ -30,6 +33,8 @@ pub(crate) struct Gauges {
     pub(crate) authority_ends: i64,
     /// How much each lane has to do.
     pub(crate) lanes: Vec<(Queue, Load)>,
+    /// How the audit log and its sinks are.
+    pub(crate) audit: AuditLoad,
     /// Resident memory in bytes.
     pub(crate) resident_bytes: Option<u64>,
     /// Whether the limit of lockable memory is reached, so that secrets may reach the swap.
@@ -84,6 +89,7 @@ impl Metrics {
         );
         self.ends(&mut text, gauges);
         self.backups(&mut text);
+        text.audit(&gauges.audit);
         self.process(&mut text, gauges);
         text.0
     }
@@ -224,6 +230,55 @@ impl Text {
             "{name}_bucket{{{labels},le=\"+Inf\"}} {count}\n\
              {name}_sum{{{labels}}} {seconds}\n\
              {name}_count{{{labels}}} {count}"
+        );
+    }
+
+    fn audit(&mut self, load: &AuditLoad) {
+        self.gauge(
+            "keyward_audit_failing",
+            "Whether the files of the audit log cannot be written.",
+            load.failing.into(),
+        );
+        self.gauge(
+            "keyward_audit_journal_used_bytes",
+            "What waits in the journal of the audit log to be written to its files.",
+            load.journal_used_bytes,
+        );
+        self.gauge(
+            "keyward_audit_journal_bytes",
+            "How much the journal of the audit log holds.",
+            load.journal_bytes,
+        );
+        let mut family = |name: &str, kind: &str, help: &str, value: fn(&SinkLoad) -> f64| {
+            self.head(name, kind, help);
+            for sink in &load.sinks {
+                let label = sink.name.replace('\\', "\\\\").replace('"', "\\\"");
+                let _ = writeln!(self.0, "{name}{{sink=\"{label}\"}} {}", value(sink));
+            }
+        };
+        family(
+            "keyward_audit_sink_lag_seconds",
+            "gauge",
+            "The age of the oldest audit entry that a sink has not been sent.",
+            |sink| sink.lag_seconds,
+        );
+        family(
+            "keyward_audit_sink_waiting_entries",
+            "gauge",
+            "Audit entries that a sink has not been sent.",
+            |sink| sink.waiting as f64,
+        );
+        family(
+            "keyward_audit_sink_dropped_total",
+            "counter",
+            "Audit entries that were removed before a sink was sent them.",
+            |sink| sink.dropped as f64,
+        );
+        family(
+            "keyward_audit_sink_failures_total",
+            "counter",
+            "Failed attempts to send to a sink.",
+            |sink| sink.failures as f64,
         );
     }
 

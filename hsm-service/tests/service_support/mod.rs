@@ -250,6 +250,16 @@ impl Machine {
         service.tls_client(&ca, &cert, &key)
     }
 
+    /// The same, but it does not wait for a service that is away.
+    pub fn impatient_client(&self, service: &Service) -> Client {
+        let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(|file| self.path(file));
+        let [ca, cert, key] = [&ca, &cert, &key].map(|path| path.to_str().unwrap());
+        let address = service.tls_address.replace("127.0.0.1", "localhost");
+        let settings = [("address", address.as_str()), ("ca", ca), ("cert", cert), ("key", key)];
+        let settings = [&settings[..], &[("retry_for", "0")]].concat();
+        Client::new(Settings::load(&settings).unwrap())
+    }
+
     /// A `keyward` that runs there.
     pub fn command(&self, service: &Service, arguments: &[&str]) -> Command {
         let mut command = Command::new(KEYWARD);
