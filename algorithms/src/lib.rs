@@ -33,7 +33,7 @@ pub use encryption::{Encryption, EncryptionRow};
 pub use error_kind::{ErrorKind, ErrorKindRow};
 pub use key_type::{Family, FamilyRow, KeyType};
 pub use ml_dsa::{ML_DSA_CONTEXT_MAX, ML_DSA_JCA, ML_DSA_MU_BYTES, MlDsa, MlDsaRow};
-pub use ml_kem::{ML_KEM_SECRET_BYTES, MlKem, MlKemRow};
+pub use ml_kem::{ML_KEM_JCA, ML_KEM_SECRET_BYTES, MlKem, MlKemRow};
 pub use operation::{Audit, Operation, OperationRow, Requires};
 pub use permitted::{algorithm_from_name, algorithms_of};
 pub use right::{Right, RightRow, Rights};

@@ -2,6 +2,9 @@
 
 use crate::{Family, table};
 
+/// The name of all parameter sets together in the Java Cryptography Architecture.
+pub const ML_KEM_JCA: &str = "ML-KEM";
+
 /// The size in bytes of the secret that both sides of an ML-KEM have in the end (FIPS 203, 6).
 pub const ML_KEM_SECRET_BYTES: usize = 32;
 

@@ -36,6 +36,12 @@ table! {
 }
 
 impl SecretKind {
+    /// Finds a kind by Keyward's name.
+    pub fn from_name(name: &str) -> Option<SecretKind> {
+        let is = |one: &SecretKind| one.row().name.eq_ignore_ascii_case(name);
+        SecretKind::ALL.iter().copied().find(is)
+    }
+
     /// Whether keys of this kind may have this many bits.
     pub fn has_size(self, bits: u16) -> bool {
         bits.is_multiple_of(8) && self.row().bits.iter().any(|range| range.contains(&bits))

@@ -1,6 +1,6 @@
 //! Encrypting keys with keys, and making keys from keys.
 
-use crate::table;
+use crate::{Digest, table};
 
 /// The facts about one way to encrypt a key.
 #[derive(Debug)]
@@ -31,6 +31,9 @@ table! {
         /// An AES-256 key for this time alone, encrypted with OAEP, and behind it the key wrapped
         /// with AES key wrap with padding (PKCS#11's `CKM_RSA_AES_KEY_WRAP`).
         RsaAes = 5 => { name: "rsa-aes", jca: &["RSAAESWrap/ECB/OAEPPadding"], by_rsa: true },
+        /// AES key wrap behind PKCS#7 padding to multiples of eight bytes, as Java has it.
+        AesKwPad = 6 => { name: "aes-kw-pad",
+            jca: &["AES/KW/PKCS5Padding", "AESWrap/ECB/PKCS5Padding"], by_rsa: false },
     }
 }
 
@@ -54,18 +57,26 @@ pub struct DerivationRow {
     pub salted: bool,
     /// It takes a shared secret from a key agreement; the others take secret keys too.
     pub agreement_only: bool,
+    /// Names of its key agreements in the Java Cryptography Architecture, the canonical one first;
+    /// `*` stands for the digest's prefix.
+    pub jca_agreements: &'static [&'static str],
+    /// The name of its `KDF` in the Java Cryptography Architecture, likewise.
+    pub jca_kdf: Option<&'static str>,
 }
 
 table! {
     /// A key derivation function.
     pub enum Derivation: DerivationRow {
         /// HKDF (RFC 5869), extract and expand.
-        Hkdf = 1 => { name: "hkdf", salted: true, agreement_only: false },
+        Hkdf = 1 => { name: "hkdf", salted: true, agreement_only: false, jca_agreements: &[],
+            jca_kdf: Some("HKDF-*") },
         /// The KDF in counter mode with HMAC (SP 800-108, 4.1): a counter of 32 bits before the
         /// fixed input, which is `info` as it is.
-        KbkdfHmac = 2 => { name: "kbkdf-hmac", salted: false, agreement_only: false },
+        KbkdfHmac = 2 => { name: "kbkdf-hmac", salted: false, agreement_only: false,
+            jca_agreements: &[], jca_kdf: None },
         /// The KDF of ANSI X9.63 (SEC 1, 3.6.1); `info` is SharedInfo.
-        X963 = 3 => { name: "x963", salted: false, agreement_only: true },
+        X963 = 3 => { name: "x963", salted: false, agreement_only: true,
+            jca_agreements: &["ECDHwithX963*KDF", "ECDHwith*KDF"], jca_kdf: None },
     }
 }
 
@@ -75,4 +86,26 @@ impl Derivation {
         let is = |one: &Derivation| one.row().name.eq_ignore_ascii_case(name);
         Derivation::ALL.iter().copied().find(is)
     }
+
+    /// The key agreements of Java whose secret goes into this function: for each digest the names,
+    /// the canonical one first.
+    pub fn java_agreements(self) -> Vec<(Digest, Vec<String>)> {
+        with_digests(self.row().jca_agreements)
+    }
+
+    /// What Java's class `KDF` calls this function with each digest.
+    pub fn java_kdfs(self) -> Vec<(Digest, Vec<String>)> {
+        with_digests(self.row().jca_kdf.as_slice())
+    }
+}
+
+fn with_digests(patterns: &[&str]) -> Vec<(Digest, Vec<String>)> {
+    if patterns.is_empty() {
+        return Vec::new();
+    }
+    let named = |digest: &Digest| {
+        let prefix = digest.row().jca_prefix;
+        (*digest, patterns.iter().map(|pattern| pattern.replace('*', prefix)).collect())
+    };
+    Digest::ALL.iter().map(named).collect()
 }

@@ -308,14 +308,14 @@ impl Client {
         }))
     }
 
-    /// Takes in a key that was encrypted with one of the service: a secret key of a type, or a pair
-    /// as DER PKCS#8.
+    /// Takes in a key that was encrypted with one of the service: a secret key of a type, or of a
+    /// kind and any size, or a pair as DER PKCS#8.
     pub fn unwrap(
         &self,
         with: &KeyId,
         choice: &WrappingChoice<'_>,
         wrapped: &[u8],
-        key_type: Option<KeyType>,
+        key_type: Option<&str>,
         template: &KeyTemplate<'_>,
     ) -> Result<Key> {
         let request = messages::Unwrap {
@@ -323,7 +323,7 @@ impl Client {
             wrapping: Some(choice.into()),
             wrapped: wrapped.to_vec(),
             name: template.name.into(),
-            key_type: key_type.map(|known| known.to_string()).unwrap_or_default(),
+            key_type: key_type.unwrap_or_default().into(),
             usage: template.usage_bits(),
             exportable: template.exportable,
             restrictions: template.restrictions(),

@@ -13,6 +13,11 @@ use crate::{
 const GCM_IV_BYTES: usize = 12;
 const GCM_TAG_BYTES: usize = 16;
 
+/// What [`Wrapping::AesKwPad`] pads to multiples of.
+const SEMIBLOCK_BYTES: usize = 8;
+/// What Java before 25 pads to multiples of, which is to come out too.
+const BLOCK_BYTES: usize = 16;
+
 /// The size of the AES key that [`Wrapping::RsaAes`] makes for one time.
 const TEMPORARY_BITS: u16 = 256;
 
@@ -23,6 +28,7 @@ impl SecretKey {
         let schedule = || KeyWrap::new(Direction::Encrypt, self.expose());
         match wrapping {
             Wrapping::AesKw => schedule()?.wrap(plain),
+            Wrapping::AesKwPad => schedule()?.wrap(&padded(plain)),
             Wrapping::AesKwp => schedule()?.wrap_padded(plain),
             Wrapping::AesGcm => {
                 let mut iv = [0; GCM_IV_BYTES];
@@ -40,6 +46,7 @@ impl SecretKey {
         let schedule = || KeyWrap::new(Direction::Decrypt, self.expose());
         match wrapping {
             Wrapping::AesKw => schedule()?.unwrap(wrapped),
+            Wrapping::AesKwPad => without_padding(schedule()?.unwrap(wrapped)?),
             Wrapping::AesKwp => schedule()?.unwrap_padded(wrapped),
             Wrapping::AesGcm => {
                 let (iv, sealed) =
@@ -97,4 +104,26 @@ impl PrivateKey {
             _ => Err(CryptoError::Unsupported),
         }
     }
+}
+
+/// Adds PKCS#7 padding, in a buffer that need not grow and so leaves no copy behind.
+fn padded(plain: &[u8]) -> Zeroizing<Vec<u8>> {
+    let count = SEMIBLOCK_BYTES - plain.len() % SEMIBLOCK_BYTES;
+    let mut padded = Zeroizing::new(Vec::with_capacity(plain.len() + count));
+    padded.extend_from_slice(plain);
+    padded.resize(plain.len() + count, count as u8);
+    padded
+}
+
+/// Takes PKCS#7 padding off. Key wrap has proved that the holder of the key put it there, so how it
+/// is wrong tells a stranger nothing.
+fn without_padding(mut padded: Zeroizing<Vec<u8>>) -> Result<Zeroizing<Vec<u8>>> {
+    let count = usize::from(padded.last().copied().unwrap_or_default());
+    let length = padded.len().checked_sub(count).ok_or(CryptoError::Failed)?;
+    let is_padding = padded[length..].iter().all(|byte| usize::from(*byte) == count);
+    if !(1..=BLOCK_BYTES).contains(&count) || !is_padding {
+        return Err(CryptoError::Failed);
+    }
+    padded.truncate(length);
+    Ok(padded)
 }

@@ -210,6 +210,27 @@ fn wrapped_keys_are_those_of_the_vectors_and_others_do_not_come_out() {
 }
 
 #[test]
+fn key_wrap_behind_padding_takes_keys_of_any_size_and_what_either_java_pads() {
+    let kek = aes(&[7; 16]);
+    for size in 14..40 {
+        let plain = vec![0x5a; size];
+        let wrapped = kek.wrap(Wrapping::AesKwPad, &plain).unwrap();
+        assert_eq!(kek.unwrap(Wrapping::AesKwPad, &wrapped).unwrap()[..], plain[..]);
+        for multiple in [8, 16] {
+            let count = multiple - size % multiple;
+            let padded = [&plain[..], &vec![count as u8; count]].concat();
+            let foreign = kek.wrap(Wrapping::AesKw, &padded).unwrap();
+            assert_eq!(kek.unwrap(Wrapping::AesKwPad, &foreign).unwrap()[..], plain[..]);
+        }
+    }
+    for padding in [[0; 8], [17; 8], [8, 8, 8, 8, 8, 8, 7, 8]] {
+        let wrong = kek.wrap(Wrapping::AesKw, &[[1; 8], padding].concat()).unwrap();
+        let unwrapped = kek.unwrap(Wrapping::AesKwPad, &wrong);
+        assert_eq!(unwrapped.unwrap_err(), CryptoError::Failed);
+    }
+}
+
+#[test]
 fn keys_are_derived_as_in_the_vectors() {
     let mut count = 0;
     for (name, digest) in [

@@ -48,8 +48,8 @@ pub(crate) enum Work {
     VerifyMac(Arc<Key>, messages::VerifyMac),
     /// Encrypt the first key with the second.
     Wrap(Arc<Key>, WrappingKey, messages::Wrapping),
-    /// Decrypt a key of this type, or of any pair, with one.
-    Unwrap(Arc<Key>, Option<KeyType>, messages::Unwrap),
+    /// Decrypt with a key a secret one of this kind and, if it is named, size; or a pair.
+    Unwrap(Arc<Key>, Option<(SecretKind, Option<u16>)>, messages::Unwrap),
     /// Make a key of this kind and size from another one.
     DeriveKey(Arc<Key>, SecretKind, u16, messages::DeriveKey),
     /// Take a secret out of a ciphertext.
@@ -176,8 +176,8 @@ impl Work {
             Work::Wrap(key, with, choice) => {
                 wrapping::wrap(&key, &with, &choice).map(Product::Bytes)
             }
-            Work::Unwrap(with, key_type, request) => {
-                wrapping::unwrap(&with, key_type, &request).map(Product::Key)
+            Work::Unwrap(with, secret, request) => {
+                wrapping::unwrap(&with, secret, &request).map(Product::Key)
             }
             Work::DeriveKey(from, kind, bits, request) => {
                 wrapping::derive_key(&from, (kind, bits), &request).map(Product::Key)

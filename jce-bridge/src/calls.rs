@@ -1,12 +1,13 @@
 //! What the exported functions do, in terms of Rust: codes and bytes in, bytes or an error out.
 
 use keyward_algorithms::{
-    Digest, Encryption, ErrorKind, KeyType, Mac, Scheme, Signature, SymmetricCipher,
+    Derivation, Digest, Encryption, ErrorKind, KeyType, Mac, Scheme, Signature, SymmetricCipher,
+    Wrapping,
 };
-use keyward_client::{Client, Settings};
+use keyward_client::{Client, Settings, WrapWith};
 use keyward_protocol::{
-    CipherRequest, Error, KeyId, KeyUri, OaepParameters, PssParameters, Result, SignRequest,
-    SymmetricRequest,
+    CipherRequest, DerivationChoice, Error, KeyId, KeyUri, OaepParameters, PssParameters, Result,
+    SignRequest, SymmetricRequest, WrappingChoice,
 };
 
 use crate::{clients, encode, new_key::NewKey};
@@ -89,15 +90,89 @@ pub(crate) fn decrypt(
 ) -> Result<impl AsRef<[u8]>> {
     let scheme = known("encryption scheme", codes.scheme, Encryption::from_code)?;
     let oaep = match scheme {
-        Encryption::RsaOaep => Some(OaepParameters {
-            digest: known("digest", codes.digest, Digest::from_code)?,
-            mgf1: known("digest", codes.mgf1, Digest::from_code)?,
-            label: codes.label,
-        }),
+        Encryption::RsaOaep => Some(oaep(codes.digest, codes.mgf1, codes.label)?),
         _ => None,
     };
     let request = CipherRequest { scheme, oaep, tls: None, input };
     clients::get(client)?.decrypt(&key_id(key)?, &request)
+}
+
+/// A wrapping as Java names it: codes of the table, and OAEP's choices.
+pub(crate) struct WrappingCodes<'a> {
+    pub(crate) wrapping: i32,
+    pub(crate) digest: i32,
+    pub(crate) mgf1: i32,
+    pub(crate) label: &'a [u8],
+}
+
+impl WrappingCodes<'_> {
+    fn choice(&self) -> Result<WrappingChoice<'_>> {
+        let wrapping = known("wrapping", self.wrapping, Wrapping::from_code)?;
+        let oaep = match wrapping.row().by_rsa {
+            true => Some(oaep(self.digest, self.mgf1, self.label)?),
+            false => None,
+        };
+        Ok(WrappingChoice { wrapping, oaep })
+    }
+}
+
+/// Wraps with the key of the service, or if that is empty, with the public key.
+pub(crate) fn wrap(
+    client: i64,
+    key: &[u8],
+    codes: &WrappingCodes<'_>,
+    with: &[u8],
+    spki: &[u8],
+) -> Result<Vec<u8>> {
+    let with = if with.is_empty() { None } else { Some(key_id(with)?) };
+    let with = with.as_ref().map_or(WrapWith::PublicKey(spki), WrapWith::Key);
+    clients::get(client)?.wrap(&key_id(key)?, with, &codes.choice()?)
+}
+
+/// Unwraps a key of this type, or a pair if the type is empty.
+pub(crate) fn unwrap(
+    client: i64,
+    with: &[u8],
+    codes: &WrappingCodes<'_>,
+    wrapped: &[u8],
+    key_type: &str,
+    new: &NewKey,
+) -> Result<Vec<u8>> {
+    let key_type = Some(key_type).filter(|name| !name.is_empty());
+    let (client, template) = (clients::get(client)?, new.template());
+    client
+        .unwrap(&key_id(with)?, &codes.choice()?, wrapped, key_type, &template)
+        .map(|key| encode::key(&key))
+}
+
+/// A key derivation as Java names it.
+pub(crate) struct DerivationCodes<'a> {
+    pub(crate) function: i32,
+    pub(crate) digest: i32,
+    pub(crate) salt: &'a [u8],
+    pub(crate) info: &'a [u8],
+}
+
+/// Derives from a secret key, or with a peer from a key agreement.
+pub(crate) fn derive_key(
+    client: i64,
+    from: &[u8],
+    codes: &DerivationCodes<'_>,
+    peer: &[u8],
+    key_type: &str,
+    new: &NewKey,
+) -> Result<Vec<u8>> {
+    let choice = DerivationChoice {
+        function: known("key derivation", codes.function, Derivation::from_code)?,
+        digest: known("digest", codes.digest, Digest::from_code)?,
+        salt: codes.salt,
+        info: codes.info,
+    };
+    let peer = Some(peer).filter(|peer| !peer.is_empty());
+    let (client, key_type) = (clients::get(client)?, known_type(key_type)?);
+    client
+        .derive_key(&key_id(from)?, peer, &choice, key_type, &new.template())
+        .map(|key| encode::key(&key))
 }
 
 pub(crate) fn derive(client: i64, key: &[u8], peer: &[u8]) -> Result<impl AsRef<[u8]>> {
@@ -198,6 +273,14 @@ pub(crate) fn set_chain(client: i64, key: &[u8], chain: &[Vec<u8>]) -> Result<Ve
 
 pub(crate) fn delete(client: i64, key: &[u8]) -> Result<()> {
     clients::get(client)?.delete(&key_id(key)?)
+}
+
+fn oaep(digest: i32, mgf1: i32, label: &[u8]) -> Result<OaepParameters<'_>> {
+    Ok(OaepParameters {
+        digest: known("digest", digest, Digest::from_code)?,
+        mgf1: known("digest", mgf1, Digest::from_code)?,
+        label,
+    })
 }
 
 fn key_id(bytes: &[u8]) -> Result<KeyId> {

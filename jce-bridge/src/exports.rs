@@ -8,7 +8,7 @@ use jni::{
 use zeroize::Zeroizing;
 
 use crate::{
-    calls::{self, CipherCodes, SignatureCodes, SymmetricCodes},
+    calls::{self, CipherCodes, DerivationCodes, SignatureCodes, SymmetricCodes, WrappingCodes},
     clients,
     new_key::NewKey,
     shell::{byte_arrays, bytes, run, string, strings, to_java},
@@ -250,6 +250,81 @@ pub fn import_secret<'local>(
         let new = NewKey::read(&bytes(env, &attributes)?)?;
         let secret = Zeroizing::new(bytes(env, &secret)?);
         to_java(env, calls::import_secret(client, &key_type, &new, &secret)?)
+    })
+}
+
+/// Gives a key out, encrypted.
+#[jni_mangle("dev.keyward.jce.Native")]
+#[allow(clippy::too_many_arguments)] // Java's argument list.
+pub fn wrap<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    wrapping: jint,
+    digest: jint,
+    mgf1: jint,
+    label: JByteArray<'local>,
+    with: JByteArray<'local>,
+    spki: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, label) = (bytes(env, &key)?, bytes(env, &label)?);
+        let (with, spki) = (bytes(env, &with)?, bytes(env, &spki)?);
+        let codes = WrappingCodes { wrapping, digest, mgf1, label: &label };
+        to_java(env, calls::wrap(client, &key, &codes, &with, &spki)?)
+    })
+}
+
+/// Takes in an encrypted key.
+#[jni_mangle("dev.keyward.jce.Native")]
+#[allow(clippy::too_many_arguments)] // Java's argument list.
+pub fn unwrap<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    with: JByteArray<'local>,
+    wrapping: jint,
+    digest: jint,
+    mgf1: jint,
+    label: JByteArray<'local>,
+    wrapped: JByteArray<'local>,
+    key_type: JString<'local>,
+    attributes: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (with, label) = (bytes(env, &with)?, bytes(env, &label)?);
+        let wrapped = bytes(env, &wrapped)?;
+        let key_type = string(env, &key_type)?;
+        let codes = WrappingCodes { wrapping, digest, mgf1, label: &label };
+        let new = NewKey::read(&bytes(env, &attributes)?)?;
+        to_java(env, calls::unwrap(client, &with, &codes, &wrapped, &key_type, &new)?)
+    })
+}
+
+/// Makes a secret key from another key.
+#[jni_mangle("dev.keyward.jce.Native")]
+#[allow(clippy::too_many_arguments)] // Java's argument list.
+pub fn derive_key<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    from: JByteArray<'local>,
+    function: jint,
+    digest: jint,
+    salt: JByteArray<'local>,
+    info: JByteArray<'local>,
+    peer: JByteArray<'local>,
+    key_type: JString<'local>,
+    attributes: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (from, peer) = (bytes(env, &from)?, bytes(env, &peer)?);
+        let (salt, info) = (bytes(env, &salt)?, bytes(env, &info)?);
+        let key_type = string(env, &key_type)?;
+        let codes = DerivationCodes { function, digest, salt: &salt, info: &info };
+        let new = NewKey::read(&bytes(env, &attributes)?)?;
+        to_java(env, calls::derive_key(client, &from, &codes, &peer, &key_type, &new)?)
     })
 }
 

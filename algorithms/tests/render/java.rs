@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use keyward_algorithms::{
-    Agreement, Curve, Derivation, Digest, Encryption, ErrorKind, Family, ML_DSA_JCA, Mac, Right,
-    Scheme, SecretKind, Signature, SymmetricCipher, Wrapping,
+    Agreement, Curve, Derivation, Digest, Encryption, ErrorKind, Family, ML_DSA_JCA, ML_KEM_JCA,
+    Mac, MlKem, Right, Scheme, SecretKind, Signature, SymmetricCipher, Wrapping,
 };
 
 const HEADER: &str = "\
@@ -31,12 +31,18 @@ final class AlgorithmTable {
     );
     out.push_str(ML_DSA_JCA);
     out.push_str("\";\n");
+    out.push_str(
+        "\n    /** ML-KEM with any parameter set. */\n    static final String ML_KEM = \"",
+    );
+    out.push_str(ML_KEM_JCA);
+    out.push_str("\";\n");
     digests(&mut out);
     schemes(&mut out);
     curves(&mut out);
     families(&mut out);
     encryptions(&mut out);
     agreements(&mut out);
+    kems(&mut out);
     secret_keys(&mut out);
     signatures(&mut out);
     out.push_str(
@@ -308,6 +314,15 @@ fn agreements(out: &mut String) {
     );
 }
 
+fn kems(out: &mut String) {
+    let rows = MlKem::ALL.iter().map(|set| {
+        let family = constant(set.row().family.row().name);
+        format!("        {family}(Family.{family}, {})", set.row().ciphertext_bytes)
+    });
+    let fields = ["Family family", "int ciphertextBytes"];
+    enumeration(out, "MlKem", "A parameter set of ML-KEM.", rows, &fields);
+}
+
 fn secret_keys(out: &mut String) {
     let rows = SecretKind::ALL.iter().map(|kind| {
         let row = kind.row();
@@ -379,6 +394,51 @@ fn secret_keys(out: &mut String) {
     });
     let fields = ["int code", "String keyward", "boolean salted", "boolean agreementOnly"];
     enumeration(out, "Derivation", "A key derivation function.", rows, &fields);
+    derivations(out);
+}
+
+/// Where a name fixes the function and its digest.
+fn derivations(out: &mut String) {
+    out.push_str(
+        "
+    /** A key derivation with its digest; its names, the canonical one first. */
+    record NamedDerivation(Derivation function, Digest digest, List<String> jca) {}
+",
+    );
+    let all = || Derivation::ALL.iter().copied();
+    named_derivations(
+        out,
+        "DERIVING_AGREEMENTS",
+        "Key agreements whose secret goes into a key derivation.",
+        all().flat_map(|one| one.java_agreements().into_iter().map(move |named| (one, named))),
+    );
+    named_derivations(
+        out,
+        "KDFS",
+        "Key derivations that the JCA's class KDF has names for.",
+        all().flat_map(|one| one.java_kdfs().into_iter().map(move |named| (one, named))),
+    );
+}
+
+fn named_derivations(
+    out: &mut String,
+    list: &str,
+    doc: &str,
+    rows: impl Iterator<Item = (Derivation, (Digest, Vec<String>))>,
+) {
+    let rows = rows.map(|(function, (digest, names))| {
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        format!(
+            "            new NamedDerivation(Derivation.{}, Digest.{},\n                List.of({}))",
+            constant(function.row().name),
+            constant(digest.row().name),
+            strings(&names)
+        )
+    });
+    let rows = rows.collect::<Vec<_>>().join(",\n");
+    let head =
+        format!("    /** {doc} */\n    static final List<NamedDerivation> {list} = List.of(");
+    write!(out, "\n{head}\n{rows});\n").unwrap();
 }
 
 fn signatures(out: &mut String) {

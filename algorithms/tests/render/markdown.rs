@@ -220,15 +220,23 @@ fn secret_keys(out: &mut String) {
     );
     let rows = Derivation::ALL.iter().map(|derivation| {
         let row = derivation.row();
+        let java = row.jca_agreements.iter().copied().chain(row.jca_kdf);
         vec![
             derivation.code().to_string(),
             code(row.name),
             if row.salted { "yes" } else { "no" }.to_string(),
             if row.agreement_only { "a key agreement" } else { "a secret key or a key agreement" }
                 .to_string(),
+            java.map(code).collect::<Vec<_>>().join(", "),
         ]
     });
-    table(out, "Key derivation", "", &["code", "function", "salt", "from"], rows);
+    table(
+        out,
+        "Key derivation",
+        "In Java's names `*` stands for the digest, `SHA256`.\n",
+        &["code", "function", "salt", "from", "Java"],
+        rows,
+    );
 }
 
 /// What `Provider.getServices()` of the Java provider lists; its tests compare.
@@ -242,14 +250,16 @@ fn java_services(out: &mut String) {
     let kinds = || SecretKind::ALL.iter().map(|kind| kind.row().jca.to_owned());
     let macs = || Mac::ALL.iter().map(|mac| mac.row());
     let hmacs = macs().filter(|mac| mac.kind == SecretKind::Hmac).map(|mac| mac.jca.to_owned());
-    let ciphers = SymmetricCipher::ALL.iter().map(|cipher| cipher.row().jca.to_owned());
     let agreements = Agreement::ALL.iter().map(|agreement| agreement.row().jca[0].to_owned());
+    let derivations = || Derivation::ALL.iter();
+    let first = |(_, names): (Digest, Vec<String>)| names[0].clone();
+    let deriving = derivations().flat_map(|one| one.java_agreements()).map(first);
     let rows = [
         ("KeyStore", provider()),
         ("Signature", java_signatures()),
-        ("Cipher", [Family::Rsa.row().jca.to_owned()].into_iter().chain(ciphers).collect()),
+        ("Cipher", java_ciphers()),
         ("Mac", macs().map(|mac| mac.jca.to_owned()).collect()),
-        ("KeyAgreement", agreements.collect()),
+        ("KeyAgreement", agreements.chain(deriving).collect()),
         ("KeyPairGenerator", families().chain([ML_DSA_JCA.to_owned()]).collect()),
         ("KeyFactory", families().chain([ML_DSA_JCA.to_owned()]).collect()),
         ("KeyGenerator", kinds().chain(hmacs).collect()),
@@ -268,6 +278,24 @@ fn java_services(out: &mut String) {
         &["service", "algorithms"],
         rows,
     );
+}
+
+/// RSA stands for all its paddings; every other transformation is a service of its own.
+fn java_ciphers() -> Vec<String> {
+    let mut names = vec![Family::Rsa.row().jca.to_owned()];
+    names.extend(SymmetricCipher::ALL.iter().map(|cipher| cipher.row().jca.to_owned()));
+    for wrapping in Wrapping::ALL {
+        let row = wrapping.row();
+        let transformation = row.jca[0];
+        let name = match row.by_rsa {
+            true => transformation.split('/').next().unwrap_or_default(),
+            false => transformation,
+        };
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 fn java_signatures() -> Vec<String> {

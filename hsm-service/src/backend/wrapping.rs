@@ -34,7 +34,7 @@ pub(super) fn wrap(key: &Key, with: &WrappingKey, choice: &messages::Wrapping) -
 /// The key that came encrypted. Why it does not come out is told in one way.
 pub(super) fn unwrap(
     with: &Key,
-    key_type: Option<KeyType>,
+    secret: Option<(SecretKind, Option<u16>)>,
     request: &messages::Unwrap,
 ) -> Result<Material> {
     let asked = request.wrapping.clone().unwrap_or_default();
@@ -56,8 +56,11 @@ pub(super) fn unwrap(
         with.secret()?.unwrap(choice.wrapping, &request.wrapped)
     }
     .map_err(failed)?;
-    match key_type {
-        Some(key_type) => import_secret(key_type, &plain).map(Material::Secret),
+    match secret {
+        Some((kind, None)) => SecretKey::from_bytes(kind, &plain).map(Material::Secret),
+        Some((kind, Some(bits))) => {
+            import_secret(KeyType::Secret(kind, bits), &plain).map(Material::Secret)
+        }
         None => PrivateKey::from_pkcs8(&plain).map(Material::Private),
     }
     .map_err(failed)

@@ -2,8 +2,8 @@
 //! known word, so that a typing error is a wrong usage (exit status 2) and never a request.
 
 use keyward_algorithms::{
-    Derivation, Digest, KeyType, Mac, Right, Rights, Role, Signature, SymmetricCipher, Wrapping,
-    algorithm_from_name, algorithms_of,
+    Derivation, Digest, KeyType, Mac, Right, Rights, Role, SecretKind, Signature, SymmetricCipher,
+    Wrapping, algorithm_from_name, algorithms_of,
 };
 use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
 
@@ -72,6 +72,14 @@ pub(crate) fn key_type(text: &str) -> Result<KeyType, String> {
             "rsa-2048, rsa-3072, p-256, ed25519, aes-256, …",
         )
     })
+}
+
+/// A key type, or a kind of secret keys whatever their size, as the service wants it.
+pub(crate) fn type_or_kind(text: &str) -> Result<String, String> {
+    match SecretKind::from_name(text) {
+        Some(kind) => Ok(kind.row().name.into()),
+        None => key_type(text).map(|known| known.to_string()),
+    }
 }
 
 /// A signature algorithm by Keyward's or Java's name.

@@ -1,6 +1,6 @@
 //! Keys that leave and enter encrypted with others, and keys that are made from others.
 
-use keyward_algorithms::{ErrorKind, KeyType, Operation, Right};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Right, SecretKind};
 use keyward_protocol::{
     KeyEventKind, KeyId, Origin,
     messages::{DeriveKey, Unwrap, Wrap},
@@ -67,9 +67,13 @@ pub(crate) fn unwrap(
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let with = service.keys.usable(caller, Operation::Unwrap, None, trail.algorithm(), &id)?;
     trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
-    let key_type = match request.key_type.as_str() {
-        "" => None,
-        name => Some(known_type(name)?).filter(|known| known.family().is_none()),
+    let secret = match (request.key_type.as_str(), SecretKind::from_name(&request.key_type)) {
+        ("", _) => None,
+        (_, Some(kind)) => Some((kind, None)),
+        (name, None) => match known_type(name)? {
+            KeyType::Secret(kind, bits) => Some((kind, Some(bits))),
+            _ => None,
+        },
     };
     let child = Child {
         name: request.name.clone(),
@@ -80,10 +84,10 @@ pub(crate) fn unwrap(
         event: KeyEventKind::Unwrapped,
     };
     let draft = child.draft(caller, &with.record)?;
-    if let Some(key_type) = key_type {
-        draft.check(key_type)?;
+    if let Some((kind, bits)) = secret {
+        draft.check(KeyType::Secret(kind, bits.unwrap_or(kind.row().default_bits)))?;
     }
-    Ok(Plan { work: Work::Unwrap(with, key_type, request), draft })
+    Ok(Plan { work: Work::Unwrap(with, secret, request), draft })
 }
 
 pub(crate) fn derive_key(

@@ -661,7 +661,7 @@ pub struct Unwrap {
     pub wrapped: ::prost::alloc::vec::Vec<u8>,
     #[prost(string, tag = "4")]
     pub name: ::prost::alloc::string::String,
-    /// `aes-256`, `hmac-512`; empty for DER PKCS#8.
+    /// `aes-256`, `hmac-512`; `aes` and `hmac` take any size; empty for DER PKCS#8.
     #[prost(string, tag = "5")]
     pub key_type: ::prost::alloc::string::String,
     #[prost(uint32, tag = "6")]

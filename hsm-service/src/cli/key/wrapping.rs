@@ -67,9 +67,10 @@ pub(crate) struct UnwrapArgs {
     /// File with the encrypted key; - is standard input
     #[arg(long = "in", value_name = "FILE")]
     input: PathBuf,
-    /// Type of a secret key: aes-128, aes-192, aes-256, hmac-BITS [default: a pair, as PKCS#8]
-    #[arg(long = "type", value_name = "TYPE", value_parser = arguments::key_type)]
-    key_type: Option<KeyType>,
+    /// Type of a secret key: aes-128, aes-192, aes-256, hmac-BITS; aes and hmac take any size
+    /// [default: a pair, as PKCS#8]
+    #[arg(long = "type", value_name = "TYPE", value_parser = arguments::type_or_kind)]
+    key_type: Option<String>,
     #[command(flatten)]
     how: WrappingArgs,
     #[command(flatten)]
@@ -117,7 +118,7 @@ pub(crate) struct DeriveArgs {
 /// How keys are encrypted with keys.
 #[derive(Args, Debug)]
 struct WrappingArgs {
-    /// aes-kw, aes-kwp, aes-gcm, rsa-oaep or rsa-aes [default: aes-kwp; rsa-aes with an RSA key]
+    /// aes-kw, aes-kwp, aes-kw-pad, aes-gcm, rsa-oaep or rsa-aes [default: aes-kwp; rsa-aes with an RSA key]
     #[arg(long, value_name = "NAME", value_parser = arguments::wrapping)]
     algorithm: Option<Wrapping>,
     /// RSA: OAEP's digest [default: sha256]
@@ -179,7 +180,7 @@ pub(super) fn unwrap(args: &UnwrapArgs, context: &Context) -> Outcome {
     let wrapped = files::read(&args.input)?;
     let choice = args.how.choice(is_pair(&with))?;
     let template = args.attributes.template(&args.name);
-    show(&client.unwrap(&with.id, &choice, &wrapped, args.key_type, &template)?, context)
+    show(&client.unwrap(&with.id, &choice, &wrapped, args.key_type.as_deref(), &template)?, context)
 }
 
 pub(super) fn derive(args: &DeriveArgs, context: &Context) -> Outcome {

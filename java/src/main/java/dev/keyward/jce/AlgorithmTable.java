@@ -11,6 +11,9 @@ final class AlgorithmTable {
     /** ML-DSA with any parameter set. */
     static final String ML_DSA = "ML-DSA";
 
+    /** ML-KEM with any parameter set. */
+    static final String ML_KEM = "ML-KEM";
+
     /** A message digest. */
     enum Digest {
         SHA1(1, "SHA-1", "SHA1", 20),
@@ -171,6 +174,22 @@ final class AlgorithmTable {
         }
     }
 
+    /** A parameter set of ML-KEM. */
+    enum MlKem {
+        ML_KEM_512(Family.ML_KEM_512, 768),
+        ML_KEM_768(Family.ML_KEM_768, 1088),
+        ML_KEM_1024(Family.ML_KEM_1024, 1568);
+
+        final Family family;
+        final int ciphertextBytes;
+
+        MlKem(Family family,
+            int ciphertextBytes) {
+            this.family = family;
+            this.ciphertextBytes = ciphertextBytes;
+        }
+    }
+
     /** A kind of secret keys. */
     enum SecretKind {
         AES("aes", "AES", 256),
@@ -254,7 +273,8 @@ final class AlgorithmTable {
         AES_KWP(2, List.of("AES/KWP/NoPadding", "AESWrap/ECB/ZeroPadding"), false),
         AES_GCM(3, List.of("AES/GCM/NoPadding"), false),
         RSA_OAEP(4, List.of("RSA/ECB/OAEPPadding"), true),
-        RSA_AES(5, List.of("RSAAESWrap/ECB/OAEPPadding"), true);
+        RSA_AES(5, List.of("RSAAESWrap/ECB/OAEPPadding"), true),
+        AES_KW_PAD(6, List.of("AES/KW/PKCS5Padding", "AESWrap/ECB/PKCS5Padding"), false);
 
         final int code;
         final List<String> jca;
@@ -290,6 +310,51 @@ final class AlgorithmTable {
             this.agreementOnly = agreementOnly;
         }
     }
+
+    /** A key derivation with its digest; its names, the canonical one first. */
+    record NamedDerivation(Derivation function, Digest digest, List<String> jca) {}
+
+    /** Key agreements whose secret goes into a key derivation. */
+    static final List<NamedDerivation> DERIVING_AGREEMENTS = List.of(
+            new NamedDerivation(Derivation.X963, Digest.SHA1,
+                List.of("ECDHwithX963SHA1KDF", "ECDHwithSHA1KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA224,
+                List.of("ECDHwithX963SHA224KDF", "ECDHwithSHA224KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA256,
+                List.of("ECDHwithX963SHA256KDF", "ECDHwithSHA256KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA384,
+                List.of("ECDHwithX963SHA384KDF", "ECDHwithSHA384KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA512,
+                List.of("ECDHwithX963SHA512KDF", "ECDHwithSHA512KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA512_256,
+                List.of("ECDHwithX963SHA512/256KDF", "ECDHwithSHA512/256KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA3_256,
+                List.of("ECDHwithX963SHA3-256KDF", "ECDHwithSHA3-256KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA3_384,
+                List.of("ECDHwithX963SHA3-384KDF", "ECDHwithSHA3-384KDF")),
+            new NamedDerivation(Derivation.X963, Digest.SHA3_512,
+                List.of("ECDHwithX963SHA3-512KDF", "ECDHwithSHA3-512KDF")));
+
+    /** Key derivations that the JCA's class KDF has names for. */
+    static final List<NamedDerivation> KDFS = List.of(
+            new NamedDerivation(Derivation.HKDF, Digest.SHA1,
+                List.of("HKDF-SHA1")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA224,
+                List.of("HKDF-SHA224")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA256,
+                List.of("HKDF-SHA256")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA384,
+                List.of("HKDF-SHA384")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA512,
+                List.of("HKDF-SHA512")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA512_256,
+                List.of("HKDF-SHA512/256")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA3_256,
+                List.of("HKDF-SHA3-256")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA3_384,
+                List.of("HKDF-SHA3-384")),
+            new NamedDerivation(Derivation.HKDF, Digest.SHA3_512,
+                List.of("HKDF-SHA3-512")));
 
     /** A signature algorithm; its names, the canonical one first; no digest, no OID: null. */
     record SignatureAlgorithm(Scheme scheme, Digest digest, List<String> jca, String oid) {}

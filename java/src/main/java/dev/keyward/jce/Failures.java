@@ -40,5 +40,11 @@ final class Failures {
         throw provider(failure);
     }
 
+    /** The same where what was given is at fault for what does not fit. */
+    static InvalidKeyException keyOrInput(KeywardException failure) {
+        return failure.kind() == ErrorKind.INVALID_ARGUMENT
+            ? new InvalidKeyException(failure.getMessage(), failure) : key(failure);
+    }
+
     private Failures() {}
 }

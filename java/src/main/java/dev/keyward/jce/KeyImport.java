@@ -1,16 +1,14 @@
 package dev.keyward.jce;
 
 import java.security.InvalidKeyException;
-import java.security.PrivateKey;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateEncodingException;
 import java.util.Arrays;
 
 /** Takes private keys of other providers into the service. */
 final class KeyImport {
-    /** Whether a key is of this family, going by the name of its algorithm. */
-    static boolean isOf(AlgorithmTable.Family family, PrivateKey key) {
-        String algorithm = key.getAlgorithm();
+    /** Whether a key is of this family, going by the name of its algorithm in Java. */
+    static boolean isOf(AlgorithmTable.Family family, String algorithm) {
         // ECDSA is BouncyCastle's name for some of its EC keys.
         return family.jca.equalsIgnoreCase(algorithm) || family.keyward.equalsIgnoreCase(algorithm)
             || family == AlgorithmTable.Family.EC && "ECDSA".equalsIgnoreCase(algorithm);

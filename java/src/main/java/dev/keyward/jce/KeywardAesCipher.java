@@ -1,6 +1,7 @@
 package dev.keyward.jce;
 
 import java.io.ByteArrayOutputStream;
+import java.math.BigInteger;
 import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.InvalidAlgorithmParameterException;
@@ -10,49 +11,51 @@ import java.security.NoSuchAlgorithmException;
 import java.security.ProviderException;
 import java.security.SecureRandom;
 import java.security.spec.AlgorithmParameterSpec;
-import java.security.spec.InvalidParameterSpecException;
 import java.util.Arrays;
 import javax.crypto.AEADBadTagException;
 import javax.crypto.BadPaddingException;
 import javax.crypto.Cipher;
-import javax.crypto.CipherSpi;
 import javax.crypto.IllegalBlockSizeException;
-import javax.crypto.NoSuchPaddingException;
-import javax.crypto.ShortBufferException;
 import javax.crypto.spec.GCMParameterSpec;
 import javax.crypto.spec.IvParameterSpec;
 
 /**
- * Encryption with AES keys of the service. The input is collected here, and {@code doFinal} is one
- * request; so {@code update} gives nothing out, and no plaintext before its tag was checked.
+ * Encryption with AES keys of the service. CBC, CTR and ECB give their output in parts of a request
+ * each. GCM is one request, so no plaintext comes out before its tag was checked.
  *
  * <p>The initialisation vector of GCM is drawn by the service for each message and is to be had
- * from {@code getIV} after {@code doFinal}; so an object may encrypt one message after another.
+ * from {@code getIV} after {@code doFinal} or {@code wrap}; so an object may encrypt one message
+ * after another.
  */
-final class KeywardAesCipher extends CipherSpi {
+final class KeywardAesCipher extends ServiceCipher {
+    /** Whole blocks, and less than a request may carry. */
+    static final int PART_BYTES = 256 << 10;
+
     private static final int BLOCK_BYTES = 16;
     private static final int TAG_BYTES = 16;
 
     private final AlgorithmTable.SymmetricCipher cipher;
-    private final ByteArrayOutputStream input = new ByteArrayOutputStream();
     private final ByteArrayOutputStream aad = new ByteArrayOutputStream();
     private ServiceSecretKey key;
-    private boolean encrypts;
+    private int mode;
     private byte[] iv;
+    /** What the next part of the message begins with in place of the initialisation vector. */
+    private byte[] chained;
     private int tagBytes;
+    private KeyAttributes attributes;
 
     KeywardAesCipher(AlgorithmTable.SymmetricCipher cipher) {
         this.cipher = cipher;
     }
 
     @Override
-    protected void engineSetMode(String mode) throws NoSuchAlgorithmException {
-        throw new NoSuchAlgorithmException("name the whole transformation, " + cipher.jca);
+    String transformation() {
+        return cipher.jca;
     }
 
     @Override
-    protected void engineSetPadding(String padding) throws NoSuchPaddingException {
-        throw new NoSuchPaddingException("name the whole transformation, " + cipher.jca);
+    Class<? extends AlgorithmParameterSpec> parametersClass() {
+        return cipher.authenticated ? GCMParameterSpec.class : IvParameterSpec.class;
     }
 
     @Override
@@ -62,14 +65,19 @@ final class KeywardAesCipher extends CipherSpi {
 
     @Override
     protected int engineGetOutputSize(int length) {
-        int total = input.size() + length;
-        if (!encrypts) {
+        int total = collected() + length;
+        if (mode != Cipher.ENCRYPT_MODE) {
             return total;
         }
         if (cipher.padded) {
             return (total / BLOCK_BYTES + 1) * BLOCK_BYTES;
         }
         return total + tagBytes;
+    }
+
+    @Override
+    int leastFinal(int length) {
+        return mode == Cipher.ENCRYPT_MODE ? engineGetOutputSize(length) : 0;
     }
 
     @Override
@@ -100,41 +108,30 @@ final class KeywardAesCipher extends CipherSpi {
     }
 
     @Override
-    protected void engineInit(int mode, Key key, SecureRandom random) throws InvalidKeyException {
-        try {
-            engineInit(mode, key, (AlgorithmParameterSpec) null, random);
-        } catch (InvalidAlgorithmParameterException failure) {
-            throw new InvalidKeyException(failure.getMessage(), failure);
-        }
-    }
-
-    @Override
-    protected void engineInit(int mode, Key key, AlgorithmParameters parameters,
-            SecureRandom random) throws InvalidKeyException, InvalidAlgorithmParameterException {
-        Class<? extends AlgorithmParameterSpec> kind =
-            cipher.authenticated ? GCMParameterSpec.class : IvParameterSpec.class;
-        try {
-            engineInit(mode, key, parameters == null ? null : parameters.getParameterSpec(kind),
-                random);
-        } catch (InvalidParameterSpecException failure) {
-            throw new InvalidAlgorithmParameterException("these are no parameters of "
-                + cipher.jca, failure);
-        }
-    }
-
-    @Override
-    protected void engineInit(int mode, Key key, AlgorithmParameterSpec spec, SecureRandom random)
+    void begin(int mode, Key key, AlgorithmParameterSpec spec, SecureRandom random)
             throws InvalidKeyException, InvalidAlgorithmParameterException {
         ServiceSecretKey wanted = checked(key);
-        if (mode != Cipher.ENCRYPT_MODE && mode != Cipher.DECRYPT_MODE) {
-            throw new InvalidKeyException(cipher.jca + " of Keyward encrypts and decrypts");
+        boolean wraps = mode == Cipher.WRAP_MODE || mode == Cipher.UNWRAP_MODE;
+        if (wraps && !cipher.authenticated) {
+            throw new InvalidKeyException(cipher.jca + " of Keyward encrypts and decrypts; keys are"
+                + " wrapped by AES/KW, AES/KWP or AES/GCM");
         }
-        boolean encrypt = mode == Cipher.ENCRYPT_MODE;
-        wanted.demand(encrypt ? KeyRight.ENCRYPT : KeyRight.DECRYPT);
-        takeParameters(spec, encrypt, random);
-        encrypts = encrypt;
+        wanted.demand(switch (mode) {
+            case Cipher.ENCRYPT_MODE -> KeyRight.ENCRYPT;
+            case Cipher.DECRYPT_MODE -> KeyRight.DECRYPT;
+            case Cipher.WRAP_MODE -> KeyRight.WRAP;
+            default -> KeyRight.UNWRAP;
+        });
+        boolean out = mode == Cipher.ENCRYPT_MODE || mode == Cipher.WRAP_MODE;
+        takeParameters(KeyWrapping.parameters(mode, spec), out, random);
+        if (wraps && tagBytes != TAG_BYTES) {
+            throw new InvalidAlgorithmParameterException("keys are wrapped with a tag of "
+                + TAG_BYTES * Byte.SIZE + " bits");
+        }
+        attributes = KeyWrapping.attributes(spec);
+        this.mode = mode;
         this.key = wanted;
-        forget();
+        aad.reset();
     }
 
     private ServiceSecretKey checked(Key key) throws InvalidKeyException {
@@ -173,6 +170,7 @@ final class KeywardAesCipher extends CipherSpi {
                 + " takes an initialisation vector of " + cipher.ivBytes + " bytes");
         }
         iv = given;
+        chained = given;
         tagBytes = tag;
     }
 
@@ -181,96 +179,124 @@ final class KeywardAesCipher extends CipherSpi {
         if (!cipher.authenticated) {
             throw new UnsupportedOperationException(cipher.jca + " authenticates nothing");
         }
-        if (input.size() > 0) {
+        if (collected() > 0) {
             throw new IllegalStateException("what is authenticated comes before the message");
         }
         aad.write(bytes, offset, length);
     }
 
     @Override
-    protected void engineUpdateAAD(java.nio.ByteBuffer source) {
-        byte[] bytes = new byte[source.remaining()];
-        source.get(bytes);
-        engineUpdateAAD(bytes, 0, bytes.length);
-    }
-
-    @Override
-    protected byte[] engineUpdate(byte[] bytes, int offset, int length) {
-        input.write(bytes, offset, length);
-        return new byte[0];
-    }
-
-    @Override
-    protected int engineUpdate(byte[] bytes, int offset, int length, byte[] output,
-            int outputOffset) {
-        input.write(bytes, offset, length);
-        return 0;
-    }
-
-    @Override
-    protected byte[] engineDoFinal(byte[] bytes, int offset, int length)
-            throws IllegalBlockSizeException, BadPaddingException {
-        if (bytes != null) {
-            input.write(bytes, offset, length);
+    int advanced(int collected) {
+        if (cipher.authenticated) {
+            return 0;
         }
-        byte[] message = input.toByteArray();
-        byte[] authenticated = aad.toByteArray();
-        forget();
-        boolean wholeBlocks = cipher.wholeBlocks || !encrypts && cipher.padded;
-        if (wholeBlocks && message.length % BLOCK_BYTES != 0) {
-            throw new IllegalBlockSizeException(message.length + " bytes are no number of blocks");
+        // The last block of a padded message shows where it ends.
+        int usable = cipher.padded && mode == Cipher.DECRYPT_MODE ? collected - 1 : collected;
+        return usable / PART_BYTES * PART_BYTES;
+    }
+
+    @Override
+    byte[] advance(ByteArrayOutputStream collected) {
+        int length = advanced(collected.size());
+        if (length <= 0) {
+            return NOTHING;
         }
-        try {
-            return encrypts ? encipher(authenticated, message)
-                : key.client().decipher(key.info(), cipher, iv, authenticated, tagBytes, message);
-        } catch (KeywardException failure) {
-            if (!encrypts && failure.kind() == ErrorKind.INVALID_ARGUMENT) {
-                throw badCiphertext(failure);
+        byte[] all = collected.toByteArray();
+        collected.reset();
+        byte[] out = new byte[length];
+        for (int at = 0; at < length; at += PART_BYTES) {
+            byte[] part = Arrays.copyOfRange(all, at, at + PART_BYTES);
+            try {
+                System.arraycopy(request(unpadded(), part), 0, out, at, PART_BYTES);
+            } catch (KeywardException failure) {
+                chained = iv;
+                throw Failures.provider(failure);
             }
-            throw Failures.provider(failure);
+        }
+        collected.write(all, length, all.length - length);
+        return out;
+    }
+
+    /** The cipher for what is not the end of a message. */
+    private AlgorithmTable.SymmetricCipher unpadded() {
+        return switch (cipher) {
+            case AES_CBC_PAD -> AlgorithmTable.SymmetricCipher.AES_CBC;
+            case AES_ECB_PAD -> AlgorithmTable.SymmetricCipher.AES_ECB;
+            default -> cipher;
+        };
+    }
+
+    @Override
+    byte[] finish(byte[] rest) throws IllegalBlockSizeException, BadPaddingException {
+        boolean encrypts = mode == Cipher.ENCRYPT_MODE;
+        try {
+            boolean wholeBlocks = cipher.wholeBlocks || !encrypts && cipher.padded;
+            if (wholeBlocks && rest.length % BLOCK_BYTES != 0) {
+                throw new IllegalBlockSizeException(rest.length + " bytes are no number of blocks");
+            }
+            return request(cipher, rest);
+        } catch (KeywardException failure) {
+            if (encrypts || failure.kind() != ErrorKind.INVALID_ARGUMENT) {
+                throw Failures.provider(failure);
+            }
+            throw caused(cipher.authenticated ? new AEADBadTagException(failure.getMessage())
+                : new BadPaddingException(failure.getMessage()), failure);
+        } finally {
+            aad.reset();
+            chained = iv;
         }
     }
 
-    private byte[] encipher(byte[] authenticated, byte[] message) throws KeywardException {
-        byte[] answer = key.client().encipher(key.info(), cipher, cipher.ownIv ? null : iv,
-            authenticated, tagBytes, message);
-        if (cipher.ownIv) {
-            iv = Arrays.copyOf(answer, cipher.ivBytes);
+    private byte[] request(AlgorithmTable.SymmetricCipher with, byte[] part)
+            throws KeywardException {
+        ServiceClient client = key.client();
+        if (mode == Cipher.DECRYPT_MODE) {
+            byte[] plain = client.decipher(key.info(), with, chained, aad.toByteArray(), tagBytes,
+                part);
+            chain(with, part);
+            return plain;
         }
+        byte[] answer = client.encipher(key.info(), with, with.ownIv ? null : chained,
+            aad.toByteArray(), tagBytes, part);
+        if (with.ownIv) {
+            iv = Arrays.copyOf(answer, with.ivBytes);
+        }
+        byte[] ciphertext = Arrays.copyOfRange(answer, with.ivBytes, answer.length);
+        chain(with, ciphertext);
+        return ciphertext;
+    }
+
+    /** In CBC the last block of ciphertext goes into the next one; in CTR the counter goes on. */
+    private void chain(AlgorithmTable.SymmetricCipher with, byte[] ciphertext) {
+        if (with == AlgorithmTable.SymmetricCipher.AES_CBC && ciphertext.length > 0) {
+            chained =
+                Arrays.copyOfRange(ciphertext, ciphertext.length - BLOCK_BYTES, ciphertext.length);
+        } else if (with == AlgorithmTable.SymmetricCipher.AES_CTR) {
+            byte[] sum = new BigInteger(1, chained)
+                .add(BigInteger.valueOf(ciphertext.length / BLOCK_BYTES)).toByteArray();
+            byte[] counter = new byte[BLOCK_BYTES];
+            int length = Math.min(sum.length, BLOCK_BYTES);
+            System.arraycopy(sum, sum.length - length, counter, BLOCK_BYTES - length, length);
+            chained = counter;
+        }
+    }
+
+    @Override
+    protected byte[] engineWrap(Key leaving) throws InvalidKeyException {
+        byte[] answer = wrapping().wrap(leaving, key);
+        iv = Arrays.copyOf(answer, cipher.ivBytes);
         return Arrays.copyOfRange(answer, cipher.ivBytes, answer.length);
     }
 
-    private BadPaddingException badCiphertext(KeywardException failure) {
-        BadPaddingException exception = cipher.authenticated
-            ? new AEADBadTagException(failure.getMessage())
-            : new BadPaddingException(failure.getMessage());
-        exception.initCause(failure);
-        return exception;
-    }
-
     @Override
-    protected int engineDoFinal(byte[] bytes, int offset, int length, byte[] output,
-            int outputOffset)
-            throws ShortBufferException, IllegalBlockSizeException, BadPaddingException {
-        // Asked before the request, so that the caller can try again with a larger array.
-        int needed = engineGetOutputSize(length);
-        if (encrypts && needed > output.length - outputOffset) {
-            throw new ShortBufferException(needed + " bytes are needed");
-        }
-        byte[] result = engineDoFinal(bytes, offset, length);
-        try {
-            if (result.length > output.length - outputOffset) {
-                throw new ShortBufferException(result.length + " bytes are needed");
-            }
-            System.arraycopy(result, 0, output, outputOffset, result.length);
-            return result.length;
-        } finally {
-            Arrays.fill(result, (byte) 0);
-        }
+    protected Key engineUnwrap(byte[] wrapped, String algorithm, int kind)
+            throws InvalidKeyException, NoSuchAlgorithmException {
+        byte[] both = Arrays.copyOf(iv, iv.length + wrapped.length);
+        System.arraycopy(wrapped, 0, both, iv.length, wrapped.length);
+        return wrapping().unwrap(both, key, algorithm, kind, attributes);
     }
 
-    private void forget() {
-        input.reset();
-        aad.reset();
+    private static KeyWrapping wrapping() {
+        return new KeyWrapping(AlgorithmTable.Wrapping.AES_GCM, null);
     }
 }

@@ -1,6 +1,5 @@
 package dev.keyward.jce;
 
-import java.io.ByteArrayOutputStream;
 import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.InvalidAlgorithmParameterException;
@@ -8,44 +7,51 @@ import java.security.InvalidKeyException;
 import java.security.Key;
 import java.security.KeyFactory;
 import java.security.NoSuchAlgorithmException;
-import java.security.ProviderException;
 import java.security.PublicKey;
 import java.security.SecureRandom;
 import java.security.interfaces.RSAKey;
 import java.security.spec.AlgorithmParameterSpec;
-import java.security.spec.InvalidParameterSpecException;
-import java.security.spec.MGF1ParameterSpec;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.security.spec.X509EncodedKeySpec;
 import java.util.Arrays;
-import java.util.Locale;
 import javax.crypto.BadPaddingException;
 import javax.crypto.Cipher;
-import javax.crypto.CipherSpi;
 import javax.crypto.IllegalBlockSizeException;
 import javax.crypto.NoSuchPaddingException;
 import javax.crypto.ShortBufferException;
 import javax.crypto.spec.OAEPParameterSpec;
-import javax.crypto.spec.PSource;
 import javax.crypto.spec.SecretKeySpec;
 
 /**
  * RSA decryption and unwrapping with keys of the service. Encryption needs only a public key and is
  * handed to the JDK's providers.
  */
-final class KeywardCipher extends CipherSpi {
+final class KeywardCipher extends ServiceCipher {
     /** Names of paddings as {@code Cipher} wants them for its delayed choice of a provider. */
-    static final String PADDINGS = "NOPADDING|PKCS1PADDING|OAEPPADDING|OAEPWITH.*PADDING";
+    static final String PADDINGS = "NOPADDING|PKCS1PADDING|" + OaepParameters.PADDINGS;
 
     private static final String TLS_PREMASTER_SPEC = "TlsRsaPremasterSecretParameterSpec";
 
     private AlgorithmTable.Encryption scheme = AlgorithmTable.Encryption.RSA_PKCS1;
     private String padding = scheme.jcaPadding;
-    private OAEPParameterSpec oaep;
-    private OAEPParameterSpec chosenOaep;
+    /** What the name of the padding stands for; null where it is not OAEP. */
+    private OaepParameters named;
+    private OaepParameters oaep;
     private ServiceKey key;
+    /** What the key unwraps comes into the service; null if it comes out. */
+    private KeyAttributes attributes;
+    private PublicKey publicKey;
     private Cipher delegate;
-    private final ByteArrayOutputStream buffer = new ByteArrayOutputStream();
+
+    @Override
+    String transformation() {
+        return "RSA/ECB/" + padding;
+    }
+
+    @Override
+    Class<? extends AlgorithmParameterSpec> parametersClass() {
+        return OAEPParameterSpec.class;
+    }
 
     @Override
     protected void engineSetMode(String mode) throws NoSuchAlgorithmException {
@@ -56,23 +62,8 @@ final class KeywardCipher extends CipherSpi {
 
     @Override
     protected void engineSetPadding(String name) throws NoSuchPaddingException {
-        String upper = name.toUpperCase(Locale.ROOT);
-        String with = "OAEPWITH";
-        String and = "ANDMGF1PADDING";
-        if (upper.startsWith(with) && upper.endsWith(and)) {
-            try {
-                String digest = upper.substring(with.length(), upper.length() - and.length());
-                // The JDK's meaning of these names: MGF1 keeps SHA-1 unless parameters say more.
-                oaep = new OAEPParameterSpec(Digests.named(digest).jca, "MGF1",
-                    MGF1ParameterSpec.SHA1, PSource.PSpecified.DEFAULT);
-            } catch (InvalidAlgorithmParameterException unknown) {
-                throw new NoSuchPaddingException(unknown.getMessage());
-            }
-            scheme = AlgorithmTable.Encryption.RSA_OAEP;
-        } else {
-            scheme = schemeOf(name);
-            oaep = scheme == AlgorithmTable.Encryption.RSA_OAEP ? OAEPParameterSpec.DEFAULT : null;
-        }
+        named = OaepParameters.ofPadding(name);
+        scheme = named != null ? AlgorithmTable.Encryption.RSA_OAEP : schemeOf(name);
         padding = name;
     }
 
@@ -97,11 +88,6 @@ final class KeywardCipher extends CipherSpi {
     }
 
     @Override
-    protected byte[] engineGetIV() {
-        return null;
-    }
-
-    @Override
     protected int engineGetKeySize(Key key) throws InvalidKeyException {
         if (key instanceof RSAKey rsa) {
             return rsa.getModulus().bitLength();
@@ -111,44 +97,17 @@ final class KeywardCipher extends CipherSpi {
 
     @Override
     protected AlgorithmParameters engineGetParameters() {
-        if (chosenOaep == null) {
-            return delegate == null ? null : delegate.getParameters();
+        if (delegate != null) {
+            return delegate.getParameters();
         }
-        try {
-            AlgorithmParameters parameters = AlgorithmParameters.getInstance("OAEP");
-            parameters.init(chosenOaep);
-            return parameters;
-        } catch (GeneralSecurityException failure) {
-            throw new ProviderException("this Java cannot encode OAEP parameters", failure);
-        }
+        return oaep == null ? null : oaep.encodable();
     }
 
     @Override
-    protected void engineInit(int mode, Key key, SecureRandom random) throws InvalidKeyException {
-        try {
-            engineInit(mode, key, (AlgorithmParameterSpec) null, random);
-        } catch (InvalidAlgorithmParameterException failure) {
-            throw new InvalidKeyException(failure.getMessage(), failure);
-        }
-    }
-
-    @Override
-    protected void engineInit(int mode, Key key, AlgorithmParameters parameters,
-            SecureRandom random) throws InvalidKeyException, InvalidAlgorithmParameterException {
-        try {
-            engineInit(mode, key, parameters == null ? null
-                : parameters.getParameterSpec(OAEPParameterSpec.class), random);
-        } catch (InvalidParameterSpecException failure) {
-            throw new InvalidAlgorithmParameterException("these are no OAEP parameters", failure);
-        }
-    }
-
-    @Override
-    protected void engineInit(int mode, Key key, AlgorithmParameterSpec spec, SecureRandom random)
+    void begin(int mode, Key key, AlgorithmParameterSpec spec, SecureRandom random)
             throws InvalidKeyException, InvalidAlgorithmParameterException {
-        buffer.reset();
-        if (key instanceof PublicKey) {
-            initDelegate(mode, key, spec, random);
+        if (key instanceof PublicKey given) {
+            initDelegate(mode, given, spec, random);
             return;
         }
         if (!(key instanceof ServiceKey serviceKey)
@@ -165,48 +124,35 @@ final class KeywardCipher extends CipherSpi {
             // decryption and does the check of the TLS version itself.
             throw new UnsupportedOperationException("TLS premaster secrets are only decrypted");
         }
-        serviceKey.demand(scheme.right);
-        this.chosenOaep = oaepParameters(spec);
+        boolean intoService = mode == Cipher.UNWRAP_MODE && unwrapsInside(serviceKey, spec);
+        serviceKey.demand(intoService ? KeyRight.UNWRAP : scheme.right);
+        AlgorithmParameterSpec own = KeyWrapping.parameters(mode, spec);
+        if (own != null && scheme != AlgorithmTable.Encryption.RSA_OAEP) {
+            throw new InvalidAlgorithmParameterException(padding + " does not take " + own);
+        }
+        this.oaep = own == null ? named : OaepParameters.of(own);
+        this.attributes = intoService ? KeyWrapping.attributes(spec) : null;
         this.key = serviceKey;
         this.delegate = null;
     }
 
-    private OAEPParameterSpec oaepParameters(AlgorithmParameterSpec spec)
-            throws InvalidAlgorithmParameterException {
-        if (spec == null) {
-            return oaep;
-        }
-        if (scheme != AlgorithmTable.Encryption.RSA_OAEP
-                || !(spec instanceof OAEPParameterSpec wanted)) {
-            throw new InvalidAlgorithmParameterException(padding + " does not take " + spec);
-        }
-        // Refused now, rather than at the end of a long message.
-        Digests.named(wanted.getDigestAlgorithm());
-        mgf1(wanted);
-        if (!(wanted.getPSource() instanceof PSource.PSpecified)) {
-            throw new InvalidAlgorithmParameterException("the label must be given as PSpecified");
-        }
-        return wanted;
+    /** Keys that were born to unwrap do it inside; those that decrypt give the plain key out. */
+    private boolean unwrapsInside(ServiceKey key, AlgorithmParameterSpec spec) {
+        return scheme == AlgorithmTable.Encryption.RSA_OAEP
+            && (KeyWrapping.isForUnwrapping(spec) || key.info().uses().contains(KeyRight.UNWRAP));
     }
 
-    private static AlgorithmTable.Digest mgf1(OAEPParameterSpec oaep)
-            throws InvalidAlgorithmParameterException {
-        if (oaep.getMGFParameters() instanceof MGF1ParameterSpec mgf1) {
-            return Digests.named(mgf1.getDigestAlgorithm());
-        }
-        throw new InvalidAlgorithmParameterException("OAEP takes MGF1 with its parameters");
-    }
-
-    private void initDelegate(int mode, Key publicKey, AlgorithmParameterSpec spec,
+    private void initDelegate(int mode, PublicKey publicKey, AlgorithmParameterSpec spec,
             SecureRandom random) throws InvalidKeyException, InvalidAlgorithmParameterException {
         try {
-            Cipher cipher = Cipher.getInstance("RSA/ECB/" + padding);
+            Cipher cipher = Cipher.getInstance(transformation());
             cipher.init(mode, publicKey, spec, random);
+            oaep = spec == null || named == null ? named : OaepParameters.of(spec);
             delegate = cipher;
+            this.publicKey = publicKey;
             key = null;
-            chosenOaep = null;
         } catch (NoSuchAlgorithmException | NoSuchPaddingException failure) {
-            throw new InvalidKeyException("no other provider has RSA/ECB/" + padding, failure);
+            throw new InvalidKeyException("no other provider has " + transformation(), failure);
         }
     }
 
@@ -215,8 +161,7 @@ final class KeywardCipher extends CipherSpi {
         if (delegate != null) {
             return delegate.update(input, offset, length);
         }
-        buffer.write(input, offset, length);
-        return new byte[0];
+        return super.engineUpdate(input, offset, length);
     }
 
     @Override
@@ -225,8 +170,7 @@ final class KeywardCipher extends CipherSpi {
         if (delegate != null) {
             return delegate.update(input, offset, length, output, outputOffset);
         }
-        buffer.write(input, offset, length);
-        return 0;
+        return super.engineUpdate(input, offset, length, output, outputOffset);
     }
 
     @Override
@@ -235,16 +179,7 @@ final class KeywardCipher extends CipherSpi {
         if (delegate != null) {
             return input == null ? delegate.doFinal() : delegate.doFinal(input, offset, length);
         }
-        if (input != null) {
-            buffer.write(input, offset, length);
-        }
-        byte[] ciphertext = buffer.toByteArray();
-        buffer.reset();
-        if (ciphertext.length > modulusBytes()) {
-            throw new IllegalBlockSizeException("the key decrypts " + modulusBytes()
-                + " bytes at a time, not " + ciphertext.length);
-        }
-        return decrypt(ciphertext);
+        return super.engineDoFinal(input, offset, length);
     }
 
     @Override
@@ -254,21 +189,32 @@ final class KeywardCipher extends CipherSpi {
         if (delegate != null) {
             return delegate.doFinal(input, offset, length, output, outputOffset);
         }
-        byte[] plaintext = engineDoFinal(input, offset, length);
+        return super.engineDoFinal(input, offset, length, output, outputOffset);
+    }
+
+    @Override
+    byte[] finish(byte[] ciphertext) throws IllegalBlockSizeException, BadPaddingException {
+        if (ciphertext.length > modulusBytes()) {
+            throw new IllegalBlockSizeException("the key decrypts " + modulusBytes()
+                + " bytes at a time, not " + ciphertext.length);
+        }
         try {
-            if (plaintext.length > output.length - outputOffset) {
-                throw new ShortBufferException(plaintext.length + " bytes are needed");
+            return key.client().decrypt(key.info(), scheme, oaep, ciphertext);
+        } catch (KeywardException failure) {
+            if (failure.kind() == ErrorKind.INVALID_ARGUMENT) {
+                throw caused(new BadPaddingException(failure.getMessage()), failure);
             }
-            System.arraycopy(plaintext, 0, output, outputOffset, plaintext.length);
-            return plaintext.length;
-        } finally {
-            Arrays.fill(plaintext, (byte) 0);
+            throw Failures.provider(failure);
         }
     }
 
     @Override
-    protected byte[] engineWrap(Key secret) throws IllegalBlockSizeException, InvalidKeyException {
-        return delegate.wrap(secret);
+    protected byte[] engineWrap(Key leaving)
+            throws IllegalBlockSizeException, InvalidKeyException {
+        if (leaving instanceof ServiceKey && scheme == AlgorithmTable.Encryption.RSA_OAEP) {
+            return wrapping().wrap(leaving, publicKey);
+        }
+        return delegate.wrap(leaving);
     }
 
     @Override
@@ -276,6 +222,9 @@ final class KeywardCipher extends CipherSpi {
             throws InvalidKeyException, NoSuchAlgorithmException {
         if (delegate != null) {
             return delegate.unwrap(wrapped, algorithm, type);
+        }
+        if (attributes != null) {
+            return wrapping().unwrap(wrapped, key, algorithm, type, attributes);
         }
         byte[] encoded;
         try {
@@ -305,25 +254,8 @@ final class KeywardCipher extends CipherSpi {
         };
     }
 
-    private byte[] decrypt(byte[] ciphertext) throws BadPaddingException {
-        try {
-            if (chosenOaep == null) {
-                return key.client().decrypt(key.info(), scheme, null, null, null, ciphertext);
-            }
-            byte[] label = ((PSource.PSpecified) chosenOaep.getPSource()).getValue();
-            return key.client().decrypt(key.info(), scheme,
-                Digests.named(chosenOaep.getDigestAlgorithm()), mgf1(chosenOaep), label,
-                ciphertext);
-        } catch (KeywardException failure) {
-            if (failure.kind() == ErrorKind.INVALID_ARGUMENT) {
-                BadPaddingException exception = new BadPaddingException(failure.getMessage());
-                exception.initCause(failure);
-                throw exception;
-            }
-            throw Failures.provider(failure);
-        } catch (InvalidAlgorithmParameterException impossible) {
-            throw new AssertionError(impossible);
-        }
+    private KeyWrapping wrapping() {
+        return new KeyWrapping(AlgorithmTable.Wrapping.RSA_OAEP, oaep);
     }
 
     private int modulusBytes() {

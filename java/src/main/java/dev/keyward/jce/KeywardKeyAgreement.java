@@ -4,7 +4,6 @@ import java.security.InvalidAlgorithmParameterException;
 import java.security.InvalidKeyException;
 import java.security.Key;
 import java.security.NoSuchAlgorithmException;
-import java.security.PublicKey;
 import java.security.SecureRandom;
 import java.security.spec.AlgorithmParameterSpec;
 import java.util.Arrays;
@@ -28,15 +27,21 @@ final class KeywardKeyAgreement extends KeyAgreementSpi {
 
     @Override
     protected void engineInit(Key privateKey, SecureRandom random) throws InvalidKeyException {
-        if (!(privateKey instanceof ServiceKey serviceKey)
-                || serviceKey.info().family() != agreement.family) {
+        key = checked(privateKey, agreement);
+        forget();
+    }
+
+    /** The key, if it is one of the service that may do this. */
+    static ServicePrivateKey checked(Key key, AlgorithmTable.Agreement agreement)
+            throws InvalidKeyException {
+        if (!(key instanceof ServicePrivateKey ours)
+                || ours.info().family() != agreement.family) {
             throw new InvalidKeyException("the provider Keyward agrees with "
                 + agreement.family.jca + " keys of the KeyStore \"Keyward\" only; name no provider"
                 + " to use other keys");
         }
-        serviceKey.demand(KeyRight.DERIVE);
-        key = serviceKey;
-        forget();
+        ours.demand(KeyRight.DERIVE);
+        return ours;
     }
 
     @Override
@@ -56,17 +61,12 @@ final class KeywardKeyAgreement extends KeyAgreementSpi {
         if (secret != null || !lastPhase) {
             throw new IllegalStateException("this agreement is between two and has one phase");
         }
-        if (!(peer instanceof PublicKey) || !"X.509".equals(peer.getFormat())) {
-            throw new InvalidKeyException("the other side's public key is needed");
-        }
+        byte[] encoded = KeyDerivation.encoded(peer);
         try {
-            secret = key.client().derive(key.info(), peer.getEncoded());
+            secret = key.client().derive(key.info(), encoded);
             return null;
         } catch (KeywardException failure) {
-            if (failure.kind() == ErrorKind.INVALID_ARGUMENT) {
-                throw new InvalidKeyException(failure.getMessage(), failure);
-            }
-            throw Failures.key(failure);
+            throw Failures.keyOrInput(failure);
         }
     }
 

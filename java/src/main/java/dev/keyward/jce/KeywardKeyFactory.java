@@ -46,7 +46,7 @@ final class KeywardKeyFactory extends KeyFactorySpi {
     }
 
     private boolean isOurs(PrivateKey key) {
-        if (families.stream().anyMatch(family -> KeyImport.isOf(family, key))) {
+        if (families.stream().anyMatch(family -> KeyImport.isOf(family, key.getAlgorithm()))) {
             return true;
         }
         // The JDK's keys say this whatever their parameter set is; its factories know better.

@@ -291,7 +291,7 @@ final class KeywardKeyStore extends KeyStoreSpi {
     private void importSecret(String alias, SecretKey key, KeyAttributes attributes)
             throws KeyStoreException {
         importKey(alias, key, attributes, client -> {
-            AlgorithmTable.SecretKind kind = SecretKeyImport.kindOf(key);
+            AlgorithmTable.SecretKind kind = SecretKeyImport.kindOf(key.getAlgorithm());
             if (kind == null) {
                 throw new KeyStoreException("Keyward keeps AES keys and keys for HMAC, not "
                     + key.getAlgorithm());

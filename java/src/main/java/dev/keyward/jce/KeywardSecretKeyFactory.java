@@ -7,8 +7,9 @@ import javax.crypto.SecretKey;
 import javax.crypto.SecretKeyFactorySpi;
 
 /**
- * Takes secret keys into the service, by {@link SecretKeyImportSpec} and by nothing less: bare
- * bytes have no name, and whoever makes a key of them does not expect it to travel.
+ * Takes secret keys into the service, by {@link SecretKeyImportSpec}, and makes them there from
+ * others, by {@link DerivationSpec}. Nothing less will do: bare bytes have no name, and whoever makes
+ * a key of them does not expect it to travel.
  */
 final class KeywardSecretKeyFactory extends SecretKeyFactorySpi {
     private final ServiceClient client;
@@ -21,12 +22,15 @@ final class KeywardSecretKeyFactory extends SecretKeyFactorySpi {
 
     @Override
     protected SecretKey engineGenerateSecret(KeySpec spec) throws InvalidKeySpecException {
-        if (!(spec instanceof SecretKeyImportSpec wanted)) {
-            throw new InvalidKeySpecException("Keyward takes a secret key in by a"
-                + " SecretKeyImportSpec, which says what it will be called; a SecretKeySpec is a"
-                + " key of this process");
-        }
         try {
+            if (spec instanceof DerivationSpec derivation) {
+                return KeyDerivation.derive(derivation, kind, kind.defaultBits);
+            }
+            if (!(spec instanceof SecretKeyImportSpec wanted)) {
+                throw new InvalidKeySpecException("Keyward takes a secret key in by a"
+                    + " SecretKeyImportSpec, which says what it will be called; a SecretKeySpec is"
+                    + " a key of this process");
+            }
             return ServiceSecretKey.of(client, SecretKeyImport.into(client, kind, wanted));
         } catch (InvalidKeyException | KeywardException failure) {
             throw new InvalidKeySpecException(failure.getMessage(), failure);

@@ -75,6 +75,24 @@ final class Native {
     static native byte[] importSecret(long client, String type, byte[] attributes, byte[] secret)
         throws KeywardException;
 
+    /**
+     * Gives a key out, encrypted; codes are those of the table, 0 for none.
+     *
+     * @param wrappingId the key of the service that encrypts, or null
+     * @param wrappingSpki or the public key that does (DER SubjectPublicKeyInfo), or null
+     */
+    static native byte[] wrap(long client, byte[] keyId, int wrapping, int digest, int mgf1,
+        byte[] label, byte[] wrappingId, byte[] wrappingSpki) throws KeywardException;
+
+    /** Takes in an encrypted key; an empty type means a pair as PKCS#8. */
+    static native byte[] unwrap(long client, byte[] keyId, int wrapping, int digest, int mgf1,
+        byte[] label, byte[] wrapped, String type, byte[] attributes) throws KeywardException;
+
+    /** Makes a secret key from another key; no peer (DER) means that this is a secret one. */
+    static native byte[] deriveKey(long client, byte[] keyId, int function, int digest,
+        byte[] salt, byte[] info, byte[] peer, String type, byte[] attributes)
+        throws KeywardException;
+
     /** Gives a key another name. */
     static native byte[] rename(long client, byte[] keyId, String name) throws KeywardException;
 

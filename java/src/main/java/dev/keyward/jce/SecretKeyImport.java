@@ -2,16 +2,13 @@ package dev.keyward.jce;
 
 import java.security.InvalidKeyException;
 import java.util.Arrays;
-import java.util.Locale;
-import javax.crypto.SecretKey;
 
 /** Takes secret keys of other providers into the service. */
 final class SecretKeyImport {
     private static final int BITS_OF_A_BYTE = 8;
 
     /** The kind of a key, going by the name of its algorithm: AES, HmacSHA256; or null. */
-    static AlgorithmTable.SecretKind kindOf(SecretKey key) {
-        String algorithm = key.getAlgorithm().toLowerCase(Locale.ROOT);
+    static AlgorithmTable.SecretKind kindOf(String algorithm) {
         for (AlgorithmTable.SecretKind kind : AlgorithmTable.SecretKind.values()) {
             if (algorithm.equalsIgnoreCase(kind.jca)) {
                 return kind;

@@ -62,11 +62,11 @@ final class ServiceClient {
             saltBytes, input));
     }
 
-    /** Decrypts; digests and label are those of OAEP, null elsewhere. */
-    byte[] decrypt(KeyInfo key, AlgorithmTable.Encryption scheme, AlgorithmTable.Digest digest,
-            AlgorithmTable.Digest mgf1, byte[] label, byte[] input) throws KeywardException {
-        return call(client -> Native.decrypt(client, key.id(), scheme.code, code(digest),
-            code(mgf1), label, input));
+    /** Decrypts; OAEP has its choices, other paddings null. */
+    byte[] decrypt(KeyInfo key, AlgorithmTable.Encryption scheme, OaepParameters oaep,
+            byte[] input) throws KeywardException {
+        return call(client -> Native.decrypt(client, key.id(), scheme.code, digest(oaep),
+            mgf1(oaep), label(oaep), input));
     }
 
     /** Agrees on a secret with the owner of a public key. */
@@ -119,6 +119,29 @@ final class ServiceClient {
         byte[] attributes = wanted.encoded();
         return KeyInfo.read(call(client ->
             Native.importSecret(client, type, attributes, secret)));
+    }
+
+    /** Gives a key out, encrypted with another one or to a public key (DER): one of them is null. */
+    byte[] wrap(KeyInfo key, KeyWrapping way, byte[] withId, byte[] toSpki)
+            throws KeywardException {
+        return call(client -> Native.wrap(client, key.id(), way.wrapping().code,
+            digest(way.oaep()), mgf1(way.oaep()), label(way.oaep()), withId, toSpki));
+    }
+
+    /** Takes in an encrypted key of this type, or a pair as PKCS#8 if the type is empty. */
+    KeyInfo unwrap(KeyInfo with, KeyWrapping way, byte[] wrapped, KeyAttributes wanted,
+            String type) throws KeywardException {
+        byte[] attributes = wanted.encoded();
+        return KeyInfo.read(call(client -> Native.unwrap(client, with.id(), way.wrapping().code,
+            digest(way.oaep()), mgf1(way.oaep()), label(way.oaep()), wrapped, type, attributes)));
+    }
+
+    /** Makes a secret key from another one, or from an agreement with a public key (DER). */
+    KeyInfo deriveKey(KeyInfo from, DerivationSpec how, byte[] peer, KeyAttributes wanted,
+            String type) throws KeywardException {
+        byte[] attributes = wanted.encoded();
+        return KeyInfo.read(call(client -> Native.deriveKey(client, from.id(), how.function().code,
+            how.digest().code, how.salt(), how.info(), peer, type, attributes)));
     }
 
     /** Gives a key another name. */
@@ -202,6 +225,18 @@ final class ServiceClient {
 
     private static int code(AlgorithmTable.Digest digest) {
         return digest == null ? 0 : digest.code;
+    }
+
+    private static int digest(OaepParameters oaep) {
+        return oaep == null ? 0 : oaep.digest().code;
+    }
+
+    private static int mgf1(OaepParameters oaep) {
+        return oaep == null ? 0 : oaep.mgf1().code;
+    }
+
+    private static byte[] label(OaepParameters oaep) {
+        return oaep == null ? null : oaep.label();
     }
 
     /** Refers to nothing but the number, so that the client itself can become unreachable. */

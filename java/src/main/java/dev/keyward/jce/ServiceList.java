@@ -29,6 +29,7 @@ final class ServiceList {
         list.keyStore(imports);
         list.signatures();
         list.cipher();
+        list.wrappings();
         list.keyAgreements();
         list.keyPairGenerators();
         list.keyFactories();
@@ -106,6 +107,33 @@ final class ServiceList {
                 KeywardKeyAgreement.class, agreement.jca.subList(1, agreement.jca.size()),
                 keyClasses(List.of(ServicePrivateKey.className(agreement.family))),
                 () -> new KeywardKeyAgreement(agreement)));
+        }
+        for (AlgorithmTable.NamedDerivation derivation : AlgorithmTable.DERIVING_AGREEMENTS) {
+            List<String> names = derivation.jca();
+            services.add(new KeywardService(provider, "KeyAgreement", names.get(0),
+                KeywardDerivingAgreement.class, names.subList(1, names.size()),
+                keyClasses(List.of(ServicePrivateKey.className(AlgorithmTable.Family.EC))),
+                () -> new KeywardDerivingAgreement(derivation)));
+        }
+    }
+
+    /** AES-GCM and RSA-OAEP wrap too, but are ciphers first. */
+    private void wrappings() {
+        for (AlgorithmTable.Wrapping wrapping : AlgorithmTable.Wrapping.values()) {
+            switch (wrapping) {
+                case AES_GCM, RSA_OAEP -> { }
+                case AES_KW, AES_KWP, AES_KW_PAD -> services.add(new KeywardService(provider,
+                    "Cipher", wrapping.jca.get(0), KeywardWrapCipher.class,
+                    wrapping.jca.subList(1, wrapping.jca.size()),
+                    keyClasses(AlgorithmTable.SecretKind.AES),
+                    () -> new KeywardWrapCipher(wrapping)));
+                case RSA_AES -> services.add(new KeywardService(provider, "Cipher",
+                    wrapping.jca.get(0).split("/")[0], KeywardWrapCipher.class, List.of(),
+                    Map.of("SupportedModes", "ECB", "SupportedPaddings", OaepParameters.PADDINGS,
+                        "SupportedKeyClasses", ServicePrivateKey.className(
+                            AlgorithmTable.Family.RSA) + "|" + RSAPublicKey.class.getName()),
+                    () -> new KeywardWrapCipher(wrapping)));
+            }
         }
     }
 

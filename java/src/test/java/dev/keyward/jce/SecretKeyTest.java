@@ -132,6 +132,54 @@ class SecretKeyTest {
         assertArrayEquals(theirs.doFinal(MESSAGE), ours.doFinal(MESSAGE));
     }
 
+    static Stream<AlgorithmTable.SymmetricCipher> streams() {
+        return Stream.of(AlgorithmTable.SymmetricCipher.values())
+            .filter(cipher -> cipher.ivBytes > 0 && !cipher.authenticated);
+    }
+
+    @ParameterizedTest
+    @MethodSource("streams")
+    void messages_of_any_size_go_through_in_parts(AlgorithmTable.SymmetricCipher cipher,
+            RunningService service) throws Exception {
+        Shared key = shared("AES", 32, service);
+        // The counter of CTR runs over within the message.
+        byte[] iv = java.util.HexFormat.of().parseHex("ffffffffffffffffffffffffffffff00");
+        Cipher theirs = Cipher.getInstance(cipher.jca, "SunJCE");
+        theirs.init(Cipher.ENCRYPT_MODE, key.software(), new IvParameterSpec(iv));
+        Cipher ours = Cipher.getInstance(cipher.jca, service.provider());
+        int part = KeywardAesCipher.PART_BYTES;
+        for (int size : new int[] {part - 16, part, part + 16, 3 * part, 5 * part + 48}) {
+            byte[] plain = new byte[size];
+            new Random().nextBytes(plain);
+            byte[] sealed = theirs.doFinal(plain);
+            // Twice, since doFinal leaves the cipher as init did.
+            ours.init(Cipher.ENCRYPT_MODE, key.inside(), new IvParameterSpec(iv));
+            assertArrayEquals(sealed, ours.doFinal(plain));
+            assertArrayEquals(sealed, inPieces(ours, plain));
+            assertArrayEquals(iv, ours.getIV());
+            ours.init(Cipher.DECRYPT_MODE, key.inside(), new IvParameterSpec(iv));
+            assertArrayEquals(plain, ours.doFinal(sealed));
+            assertArrayEquals(plain, inPieces(ours, sealed));
+        }
+        assertThrows(ShortBufferException.class,
+            () -> ours.update(new byte[part + 1], 0, part + 1, new byte[part - 1], 0));
+    }
+
+    private static byte[] inPieces(Cipher cipher, byte[] input) throws Exception {
+        java.io.ByteArrayOutputStream output = new java.io.ByteArrayOutputStream();
+        Random random = new Random();
+        for (int at = 0; at < input.length;) {
+            int length = Math.min(random.nextInt(400_000), input.length - at);
+            byte[] piece = cipher.update(input, at, length);
+            if (piece != null) {
+                output.write(piece);
+            }
+            at += length;
+        }
+        output.write(cipher.doFinal());
+        return output.toByteArray();
+    }
+
     @Test
     void gcm_draws_a_new_vector_for_each_message_and_takes_none(RunningService service)
             throws Exception {

@@ -175,6 +175,13 @@ class ServicesTest {
                 .getMessage().contains("switched off"));
             return;
         }
+        if (Stream.of(AlgorithmTable.Wrapping.values())
+                .anyMatch(way -> way != AlgorithmTable.Wrapping.AES_GCM
+                    && way != AlgorithmTable.Wrapping.RSA_OAEP
+                    && way.jca.get(0).startsWith(algorithm))) {
+            wraps(algorithm, provider, service);
+            return;
+        }
         byte[] input = new byte[32];
         boolean rsa = algorithm.equals("RSA");
         KeywardPrivateKey pair = rsa ? service.privateKey(service.key("rsa-2048")) : null;
@@ -186,6 +193,27 @@ class ServicesTest {
         Cipher decrypt = Cipher.getInstance(algorithm, provider);
         decrypt.init(Cipher.DECRYPT_MODE, key, encrypt.getParameters());
         assertArrayEquals(input, decrypt.doFinal(ciphertext));
+    }
+
+    private static void wraps(String algorithm, Provider provider, RunningService service)
+            throws Exception {
+        SecretKeyFactory factory = SecretKeyFactory.getInstance("AES", provider);
+        SecretKeySpec software = new SecretKeySpec(new byte[32], "AES");
+        SecretKey leaving = factory.generateSecret(new SecretKeyImportSpec(software,
+            KeyAttributes.named(name()).asExportable()));
+        boolean rsa = algorithm.startsWith("RSA");
+        KeywardPrivateKey pair = rsa ? service.privateKey(
+            service.key("unwraps-rsa", "rsa-2048", "--usage", "unwrap")) : null;
+        Key key = rsa ? pair : factory.generateSecret(new SecretKeyImportSpec(software,
+            KeyAttributes.named(name()).withUses(KeyRight.WRAP, KeyRight.UNWRAP)));
+        Cipher cipher = Cipher.getInstance(rsa ? algorithm + "/ECB/OAEPPadding" : algorithm,
+            provider);
+        cipher.init(Cipher.WRAP_MODE, rsa ? pair.publicKey() : key);
+        byte[] wrapped = cipher.wrap(leaving);
+        cipher.init(Cipher.UNWRAP_MODE, key, KeyAttributes.named(name()));
+        KeywardSecretKey entered =
+            (KeywardSecretKey) cipher.unwrap(wrapped, "AES", Cipher.SECRET_KEY);
+        assertEquals(256, entered.keyBits());
     }
 
     private static SecretKey secret(String algorithm, Provider provider) throws Exception {
@@ -206,7 +234,7 @@ class ServicesTest {
 
     private static void agrees(String algorithm, Provider provider, RunningService service)
             throws Exception {
-        boolean ec = algorithm.equals("ECDH");
+        boolean ec = algorithm.startsWith("ECDH");
         String type = ec ? "p-256" : "x25519";
         KeywardPrivateKey key =
             service.privateKey(service.key("agrees-" + type, type, "--usage", "derive"));
@@ -215,6 +243,13 @@ class ServicesTest {
             generator.initialize(new ECGenParameterSpec("secp256r1"));
         }
         KeyPair other = generator.generateKeyPair();
+        if (algorithm.endsWith("KDF")) {
+            KeyAgreement agreement = KeyAgreement.getInstance(algorithm, provider);
+            agreement.init(key, KeyAttributes.named(name()));
+            agreement.doPhase(other.getPublic(), true);
+            assertEquals(256, ((KeywardSecretKey) agreement.generateSecret("AES")).keyBits());
+            return;
+        }
         assertArrayEquals(
             secret(KeyAgreement.getInstance(algorithm), other.getPrivate(), key.publicKey()),
             secret(KeyAgreement.getInstance(algorithm, provider), key, other.getPublic()));
