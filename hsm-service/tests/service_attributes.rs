@@ -228,7 +228,7 @@ fn what_is_unwrapped_is_held_to_what_its_parent_is() {
         assert_eq!(kind(refused), Some(ErrorKind::PermissionDenied));
         let wrapped = client.wrap(&data.id, WrapWith::Key(&kek.id), &kwp).unwrap();
         let unwrap = |template: &KeyTemplate<'_>| {
-            client.unwrap(&kek.id, &kwp, &wrapped, Some(type_of("aes-128")), template)
+            client.unwrap(&kek.id, &kwp, &wrapped, Some("aes-128"), template)
         };
         let child = unwrap(&held("child", only(&["aes-gcm"]))).unwrap();
         let restrictions = &child.attributes.restrictions;
