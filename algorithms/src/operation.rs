@@ -7,6 +7,8 @@ use crate::{Right, Role, ServiceState, table};
 pub enum Requires {
     /// Nothing: any peer that completed the transport's authentication.
     Connection,
+    /// A known user, of whatever role, who has logged in where that is asked.
+    User,
     /// A known user with this role.
     Role(Role),
     /// The role [`Role::User`], and this right on the key that the request names.
@@ -20,7 +22,7 @@ impl Requires {
     /// The role without which an operation is refused; `None` where it needs none.
     pub const fn role(self) -> Option<Role> {
         match self {
-            Requires::Connection => None,
+            Requires::Connection | Requires::User => None,
             Requires::Role(role) => Some(role),
             Requires::Key(_) | Requires::KeyByAlgorithm => Some(Role::User),
         }
@@ -34,6 +36,8 @@ pub enum Audit {
     Nothing,
     /// A use of a key, which is in the log before its reply goes out.
     Use,
+    /// A login, which is in the log before its reply goes out, whatever is said about uses.
+    Login,
     /// An act of management, which is on disk before its reply goes out.
     Act,
 }
@@ -156,7 +160,7 @@ table! {
         RevokeClient = 53 => { name: "revoke-client", requires: Requires::Role(Role::Admin),
             audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
         /// Issues another certificate to the holder of one.
-        RenewClient = 54 => { name: "renew-client", requires: Requires::Connection,
+        RenewClient = 54 => { name: "renew-client", requires: Requires::User,
             audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
         /// Lists the users that there are.
         ListUsers = 55 => { name: "list-users", requires: Requires::Role(Role::Admin),
@@ -167,6 +171,18 @@ table! {
         /// Takes a step in the replacement of the service's certificate authority.
         RotateAuthority = 57 => { name: "rotate-authority", requires: Requires::Role(Role::Admin),
             audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
+        /// Logs a user in with its PIN, for this connection.
+        Login = 58 => { name: "login", requires: Requires::Connection,
+            audit: Audit::Login, repeatable: true, slow: false, states: OPERATIONAL },
+        /// Gives a user a PIN: an administrator anybody, whoever knows the old one himself.
+        SetPin = 59 => { name: "set-pin", requires: Requires::User,
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL },
+        /// Takes a user's PIN away.
+        ClearPin = 60 => { name: "clear-pin", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
+        /// Lets a user log in again after too many wrong PINs.
+        UnlockUser = 61 => { name: "unlock-user", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
         /// Makes a backup.
         MakeBackup = 70 => { name: "make-backup", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL },

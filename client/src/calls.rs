@@ -8,7 +8,7 @@ use keyward_protocol::{
 };
 use zeroize::Zeroizing;
 
-use crate::{Client, connection::hello};
+use crate::{Client, Pin, connection::hello};
 
 /// What a new key is given besides its material.
 #[derive(Clone, Debug)]
@@ -368,11 +368,7 @@ impl Client {
 
     /// Deletes a key.
     pub fn delete(&self, key: &KeyId) -> Result<()> {
-        let delete = messages::Delete { key_id: key.as_bytes().to_vec() };
-        match self.call(Operation::Delete(delete))? {
-            response::Result::Done(_) => Ok(()),
-            _ => Err(unexpected()),
-        }
+        self.done(Operation::Delete(messages::Delete { key_id: key.as_bytes().to_vec() }))
     }
 
     /// Replaces the certificate chain beside a key: DER, the key's own first; none removes it.
@@ -466,6 +462,25 @@ impl Client {
         }
     }
 
+    /// Gives a user a PIN. The user itself gives the old one too.
+    pub fn set_pin(&self, user: &str, pin: &Pin, old: Option<&Pin>) -> Result<()> {
+        self.done(Operation::SetPin(messages::SetPin {
+            user: user.into(),
+            pin: pin.expose().to_vec(),
+            old_pin: old.map(|old| old.expose().to_vec()).unwrap_or_default(),
+        }))
+    }
+
+    /// Takes a user's PIN away.
+    pub fn clear_pin(&self, user: &str) -> Result<()> {
+        self.done(Operation::ClearPin(messages::ClearPin { user: user.into() }))
+    }
+
+    /// Lets a user log in again after too many wrong PINs.
+    pub fn unlock_user(&self, user: &str) -> Result<()> {
+        self.done(Operation::UnlockUser(messages::UnlockUser { user: user.into() }))
+    }
+
     /// Has the service make a backup.
     pub fn make_backup(&self) -> Result<messages::Backups> {
         self.backups(Operation::MakeBackup(messages::MakeBackup {}))
@@ -495,6 +510,13 @@ impl Client {
                 .hint("it does not know them: delete the key and upgrade the service"));
         }
         Ok(key)
+    }
+
+    fn done(&self, operation: Operation) -> Result<()> {
+        match self.call(operation)? {
+            response::Result::Done(_) => Ok(()),
+            _ => Err(unexpected()),
+        }
     }
 
     fn key(&self, operation: Operation) -> Result<Key> {

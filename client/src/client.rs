@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread::sleep,
@@ -16,12 +16,10 @@ use keyward_protocol::{
     operation_of,
 };
 
-use zeroize::Zeroize;
-
 use crate::{
-    Address, Pause, Settings,
+    Address, Pause, Pin, Settings,
     connection::Broken,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, is_answer},
     outage::Outage,
     pause::{Blocking, MOST_PAUSES, Wait},
 };
@@ -41,6 +39,8 @@ struct Shared {
     outage: Outage,
     turn: AtomicUsize,
     pause: Box<dyn Pause>,
+    /// The PIN that a person gave, where the settings name none.
+    pin: OnceLock<Pin>,
 }
 
 /// How a try failed.
@@ -70,7 +70,7 @@ impl Client {
             addresses.map(|address| Endpoint::new(address, settings.requires_fips)).collect();
         let outage = Outage::new();
         let turn = AtomicUsize::new(0);
-        Client(Arc::new(Shared { settings, endpoints, outage, turn, pause }))
+        Client(Arc::new(Shared { settings, endpoints, outage, turn, pause, pin: OnceLock::new() }))
     }
 
     /// The settings that it was made with.
@@ -95,10 +95,35 @@ impl Client {
         if let Some((trace, started)) = traced {
             trace.request(row.name, started.elapsed(), &outcome);
         }
-        if let Some(request::Operation::Import(import)) = &mut request.operation {
-            import.pkcs8.zeroize();
-        }
+        request.wipe();
         outcome
+    }
+
+    /// Whether the service asks for a PIN and the settings name none: a person has to be asked.
+    pub fn asks_for_pin(&self) -> Result<bool> {
+        Ok(!self.0.has_pin() && self.hello()?.wants_pin)
+    }
+
+    /// Logs in with a PIN that a person gave. One that is right is kept for every later connection;
+    /// the first counts.
+    pub fn log_in(&self, pin: Pin) -> Result<()> {
+        let shared = &*self.0;
+        let started = Instant::now();
+        loop {
+            match shared.open_with(&pin) {
+                Ok(()) => {
+                    let _ = shared.pin.set(pin);
+                    return Ok(());
+                }
+                Err(error) if error.kind == ErrorKind::Busy => {
+                    if started.elapsed() >= shared.settings.retry_for {
+                        return Err(error);
+                    }
+                    shared.wait(Self::PAUSE.1);
+                }
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn try_until_done(
@@ -169,13 +194,12 @@ impl Shared {
                 let idle = if row.repeatable { endpoint.take_idle(thread) } else { None };
                 let (connection, idle) = match idle {
                     Some(connection) => (connection, true),
-                    None => match endpoint.connect(
-                        settings.tls.as_ref(),
-                        settings.connect_timeout,
-                        &*self.pause,
-                    ) {
+                    None => match endpoint.connect(settings, self.pin.get(), &*self.pause) {
                         Ok(connection) => (connection, false),
                         Err(error) => {
+                            if is_answer(&error) {
+                                self.outage.ends();
+                            }
                             last_error = Some(error);
                             continue;
                         }
@@ -183,6 +207,12 @@ impl Shared {
                 };
                 let outcome = connection.round_trip(request, timeout, &*self.pause);
                 return match outcome {
+                    // It is not logged in, or not any more: one that is made anew may be.
+                    Ok((result, _)) if is_unauthenticated(&result) => {
+                        self.outage.ends();
+                        let stale = idle && self.has_pin();
+                        answer(result, endpoint).map_err(|failed| Failed { stale, ..failed })
+                    }
                     Ok((result, connection)) => {
                         endpoint.put_idle(thread, connection);
                         self.outage.ends();
@@ -198,6 +228,26 @@ impl Shared {
         }
         let error = last_error.unwrap_or_else(|| self.still_away());
         Err(Failed { error, sent: false, stale: false })
+    }
+
+    fn has_pin(&self) -> bool {
+        self.settings.pin.is_some() || self.pin.get().is_some()
+    }
+
+    /// Opens a connection with a PIN to the first address that is up.
+    fn open_with(&self, pin: &Pin) -> Result<()> {
+        let mut last_error = None;
+        for endpoint in &self.endpoints {
+            match endpoint.connect(&self.settings, Some(pin), &*self.pause) {
+                Ok(connection) => {
+                    endpoint.put_idle(0, connection);
+                    return Ok(());
+                }
+                Err(error) if is_answer(&error) => return Err(error),
+                Err(error) => last_error = Some(error),
+            }
+        }
+        Err(last_error.unwrap_or_else(|| self.still_away()))
     }
 
     /// Lets some time pass.
@@ -223,6 +273,11 @@ impl Shared {
         )
         .hint("start the service; requests go through again within a second of its return")
     }
+}
+
+fn is_unauthenticated(result: &response::Result) -> bool {
+    let code = ErrorKind::Unauthenticated.code();
+    matches!(result, response::Result::Failure(failure) if failure.kind == code)
 }
 
 /// Turns a failure that the service reports into an error that says where.

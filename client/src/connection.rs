@@ -9,13 +9,13 @@ use std::{
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
     Error, FrameReader, constants, decode_response, encode_request,
-    messages::{Hello, Request, Response, request, response},
+    messages::{Hello, Login, Request, Response, request, response},
 };
 
 use zeroize::Zeroize;
 
 use crate::{
-    Pause,
+    Pause, Pin,
     owner::Owner,
     pause::{MOST_PAUSES, Wait},
     stream::Stream,
@@ -30,6 +30,8 @@ pub(crate) struct Connection {
     last_id: u64,
     /// Whether the service says that it runs in a validated FIPS module.
     pub(crate) is_fips: bool,
+    /// Whether the service wants a PIN first.
+    pub(crate) wants_pin: bool,
 }
 
 /// Why a round trip gave no answer.
@@ -50,17 +52,52 @@ impl Connection {
         pause: &dyn Pause,
     ) -> Result<Box<Connection>, Broken> {
         let (reader, outgoing) = (FrameReader::new(), Vec::new());
-        let connection =
-            Box::new(Connection { stream, reader, outgoing, last_id: 0, is_fips: false });
+        let connection = Box::new(Connection {
+            stream,
+            reader,
+            outgoing,
+            last_id: 0,
+            is_fips: false,
+            wants_pin: false,
+        });
         let mut request = Request { operation: Some(hello()), ..Default::default() };
         match connection.round_trip(&mut request, timeout, pause)? {
             (response::Result::Hello(reply), mut connection) => {
                 connection.is_fips = reply.fips;
+                connection.wants_pin = reply.wants_pin;
                 Ok(connection)
             }
             (response::Result::Failure(failure), _) => Err(Broken::Unsendable(failure.into())),
             _ => Err(Broken::Lost("the service answered hello with something else".into())),
         }
+    }
+
+    /// Logs in on it, to a service that was verified.
+    pub(crate) fn log_in(
+        self: Box<Self>,
+        user: Option<&str>,
+        pin: &Pin,
+        timeout: Duration,
+        pause: &dyn Pause,
+    ) -> Result<Box<Connection>, Broken> {
+        let (user, pin) = (user.unwrap_or_default().to_owned(), pin.expose().to_vec());
+        let login = request::Operation::Login(Login { user, pin });
+        let mut request = Request { operation: Some(login), ..Default::default() };
+        let outcome = self.round_trip(&mut request, timeout, pause);
+        request.wipe();
+        match outcome? {
+            (response::Result::Done(_), mut connection) => {
+                connection.wants_pin = false;
+                Ok(connection)
+            }
+            (response::Result::Failure(failure), _) => Err(Broken::Unsendable(failure.into())),
+            _ => Err(Broken::Lost("the service answered a login with something else".into())),
+        }
+    }
+
+    /// The user that listens where it leads, on a UNIX socket.
+    pub(crate) fn listener(&self) -> io::Result<u32> {
+        self.stream.listener()
     }
 
     /// Whether it belongs to this process with these credentials, and to nothing else by now.
@@ -88,7 +125,7 @@ impl Connection {
         self.outgoing.clear();
         encode_request(request, &mut self.outgoing).map_err(Broken::Unsendable)?;
         let written = self.stream.write_all(&self.outgoing);
-        if matches!(request.operation, Some(request::Operation::Import(_))) {
+        if request.carries_secret() {
             self.outgoing.zeroize();
         }
         written.map_err(|error| lost(&error))?;

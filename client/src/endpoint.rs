@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::{
-        Arc, Mutex,
+        Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -13,11 +13,12 @@ use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
 
 use crate::{
-    Address, Pause,
+    Address, Pause, Pin, Settings,
     connection::{Broken, Connection},
     owner::Owner,
     pause::Blocking,
     stream::Stream,
+    trust,
 };
 
 /// How many idle connections are kept for each address; a thread beyond them opens its own anew.
@@ -86,14 +87,15 @@ impl Endpoint {
     /// Opens a connection, and notes whether the address is up.
     pub(crate) fn connect(
         &self,
-        tls: Option<&Arc<rustls::ClientConfig>>,
-        timeout: Duration,
+        settings: &Settings,
+        pin: Option<&Pin>,
         pause: &dyn Pause,
     ) -> Result<Box<Connection>, Error> {
+        let timeout = settings.connect_timeout;
         let outcome = match &self.address {
             Address::Unix(path) => self.open(Stream::unix(path, timeout), timeout, pause),
             Address::Tls { host, port } => {
-                let config = tls.ok_or_else(no_tls_files)?.clone();
+                let config = settings.tls.clone().ok_or_else(no_tls_files)?;
                 let connect = || Stream::tls(host, *port, config, timeout);
                 match pause.can_pause() {
                     // TLS's handshake needs more stack than a job may have. It is not paused,
@@ -105,8 +107,10 @@ impl Endpoint {
                 }
             }
         };
+        let outcome = outcome.and_then(|connection| self.log_in(connection, settings, pin, pause));
         let down_until = match &outcome {
             Ok(_) => 0,
+            Err(error) if is_answer(error) => 0,
             Err(_) => self.epoch.elapsed().as_millis() as u64 + Self::DOWN_MS,
         };
         self.down_until.store(down_until, Relaxed);
@@ -130,6 +134,38 @@ impl Endpoint {
             return Err(self.no_fips_module());
         }
         Ok(connection)
+    }
+
+    /// Logs in where the service asks for it. Without a PIN the connection is good for asking who one
+    /// is, and every other answer says what is missing.
+    fn log_in(
+        &self,
+        connection: Box<Connection>,
+        settings: &Settings,
+        pin: Option<&Pin>,
+        pause: &dyn Pause,
+    ) -> Result<Box<Connection>, Error> {
+        if !connection.wants_pin {
+            return Ok(connection);
+        }
+        let pin = match (pin, &settings.pin) {
+            (Some(pin), _) => pin,
+            (None, Some(read)) => read.as_ref().map_err(Clone::clone)?,
+            (None, None) => return Ok(connection),
+        };
+        // The service behind TLS has shown a certificate of its authority.
+        if let Address::Unix(path) = &self.address {
+            let unknown = |error: io::Error| self.unreachable(&error.to_string(), None);
+            trust::check_service(path, connection.listener().map_err(unknown)?)?;
+        }
+        let (user, timeout) = (settings.user.as_deref(), settings.request_timeout);
+        let failed = |broken: Broken| broken.into_error(&self.address, timeout);
+        connection.log_in(user, pin, timeout, pause).map_err(failed).map_err(|mut error| {
+            if is_answer(&error) {
+                error.message = format!("{} at {}", error.message, self.address);
+            }
+            error
+        })
     }
 
     fn no_fips_module(&self) -> Error {
@@ -162,6 +198,11 @@ impl Endpoint {
         )
         .hint(hint)
     }
+}
+
+/// Whether an error is the service's own word, so that it is not away.
+pub(crate) fn is_answer(error: &Error) -> bool {
+    !matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Timeout)
 }
 
 fn no_tls_files() -> Error {

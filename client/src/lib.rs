@@ -14,14 +14,17 @@ mod endpoint;
 mod outage;
 mod owner;
 mod pause;
+mod pin;
 mod settings;
 mod stream;
 mod tls;
 mod trace;
+mod trust;
 
 pub use address::Address;
 pub use calls::{KeyTemplate, WrapWith};
 pub use client::Client;
 pub use pause::{Pause, Wait, Watch};
+pub use pin::Pin;
 pub use settings::{Settings, is_setting, setting_names};
 pub use trace::Trace;

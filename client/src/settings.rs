@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, env, fs, io, path::PathBuf, sync::Arc, time::Du
 use keyward_protocol::Error;
 use serde::Deserialize;
 
-use crate::{Address, Trace, tls};
+use crate::{Address, Pin, Trace, tls};
 
 /// Every setting. The name in upper case after `KEYWARD_` is its environment variable.
 const NAMES: [&str; 10] = [
@@ -45,6 +45,8 @@ pub struct Settings {
     pub pin_file: Option<PathBuf>,
     /// The file with the certificates of the authorities that `tls://` connections trust.
     pub ca: Option<PathBuf>,
+    /// What was in that file. A file that cannot be read is no error before a PIN is asked for.
+    pub pin: Option<Result<Arc<Pin>, Error>>,
     /// The file with the client certificate of `tls://` connections.
     pub cert: Option<PathBuf>,
     /// The file with that certificate's key.
@@ -114,6 +116,7 @@ impl Settings {
             user: value("user").map(Into::into),
             pin_file: value("pin_file").map(Into::into),
             ca: value("ca").map(Into::into),
+            pin: value("pin_file").map(|path| Pin::read(path.as_ref()).map(Arc::new)),
             cert: value("cert").map(Into::into),
             key: value("key").map(Into::into),
             connect_timeout: duration("connect_timeout", Duration::from_secs(1))?,

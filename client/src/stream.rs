@@ -15,7 +15,7 @@ use rustix::{
     net::{
         AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect,
         recv, send, socket_with,
-        sockopt::{Timeout, set_socket_timeout},
+        sockopt::{Timeout, set_socket_timeout, socket_peercred},
     },
 };
 use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
@@ -99,6 +99,11 @@ impl Stream {
             self.timeout = timeout;
         }
         Ok(())
+    }
+
+    /// The user that listens on a UNIX socket, by the kernel's word.
+    pub(crate) fn listener(&self) -> io::Result<u32> {
+        Ok(socket_peercred(self.kind().fd())?.uid.as_raw())
     }
 
     /// The socket, to wait for.

@@ -299,7 +299,7 @@ pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     })
 }
 
-fn late() -> Error {
+pub(crate) fn late() -> Error {
     Error::new(ErrorKind::Timeout, "the request waited longer than its client would")
         .hint("the service has more slow requests than it can do; see `keyward status`")
 }

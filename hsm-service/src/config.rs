@@ -39,6 +39,8 @@ pub struct Config {
     pub listen: Vec<ListenConfig>,
     /// Who may use the service.
     pub user: Vec<UserConfig>,
+    /// The PINs of users.
+    pub people: PeopleConfig,
     /// The certificates that the service issues.
     pub certificates: CertificatesConfig,
     /// Algorithms that are off unless they are allowed here.
@@ -98,6 +100,36 @@ pub struct UserConfig {
     /// Where its certificates may be used from; everywhere if nothing is said.
     #[serde(default)]
     pub sources: Vec<SourceRange>,
+    /// Whether it logs in with a PIN on top of its identity.
+    #[serde(default)]
+    pub pin: PinPolicy,
+}
+
+/// Whether a user logs in with a PIN.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PinPolicy {
+    /// Where an administrator has given it one.
+    #[default]
+    IfSet,
+    /// Always: without one, nothing is done for it.
+    Required,
+}
+
+/// The rules for PINs.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PeopleConfig {
+    /// The fewest characters of a PIN.
+    pub min_pin_length: usize,
+    /// How many different wrong PINs lock a user; 0 never does.
+    pub max_pin_failures: usize,
+}
+
+impl Default for PeopleConfig {
+    fn default() -> PeopleConfig {
+        PeopleConfig { min_pin_length: 8, max_pin_failures: 10 }
+    }
 }
 
 fn default_roles() -> Vec<Role> {
@@ -298,6 +330,7 @@ impl Default for Config {
             seal: SealConfig::KeyFile("/etc/keyward/master.key".into()),
             listen: vec![ListenConfig::unix("/run/keyward/hsm.sock")],
             user: Vec::new(),
+            people: PeopleConfig::default(),
             certificates: CertificatesConfig::default(),
             algorithms: AlgorithmsConfig::default(),
             limits: LimitsConfig::default(),

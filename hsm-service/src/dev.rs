@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::{
     Config, Error, Result,
-    config::{ListenConfig, SealConfig, UserConfig},
+    config::{ListenConfig, PinPolicy, SealConfig, UserConfig},
     identity::{IdentityPattern, Role, local_user, local_user_name},
     init,
 };
@@ -93,6 +93,7 @@ fn users(allowed: &[String]) -> Result<Vec<UserConfig>> {
         identities: vec![IdentityPattern::Uid(me)],
         roles: Role::ALL.to_vec(),
         sources: Vec::new(),
+        pin: PinPolicy::IfSet,
     }];
     let others = allowed
         .iter()
@@ -105,6 +106,7 @@ fn users(allowed: &[String]) -> Result<Vec<UserConfig>> {
             identities: others,
             roles: vec![Role::User],
             sources: Vec::new(),
+            pin: PinPolicy::IfSet,
         });
     }
     Ok(users)

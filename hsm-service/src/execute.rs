@@ -16,7 +16,9 @@ use crate::{
     Error, Result, Service,
     audit::Trail,
     backend::{BUSY_RETRY_MS, Product, guarded},
-    handlers::{authority, backup, keys, making, people, session, symmetric, using, wrapping},
+    handlers::{
+        authority, backup, keys, login, making, people, session, symmetric, using, wrapping,
+    },
     identity::Caller,
     metrics::{Series, Ticket},
     peer::Peer,
@@ -57,10 +59,9 @@ impl Service {
         let mut trail = Trail::begin(peer, caller, id, &operation);
         // Before anything of the request is looked at: what a caller may not ask for at all is
         // refused for that, whatever else may be wrong with it.
-        let admitted = match (&caller.refused, asked.row().requires.role()) {
-            (Some(error), _) => Err(error.clone()),
-            (None, Some(role)) => policy::known(caller, role).map(drop),
-            (None, None) => Ok(()),
+        let admitted = match &caller.refused {
+            Some(error) => Err(error.clone()),
+            None => policy::admit(caller, asked),
         };
         if let Err(error) = admitted.and_then(|()| trail.admit()) {
             return done(trail.finish(Err(error)));
@@ -91,6 +92,14 @@ impl Service {
             }
             Asked::Import(request) => {
                 return self.make(peer, making::import(caller, request), deadline, trail, done);
+            }
+            Asked::Login(request) => {
+                let found = login::log_in(self, peer, caller, request);
+                return login::finish(self, peer, found, deadline, trail, done);
+            }
+            Asked::SetPin(request) => {
+                let found = login::set_pin(self, caller, request);
+                return login::finish(self, peer, found, deadline, trail, done);
             }
             other => {
                 let result = guarded(|| self.answer(caller, other, &mut trail));
@@ -133,6 +142,8 @@ impl Service {
             Asked::ListUsers(_) => people::users(self, caller),
             Asked::ShowAuthority(_) => authority::show(self, caller),
             Asked::RotateAuthority(request) => authority::rotate(self, caller, &request),
+            Asked::ClearPin(request) => login::clear_pin(self, caller, &request),
+            Asked::UnlockUser(request) => login::unlock(self, caller, &request),
             Asked::MakeBackup(_) => backup::make(self, caller),
             Asked::ListBackups(_) => backup::list(self, caller),
             Asked::ReadAudit(request) => self.audit.page(&request).map(Reply::AuditPage),
@@ -149,9 +160,9 @@ impl Service {
             | Asked::DeriveKey(_)
             | Asked::Decapsulate(_)
             | Asked::Generate(_)
-            | Asked::Import(_) => {
-                Err(Error::new(ErrorKind::Internal, "this is work for the backend"))
-            }
+            | Asked::Import(_)
+            | Asked::Login(_)
+            | Asked::SetPin(_) => Err(Error::new(ErrorKind::Internal, "this is work for a lane")),
         }
     }
 

@@ -2,11 +2,18 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
+use keyward_algorithms::ErrorKind;
 pub use keyward_algorithms::Role;
 use keyward_protocol::check_name;
 use serde::Deserialize;
 
-use crate::{Error, Result, audit::Fields, config::UserConfig, issue::hex, sources::SourceRange};
+use crate::{
+    Error, Result,
+    audit::Fields,
+    config::{PinPolicy, UserConfig},
+    issue::hex,
+    sources::SourceRange,
+};
 
 /// The kernel's stand-in for users that have no number in this name space: nobody.
 const OVERFLOW_ID: u32 = 65534;
@@ -138,6 +145,10 @@ pub struct Caller {
     pub user: Option<Arc<str>>,
     /// The roles of the user.
     pub roles: Vec<Role>,
+    /// Whether the configuration has the user log in with a PIN.
+    pub(crate) pin: PinPolicy,
+    /// Why little is done for it yet: it has to log in.
+    pub(crate) awaits_login: Option<Error>,
     /// Under what name slow work is queued: callers of one name share their turns.
     pub(crate) queue: Arc<str>,
     /// Why nothing is done for it: its certificate is revoked, or used from elsewhere.
@@ -147,93 +158,142 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// Whether nothing is done for the caller so far: it is no user, or has not logged in.
+    pub(crate) fn is_stranger(&self) -> bool {
+        self.user.is_none() || self.awaits_login.is_some()
+    }
+
     /// Whether the caller has a role.
     pub fn has(&self, role: Role) -> bool {
         self.roles.contains(&role)
     }
 }
 
+#[derive(Clone)]
 struct User {
     name: Arc<str>,
     roles: Vec<Role>,
     sources: Vec<SourceRange>,
+    pin: PinPolicy,
 }
 
-/// The users of the configuration, by identity.
+/// The users of the configuration, by identity. One identity has several users only where each of
+/// them logs in with a PIN, which tells them apart.
 #[derive(Default)]
 pub struct Users {
     users: Vec<User>,
-    by_uid: HashMap<u32, usize>,
+    by_uid: HashMap<u32, Vec<usize>>,
     /// In the order of the configuration, the first that matches counts.
-    by_group: Vec<(u32, usize)>,
-    by_certificate: HashMap<String, usize>,
+    by_group: Vec<(u32, Vec<usize>)>,
+    by_certificate: HashMap<String, Vec<usize>>,
 }
 
 impl Users {
-    /// The users of a configuration. An identity that would be two users is an error.
+    /// The users of a configuration. An identity that would be two users is an error, unless both
+    /// need a PIN.
     pub fn new(configured: &[UserConfig]) -> Result<Users> {
         let mut users = Users::default();
         for (index, user) in configured.iter().enumerate() {
             check_name("user", &user.name)?;
             for identity in &user.identities {
-                let previous = match identity {
-                    IdentityPattern::Uid(uid) => users.by_uid.insert(*uid, index),
-                    IdentityPattern::Certificate(name) => {
-                        users.by_certificate.insert(name.clone(), index)
-                    }
-                    IdentityPattern::Group(gid) => {
-                        let previous = users.by_group.iter().find(|(other, _)| other == gid);
-                        let previous = previous.map(|(_, index)| *index);
-                        users.by_group.push((*gid, index));
-                        previous
-                    }
-                };
-                if let Some(other) = previous.filter(|other| *other != index) {
+                let same = users.of_pattern(identity);
+                if same.contains(&index) {
+                    continue;
+                }
+                let needs_pin = |index: &usize| configured[*index].pin == PinPolicy::Required;
+                if let Some(other) =
+                    same.first().filter(|_| !same.iter().chain([&index]).all(needs_pin))
+                {
                     return Err(Error::invalid(format!(
                         "one identity ({identity}) is both the user \"{}\" and the user \"{}\"",
-                        configured[other].name, user.name
-                    )));
+                        configured[*other].name, user.name
+                    ))
+                    .hint("that is possible if both have pin = \"required\""));
                 }
+                same.push(index);
             }
             users.users.push(User {
                 name: user.name.as_str().into(),
                 roles: user.roles.clone(),
                 sources: user.sources.clone(),
+                pin: user.pin,
             });
         }
         Ok(users)
     }
 
-    /// The caller behind an identity. A uid counts before a group. A certificate is the user that
-    /// it names, with the roles that it was issued with, unless the configuration says otherwise.
-    pub fn caller(&self, identity: Identity) -> Caller {
-        let index = match &identity {
+    fn of_pattern(&mut self, identity: &IdentityPattern) -> &mut Vec<usize> {
+        match identity {
+            IdentityPattern::Uid(uid) => self.by_uid.entry(*uid).or_default(),
+            IdentityPattern::Certificate(name) => {
+                self.by_certificate.entry(name.clone()).or_default()
+            }
+            IdentityPattern::Group(gid) => {
+                let known = self.by_group.iter().position(|(other, _)| other == gid);
+                let place = known.unwrap_or_else(|| {
+                    self.by_group.push((*gid, Vec::new()));
+                    self.by_group.len() - 1
+                });
+                &mut self.by_group[place].1
+            }
+        }
+    }
+
+    /// The users that an identity may be. A uid counts before a group. A certificate is the user
+    /// that it names, with the roles that it was issued with, unless the configuration says
+    /// otherwise.
+    fn of_identity(&self, identity: &Identity) -> Vec<User> {
+        let configured = match identity {
             Identity::Process { uid: OVERFLOW_ID, .. } => None,
-            Identity::Process { uid, gids } => self.by_uid.get(uid).copied().or_else(|| {
-                self.by_group.iter().find(|(gid, _)| gids.contains(gid)).map(|(_, index)| *index)
+            Identity::Process { uid, gids } => self.by_uid.get(uid).or_else(|| {
+                self.by_group.iter().find(|(gid, _)| gids.contains(gid)).map(|(_, users)| users)
             }),
-            Identity::Certificate { user, .. } => self.by_certificate.get(user).copied(),
+            Identity::Certificate { user, .. } => self.by_certificate.get(user),
         };
-        let (user, roles) = match (index, &identity) {
-            (Some(index), _) => {
-                let user = &self.users[index];
-                (Some(Arc::clone(&user.name)), user.roles.clone())
-            }
-            (None, Identity::Certificate { user, roles, .. }) => {
-                (Some(user.as_str().into()), roles.clone())
-            }
-            (None, Identity::Process { .. }) => (None, Vec::new()),
+        match (configured, identity) {
+            (Some(users), _) => users.iter().map(|index| self.users[*index].clone()).collect(),
+            (None, Identity::Certificate { user, roles, .. }) => vec![User {
+                name: user.as_str().into(),
+                roles: roles.clone(),
+                sources: Vec::new(),
+                pin: PinPolicy::IfSet,
+            }],
+            (None, Identity::Process { .. }) => Vec::new(),
+        }
+    }
+
+    /// The caller behind an identity: the user of this name, or the only one that it may be.
+    pub fn caller(&self, identity: Identity, name: Option<&str>) -> Caller {
+        let mut users = self.of_identity(&identity);
+        if let Some(name) = name {
+            users.retain(|user| &*user.name == name);
+        }
+        let awaits_login = (users.len() > 1).then(|| several(&identity, &users));
+        let User { name, roles, pin, .. } = match users.len() {
+            1 => users.remove(0),
+            _ => User { name: "".into(), roles: vec![], sources: vec![], pin: PinPolicy::IfSet },
         };
+        let user = (!name.is_empty()).then_some(name);
         let queue = user.clone().unwrap_or_else(|| identity.to_string().into());
-        Caller { identity, user, roles, queue, refused: None, audit: Fields::default() }
+        let (refused, audit) = (None, Fields::default());
+        Caller { identity, user, roles, pin, awaits_login, queue, refused, audit }
     }
 
     /// Where the configuration lets a certificate be used from; nothing is everywhere.
-    pub(crate) fn sources_of(&self, identity: &Identity) -> &[SourceRange] {
+    pub(crate) fn sources_of(&self, identity: &Identity, name: Option<&str>) -> &[SourceRange] {
         let Identity::Certificate { user, .. } = identity else { return &[] };
-        let mapped = self.by_certificate.get(user);
-        mapped.map_or(&[], |index| self.users[*index].sources.as_slice())
+        let mapped = self.by_certificate.get(user).map(Vec::as_slice).unwrap_or_default();
+        let mut users = mapped.iter().map(|index| &self.users[*index]);
+        let chosen = users.find(|user| name.is_none_or(|name| &*user.name == name));
+        chosen.map_or(&[], |user| user.sources.as_slice())
     }
+}
+
+fn several(identity: &Identity, users: &[User]) -> Error {
+    let names: Vec<&str> = users.iter().map(|user| &*user.name).collect();
+    let message = format!("{identity} may be one of the users {}", names.join(", "));
+    Error::new(ErrorKind::Unauthenticated, message)
+        .hint("say which, and name the file with its PIN: settings user and pin_file, KEYWARD_USER and KEYWARD_PIN_FILE")
 }
 
 #[cfg(test)]
@@ -249,6 +309,7 @@ mod tests {
                 .collect(),
             roles: vec![Role::User],
             sources: Vec::new(),
+            pin: PinPolicy::IfSet,
         }
     }
 
@@ -264,11 +325,11 @@ mod tests {
     fn a_uid_counts_before_a_group_and_nobody_is_nobody() {
         let users =
             Users::new(&[user("web", &["uid:33", "uid:0"]), user("tls", &["group:110"])]).unwrap();
-        assert_eq!(name(&users.caller(process(33, &[110]))), Some("web"));
-        assert_eq!(name(&users.caller(process(0, &[]))), Some("web"));
-        assert_eq!(name(&users.caller(process(1000, &[5, 110]))), Some("tls"));
-        assert_eq!(name(&users.caller(process(1000, &[5]))), None);
-        assert_eq!(name(&users.caller(process(OVERFLOW_ID, &[110]))), None);
+        assert_eq!(name(&users.caller(process(33, &[110]), None)), Some("web"));
+        assert_eq!(name(&users.caller(process(0, &[]), None)), Some("web"));
+        assert_eq!(name(&users.caller(process(1000, &[5, 110]), None)), Some("tls"));
+        assert_eq!(name(&users.caller(process(1000, &[5]), None)), None);
+        assert_eq!(name(&users.caller(process(OVERFLOW_ID, &[110]), None)), None);
     }
 
     #[test]
@@ -280,9 +341,9 @@ mod tests {
             serial: vec![1],
             authority: vec![2],
         };
-        let mapped = users.caller(certificate("laptop"));
+        let mapped = users.caller(certificate("laptop"), None);
         assert_eq!((name(&mapped), mapped.has(Role::Admin)), (Some("web"), false));
-        let own = users.caller(certificate("web1"));
+        let own = users.caller(certificate("web1"), None);
         assert_eq!((name(&own), own.has(Role::Admin)), (Some("web1"), true));
     }
 
@@ -290,5 +351,19 @@ mod tests {
     fn one_identity_cannot_be_two_users() {
         let error = Users::new(&[user("a", &["uid:7"]), user("b", &["uid:7"])]).err().unwrap();
         assert!(error.message.contains("\"a\"") && error.message.contains("\"b\""));
+    }
+
+    #[test]
+    fn one_identity_is_several_users_where_each_has_a_pin() {
+        let with_pin = |name| UserConfig { pin: PinPolicy::Required, ..user(name, &["uid:7"]) };
+        let mixed = [with_pin("a"), user("b", &["uid:7"])];
+        let error = Users::new(&mixed).err().unwrap();
+        assert!(error.hint.unwrap().contains("required"));
+        let users = Users::new(&[with_pin("a"), with_pin("b")]).unwrap();
+        let undecided = users.caller(process(7, &[]), None);
+        assert_eq!(undecided.user, None);
+        assert!(undecided.awaits_login.unwrap().message.contains("a, b"));
+        assert_eq!(name(&users.caller(process(7, &[]), Some("b"))), Some("b"));
+        assert_eq!(name(&users.caller(process(7, &[]), Some("c"))), None);
     }
 }

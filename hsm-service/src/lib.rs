@@ -32,6 +32,7 @@ mod live;
 mod log;
 mod metrics;
 mod peer;
+pub(crate) mod pins;
 pub mod policy;
 mod reload;
 mod restrictions;

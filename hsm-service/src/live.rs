@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     Config, Result,
-    config::{AlgorithmsConfig, CertificatesConfig, LimitsConfig, UserConfig},
+    config::{AlgorithmsConfig, CertificatesConfig, LimitsConfig, PeopleConfig, UserConfig},
     identity::Users,
 };
 
@@ -19,6 +19,7 @@ pub(crate) struct Settings {
     pub(crate) users: Users,
     /// The same as the configuration has them.
     pub(crate) configured: Vec<UserConfig>,
+    pub(crate) people: PeopleConfig,
     pub(crate) limits: Arc<LimitsConfig>,
     pub(crate) certificates: CertificatesConfig,
     pub(crate) algorithms: AlgorithmsConfig,
@@ -29,6 +30,7 @@ impl Settings {
         Ok(Settings {
             users: Users::new(&config.user)?,
             configured: config.user.clone(),
+            people: config.people.clone(),
             limits: Arc::new(config.limits.clone()),
             certificates: config.certificates.clone(),
             algorithms: config.algorithms.clone(),

@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -11,8 +11,10 @@ use std::{
 use crate::{
     Service,
     audit::{Audit, Origin},
+    config::PinPolicy,
     identity::{Caller, Identity},
     metrics::Meter,
+    pins::{self, Login},
 };
 
 /// Where a connection comes from.
@@ -54,6 +56,7 @@ pub(crate) struct Peer {
     pub(crate) meter: Meter,
     /// Where its requests are recorded.
     pub(crate) audit: Arc<Audit>,
+    login: Mutex<Option<Login>>,
     gone: AtomicBool,
 }
 
@@ -67,7 +70,7 @@ impl Peer {
     /// The other side of a new connection.
     pub(crate) fn new(service: &Service, identity: Identity, source: Source) -> Peer {
         let connection = service.audit.next_connection();
-        let known = Known::now(service, &identity, source, connection);
+        let known = Known::now(service, &identity, source, connection, None);
         Peer {
             identity,
             source,
@@ -75,6 +78,7 @@ impl Peer {
             known: RwLock::new(known),
             meter: service.metrics.meter(),
             audit: Arc::clone(&service.audit),
+            login: Mutex::new(None),
             gone: AtomicBool::new(false),
         }
     }
@@ -92,7 +96,18 @@ impl Peer {
                 return Arc::clone(&known.caller);
             }
         }
-        let fresh = Known::now(service, &self.identity, self.source, self.connection);
+        self.look_again(service)
+    }
+
+    /// Notes that a user has logged in.
+    pub(crate) fn log_in(&self, service: &Service, login: Login) {
+        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
+        self.look_again(service);
+    }
+
+    fn look_again(&self, service: &Service) -> Arc<Caller> {
+        let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let fresh = Known::now(service, &self.identity, self.source, self.connection, login);
         let caller = Arc::clone(&fresh.caller);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         caller
@@ -110,18 +125,32 @@ impl Peer {
 }
 
 impl Known {
-    fn now(service: &Service, identity: &Identity, source: Source, connection: u64) -> Known {
+    fn now(
+        service: &Service,
+        identity: &Identity,
+        source: Source,
+        connection: u64,
+        login: Option<Login>,
+    ) -> Known {
         // The epoch first: settings that change meanwhile are looked at again.
         let epoch = service.live.epoch();
         let users = &service.live.settings().users;
-        let mut caller = users.caller(identity.clone());
-        caller.refused = service
-            .authority
-            .refusal(identity)
-            .or_else(|| service.clients.refusal(identity, source, users.sources_of(identity)));
+        let login = login.filter(|login| service.pins.admits(login));
+        let name = login.as_ref().map(|login| &*login.user);
+        let mut caller = users.caller(identity.clone(), name);
+        caller.refused = service.authority.refusal(identity).or_else(|| {
+            service.clients.refusal(identity, source, users.sources_of(identity, name))
+        });
+        if let Some(user) = caller.user.as_deref()
+            && name != Some(user)
+            && (caller.pin == PinPolicy::Required || service.pins.asks(user))
+        {
+            caller.awaits_login = Some(pins::wanted(user));
+        }
+        let proof = caller.identity.proof();
         caller.audit = Origin {
             identity: &caller.identity.to_string(),
-            proof: &caller.identity.proof(),
+            proof: &if name.is_some() { format!("{proof}, PIN") } else { proof },
             user: caller.user.as_deref().unwrap_or_default(),
             from: &source.to_string(),
             connection,

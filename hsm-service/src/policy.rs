@@ -54,6 +54,7 @@ pub fn authorise_use(
 fn decide(caller: &Caller, operation: Operation, target: Target<'_>) -> Result<Option<Right>> {
     let right = match (operation.row().requires, target) {
         (Requires::Connection, _) => return Ok(None),
+        (Requires::User, _) => return logged_in(caller).map(|_| None),
         (Requires::Role(role), _) => return known(caller, role).map(|_| None),
         (Requires::Key(_) | Requires::KeyByAlgorithm, Target::KeyThrough(_, right)) => right,
         (Requires::Key(right), _) => right,
@@ -126,9 +127,27 @@ pub fn not_found() -> Error {
         .hint("`keyward key list` shows your keys; the owner of another's can share it")
 }
 
+/// Whether a caller may ask for an operation at all, whatever it is applied to.
+pub fn admit(caller: &Caller, operation: Operation) -> Result<()> {
+    match (operation.row().requires, operation.row().requires.role()) {
+        (_, Some(role)) => known(caller, role).map(drop),
+        (Requires::User, None) => logged_in(caller).map(drop),
+        (_, None) => Ok(()),
+    }
+}
+
+/// The name of the caller's user, who has logged in where that is asked.
+pub fn logged_in(caller: &Caller) -> Result<&str> {
+    match (&caller.awaits_login, caller.user.as_deref()) {
+        (Some(error), _) => Err(error.clone()),
+        (None, Some(user)) => Ok(user),
+        (None, None) => Err(unknown(&caller.identity)),
+    }
+}
+
 /// The name of the caller's user, who must have the role.
 pub fn known(caller: &Caller, role: Role) -> Result<&str> {
-    let Some(user) = caller.user.as_deref() else { return Err(unknown(&caller.identity)) };
+    let user = logged_in(caller)?;
     if caller.has(role) {
         return Ok(user);
     }

@@ -59,6 +59,7 @@ impl Reload<'_> {
     fn keep_what_needs_a_restart(&mut self, new: &Config) -> Vec<&'static str> {
         let old = &mut self.running;
         old.user.clone_from(&new.user);
+        old.people.clone_from(&new.people);
         old.certificates.clone_from(&new.certificates);
         old.algorithms.clone_from(&new.algorithms);
         old.log.clone_from(&new.log);

@@ -1,10 +1,12 @@
 //! The service as a whole: what every request can reach.
 
 use std::{
+    num::NonZero,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::Instant,
 };
 
@@ -19,9 +21,11 @@ use crate::{
     clients::Clients,
     identity::Identity,
     keys::Keys,
+    lanes::{Lane, LaneOptions, Load},
     live::{Live, Settings},
-    metrics::Metrics,
+    metrics::{Metrics, Queue},
     peer::{Peer, Source},
+    pins::Pins,
     store::{SqliteStore, Store, open_seal},
 };
 
@@ -33,6 +37,9 @@ pub struct Service {
     pub(crate) backend: Backend,
     pub(crate) authority: Authorities,
     pub(crate) clients: Clients,
+    pub(crate) pins: Pins,
+    /// Where PINs are hashed.
+    pub(crate) logins: Lane,
     pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
     pub(crate) development: bool,
@@ -56,9 +63,14 @@ impl Service {
         let authority = Authorities::load(Arc::clone(&store))?;
         let clients = Clients::load(Arc::clone(&store))?;
         let audit = Audit::start(config, &*store, authority.service_id())?;
-        let backend = Backend::start(config.limits.slow_queue).map_err(|error| {
-            Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"))
-        })?;
+        let pins = Pins::load(Arc::clone(&store))?;
+        for act in pins.take_offline_acts()? {
+            audit.record_offline_act(&act)?;
+        }
+        let threads =
+            |error| Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"));
+        let logins = Lane::start(&login_lane(config)).map_err(threads)?;
+        let backend = Backend::start(config.limits.slow_queue).map_err(threads)?;
         let metrics = Metrics::new();
         let backups = Keeper::start(
             config,
@@ -72,6 +84,8 @@ impl Service {
             backend,
             authority,
             clients,
+            pins,
+            logins,
             audit,
             started: Instant::now(),
             development: config.development,
@@ -88,6 +102,13 @@ impl Service {
         Arc::new(Peer::new(self, identity, source))
     }
 
+    /// How much the lanes have to do.
+    pub(crate) fn loads(&self) -> Vec<(Queue, Load)> {
+        let mut loads = self.backend.loads();
+        loads.push((Queue::Logins, self.logins.load()));
+        loads
+    }
+
     /// Whether requests to sign are taken on.
     pub(crate) fn can_sign(&self) -> bool {
         !self.ending.load(Ordering::Relaxed)
@@ -95,5 +116,18 @@ impl Service {
 
     pub(crate) fn store(&self) -> &dyn Store {
         self.keys.store()
+    }
+}
+
+/// The most threads that hash PINs, each of which takes 19 MiB meanwhile.
+const MAX_LOGIN_THREADS: usize = 4;
+
+fn login_lane(config: &Config) -> LaneOptions {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    LaneOptions {
+        name: "logins",
+        threads: cores.min(MAX_LOGIN_THREADS),
+        niceness: 5,
+        capacity: config.limits.slow_queue,
     }
 }

@@ -209,6 +209,7 @@ fn administrators_enrol_and_use_no_keys() {
         days: 0,
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         sources: Vec::new(),
+        pin: false,
     };
     assert_eq!(kind(alice.enrol(enrol(&[]))), Some(ErrorKind::PermissionDenied));
     assert_eq!(kind(administrator.enrol(enrol(&["root"]))), Some(ErrorKind::InvalidArgument));

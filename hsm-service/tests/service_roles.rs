@@ -2,8 +2,8 @@
 
 mod service_support;
 
-use keyward_algorithms::{ErrorKind, Operation, Role};
-use keyward_client::Client;
+use keyward_algorithms::{ErrorKind, Operation, Requires, Role};
+use keyward_client::{Client, Pin};
 use keyward_protocol::{
     decode_request,
     messages::{Enrol, request},
@@ -43,10 +43,27 @@ fn each_role_opens_the_operations_that_the_table_says_and_no_others() {
             asked += 1;
         }
     }
+    // Users who have not logged in.
+    for role in Role::ALL {
+        let name = format!("pin-{role}");
+        let client = service.enrol(&name, &[role.word()]);
+        service.administrator().set_pin(&name, &Pin::copy_of(b"correct horse"), None).unwrap();
+        for operation in Operation::ALL {
+            let open = operation.row().requires == Requires::Connection;
+            let outcome = outcome(&client, *operation);
+            let refused = outcome == Some(ErrorKind::Unauthenticated);
+            // Without a PIN a login is a wrong one.
+            let open = open && *operation != Operation::Login;
+            assert_eq!(!refused, open, "{} before the login: {outcome:?}", operation.row().name);
+            asked += 1;
+        }
+    }
     // Nobody in the configuration: a stranger on the UNIX socket.
     let stranger = service.client();
     for operation in Operation::ALL {
-        let open = operation.row().requires.role().is_none();
+        // There is nobody whom a stranger could log in as.
+        let open =
+            operation.row().requires == Requires::Connection && *operation != Operation::Login;
         let outcome = outcome(&stranger, *operation);
         let refused = outcome == Some(ErrorKind::Unauthenticated);
         assert_eq!(!refused, open, "{} as a stranger: {outcome:?}", operation.row().name);
@@ -63,8 +80,14 @@ fn an_administrator_lets_in_users_of_every_role_and_only_of_those() {
     let client = service.enrol("all", &everything);
     assert_eq!(client.status().unwrap().roles, everything);
     let (csr, _) = Authority::client_request().unwrap();
-    let enrol =
-        Enrol { user: "x".into(), csr, days: 0, roles: vec!["root".into()], sources: vec![] };
+    let enrol = Enrol {
+        user: "x".into(),
+        csr,
+        days: 0,
+        roles: vec!["root".into()],
+        sources: vec![],
+        pin: false,
+    };
     let error = service.administrator().enrol(enrol).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidArgument);
     assert_eq!(error.hint.unwrap(), format!("the roles are {}", everything.join(", ")));

@@ -372,6 +372,7 @@ fn operations(out: &mut String) {
         let row = operation.row();
         let requires = match row.requires {
             Requires::Connection => "a connection".to_string(),
+            Requires::User => "a user".to_string(),
             Requires::Role(role) => format!("the role {}", code(role)),
             Requires::Key(right) => format!("{} on the key", code(right.row().name)),
             Requires::KeyByAlgorithm => "the right that the algorithm names".to_string(),
@@ -383,6 +384,7 @@ fn operations(out: &mut String) {
             match row.audit {
                 Audit::Nothing => "no",
                 Audit::Use => "use",
+                Audit::Login => "login",
                 Audit::Act => "act",
             }
             .to_string(),

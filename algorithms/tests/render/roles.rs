@@ -41,7 +41,9 @@ pub(crate) fn roles() -> String {
         &mut out,
         "Who may call what",
         "\n\"with `right`\" means that the caller needs that right on the key too: as its owner, or by\n\
-         `keyward key share`. `hello` and `status` answer everybody who can connect.\n",
+         `keyward key share`. `hello`, `status` and `login` answer everybody who can connect; of a user\n\
+         who has a PIN to log in with ([people.md](people.md)), nothing else is done before. `set-pin` is\n\
+         the administrator's for others, and for oneself it takes the old PIN.\n",
         &columns,
         rows,
     );
@@ -72,7 +74,7 @@ fn called_in(states: &[ServiceState]) -> String {
 fn audited(audit: Audit) -> &'static str {
     match audit {
         Audit::Nothing => "–",
-        Audit::Use => "before the reply",
+        Audit::Use | Audit::Login => "before the reply",
         Audit::Act => "on disk before the reply",
     }
 }

@@ -230,6 +230,11 @@ impl Audit {
         self.journal.sync().map_err(|error| unproven(&error.to_string()))
     }
 
+    /// Records what was done while the service was down.
+    pub(crate) fn record_offline_act(&self, act: &str) -> Result<()> {
+        self.record_act(&event("offline-act", act))
+    }
+
     /// Records a use.
     fn record_use(&self, entry: &Fields) -> Result<()> {
         if self.journal.append(entry.as_bytes(), self.reserve).is_some() {

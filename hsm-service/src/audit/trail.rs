@@ -9,7 +9,8 @@ use keyward_algorithms::{
 use keyward_protocol::{
     KeyId, Restrictions,
     messages::{
-        self, Algorithm, Cipher, KeyInfo, SymmetricCipher as SymmetricCipherChoice, request,
+        self, Algorithm, Cipher, ClearPin, KeyInfo, Login, SetPin,
+        SymmetricCipher as SymmetricCipherChoice, UnlockUser, request,
     },
     operation_of,
 };
@@ -156,6 +157,14 @@ impl Trail {
                 self.detail =
                     asked.step().as_str_name().trim_start_matches("ROTATION_STEP_").to_lowercase();
             }
+            Asked::Login(Login { user, .. })
+            | Asked::SetPin(SetPin { user, .. })
+            | Asked::ClearPin(ClearPin { user })
+            | Asked::UnlockUser(UnlockUser { user })
+                if !user.is_empty() =>
+            {
+                self.detail = format!("user {user}");
+            }
             Asked::RenewClient(asked) => self.detail = format!("days {}", asked.days),
             _ => {}
         }
@@ -225,7 +234,7 @@ impl Trail {
             Kind::Use if !audit.config.uses => return result,
             _ => {}
         }
-        if self.caller.user.is_none() && !audit.admits_stranger() {
+        if self.caller.is_stranger() && result.is_err() && !audit.admits_stranger() {
             return result;
         }
         let outcome = result.as_ref().err().map(|error: &Error| error.kind.code()).unwrap_or(0);

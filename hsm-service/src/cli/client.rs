@@ -132,6 +132,9 @@ pub(crate) struct EnrolArgs {
     /// Make the user an administrator who may use keys too: the same as --role user,admin
     #[arg(long, conflicts_with = "roles")]
     admin: bool,
+    /// Have the user log in with a PIN on top of the certificate: `keyward user set-pin NAME` sets it
+    #[arg(long)]
+    pin: bool,
 }
 
 /// Does what a `client` command says.
@@ -323,6 +326,7 @@ fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
         days: args.days.unwrap_or(0),
         sources: args.sources.iter().map(ToString::to_string).collect(),
         roles: roles.iter().map(|role| role.word().into()).collect(),
+        pin: args.pin,
     })?;
 
     let [key_path, certificate_path, ca_path, settings_path] = &paths;
@@ -340,6 +344,12 @@ fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
         folder.display(),
         args.install_dir.display()
     ));
+    if args.pin {
+        let name = &args.name;
+        context.output.note(&format!(
+            "before it is let in: keyward user set-pin {name}, and pin_file in its client.toml"
+        ));
+    }
     Ok(())
 }
 

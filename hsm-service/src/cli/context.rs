@@ -3,8 +3,9 @@
 use std::io::{self, IsTerminal, Write};
 
 use clap::Args;
-use keyward_client::{Client, Settings};
+use keyward_client::{Client, Pin, Settings};
 use keyward_protocol::{Error, Key, KeySelector, KeyUri};
+use zeroize::Zeroizing;
 
 use super::{
     failure::{Failure, Outcome, file_error},
@@ -83,9 +84,14 @@ impl Context {
             .map(|(name, value)| (format!("KEYWARD_{}", name.to_ascii_uppercase()), value))
     }
 
-    /// A client of the service.
+    /// A client of the service, logged in where a PIN is asked for and a person is there to give it.
     pub(crate) fn client(&self) -> Result<Client, Error> {
-        Ok(Client::new(self.settings()?))
+        let client = Client::new(self.settings()?);
+        // Whatever else is wrong, the command itself will find and say.
+        if is_interactive() && client.asks_for_pin().unwrap_or(false) {
+            client.log_in(prompt_pin("PIN")?)?;
+        }
+        Ok(client)
     }
 
     /// Asks a yes-or-no question on the terminal; elsewhere `--yes` must have been given.
@@ -93,7 +99,7 @@ impl Context {
         if yes {
             return Ok(());
         }
-        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if !is_interactive() {
             return Err(Failure::usage(
                 "this cannot be undone and nobody is there to ask",
                 "say --yes to do it all the same",
@@ -112,6 +118,18 @@ impl Context {
             }
         }
     }
+}
+
+/// Whether a person is there to ask.
+pub(crate) fn is_interactive() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks for a PIN on the terminal, without an echo.
+pub(crate) fn prompt_pin(what: &str) -> Result<Pin, Error> {
+    let answer = rpassword::prompt_password(format!("{what}: ")).map(Zeroizing::new);
+    let answer = answer.map_err(|error| file_error("ask on", "the terminal".as_ref(), &error))?;
+    Ok(Pin::copy_of(answer.as_bytes()))
 }
 
 /// The URI of a key as its user named it.

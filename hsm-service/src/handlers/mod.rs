@@ -4,6 +4,7 @@
 pub(crate) mod authority;
 pub(crate) mod backup;
 pub(crate) mod keys;
+pub(crate) mod login;
 pub(crate) mod making;
 pub(crate) mod people;
 pub(crate) mod session;

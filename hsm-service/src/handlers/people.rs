@@ -6,13 +6,14 @@ use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
     check_name,
     messages::{
-        ClientCertificate, Clients, Enrol, Enrolment, ListClients, RenewClient, RevokeClient, User,
-        Users,
+        ClientCertificate, Clients, Enrol, Enrolment, ListClients, PinState, RenewClient,
+        RevokeClient, User, Users,
     },
 };
 
 use crate::{
     Error, Result, Service,
+    config::PinPolicy,
     execute::Reply,
     identity::{Caller, Identity, IdentityPattern, Role},
     issue::{MAX_CLIENT_DAYS, describe, hex},
@@ -41,6 +42,10 @@ pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Resu
     let sources = request.sources.iter().map(|text| SourceRange::try_from(text.clone()));
     let sources = sources.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::invalid)?;
     let days = days(service, request.days)?;
+    if request.pin {
+        service.pins.require(&request.user)?;
+        service.live.changed();
+    }
     let wanted = Wanted { user: &request.user, roles: &roles, sources: &sources, days };
     issue(service, caller, &request.csr, &wanted, None)
 }
@@ -156,6 +161,20 @@ pub(crate) fn revoke(service: &Service, caller: &Caller, request: &RevokeClient)
 /// The users of the configuration, and those that client certificates name.
 pub(crate) fn users(service: &Service, caller: &Caller) -> Result<Reply> {
     policy::authorise(caller, Operation::ListUsers, Target::Service)?;
+    Ok(Reply::Users(Users { users: all(service).collect() }))
+}
+
+/// Refuses the name of nobody.
+pub(crate) fn check_exists(service: &Service, name: &str) -> Result<()> {
+    if all(service).any(|user| user.name == name) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::NotFound, format!("there is no user \"{name}\""))
+        .hint("`keyward user list` shows who there is"))
+}
+
+/// All users with what is known of them.
+fn all(service: &Service) -> impl Iterator<Item = User> + use<> {
     let settings = service.live.settings();
     let mut users: BTreeMap<String, User> = BTreeMap::new();
     let mut mapped = Vec::new();
@@ -180,8 +199,17 @@ pub(crate) fn users(service: &Service, caller: &Caller) -> Result<Reply> {
         add_all(&mut user.identities, [format!("cert:{}", certificate.user)]);
         add_all(&mut user.sources, certificate.sources);
     }
-    let named = users.into_iter().map(|(name, user)| User { name, ..user });
-    Ok(Reply::Users(Users { users: named.collect() }))
+    for section in settings.configured.iter().filter(|user| user.pin == PinPolicy::Required) {
+        users.entry(section.name.clone()).or_default().pin = PinState::Missing.into();
+    }
+    for (name, user) in &mut users {
+        let (pin, wrong_pins, locked) = service.pins.standing(name);
+        if pin != PinState::None {
+            user.pin = pin.into();
+        }
+        (user.wrong_pins, user.locked) = (wrong_pins, locked);
+    }
+    users.into_iter().map(|(name, user)| User { name, ..user })
 }
 
 /// Adds what is not there yet.

@@ -34,12 +34,13 @@ pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Resu
         max_frame_bytes: MAX_FRAME_BYTES as u32,
         service_id: service.authority.service_id().into(),
         fips: keyward_crypto::is_fips_module(),
+        wants_pin: caller.awaits_login.is_some(),
     }))
 }
 
 pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     // Who may not see keys does not learn how many there are.
-    let keys = match caller.user.as_deref() {
+    let keys = match caller.user.as_deref().filter(|_| !caller.is_stranger()) {
         Some(_) if caller.has(Role::Admin) => service.store().count(None)?,
         Some(user) => service.store().count(Some(user))?,
         None => 0,

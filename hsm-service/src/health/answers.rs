@@ -89,7 +89,8 @@ impl Answers {
             keys: service.store().count(None).ok(),
             authority_ends: end_of(service.authority.present().current.certificate()).unwrap_or(0),
             audit: service.audit.load(),
-            lanes: service.backend.loads(),
+            lanes: service.loads(),
+            locked_users: service.pins.locked(),
             resident_bytes: self.resident_bytes(),
             unlocked_secrets: unlocked_secrets().is_some(),
         };

@@ -10,12 +10,7 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
-use keyward_protocol::{
-    FrameReader,
-    constants::MAX_IN_FLIGHT,
-    decode_request,
-    messages::{Response, request},
-};
+use keyward_protocol::{FrameReader, constants::MAX_IN_FLIGHT, decode_request, messages::Response};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -32,8 +27,8 @@ use crate::{Error, Result, Service, execute::respond, peer::Peer};
 /// How long a thread waits for the next request before the connection is parked.
 const PARK_AFTER: Duration = Duration::from_secs(1);
 
-/// The largest frame of a caller who is no user of the service: room for `Hello` and `Status`, and
-/// for one read more.
+/// The largest frame of a caller who is no user of the service or has not logged in: room for `Hello`,
+/// `Status` and `Login`, and for one read more.
 const STRANGER_FRAME_BYTES: usize = 16 << 10;
 
 /// A frame that has begun to arrive.
@@ -143,7 +138,7 @@ impl Connection {
         if now.duration_since(partial.since) >= self.frame_time {
             return Err(Error::new(ErrorKind::Timeout, "the frame did not arrive in time"));
         }
-        if partial.bytes > STRANGER_FRAME_BYTES && self.peer.caller().user.is_none() {
+        if partial.bytes > STRANGER_FRAME_BYTES && self.peer.caller().is_stranger() {
             let message = format!("a stranger's frame is over {STRANGER_FRAME_BYTES} bytes");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
@@ -161,7 +156,7 @@ impl Connection {
                 return Ok(());
             }
             let request = decode_request(frame)?;
-            if matches!(request.operation, Some(request::Operation::Import(_))) {
+            if request.carries_secret() {
                 frames.wipe();
             }
             if self.in_flight.fetch_add(1, Ordering::Relaxed) >= MAX_IN_FLIGHT {

@@ -31,11 +31,13 @@ pub(crate) enum Queue {
     Slow,
     /// In the lane for making keys.
     Making,
+    /// In the lane for logins.
+    Logins,
 }
 
 impl Queue {
     /// Every queue.
-    pub(crate) const ALL: [Queue; 3] = [Queue::Front, Queue::Slow, Queue::Making];
+    pub(crate) const ALL: [Queue; 4] = [Queue::Front, Queue::Slow, Queue::Making, Queue::Logins];
 
     /// The word for it.
     pub(crate) const fn word(self) -> &'static str {
@@ -43,6 +45,7 @@ impl Queue {
             Queue::Front => "front",
             Queue::Slow => "slow",
             Queue::Making => "making",
+            Queue::Logins => "logins",
         }
     }
 }

@@ -31,6 +31,8 @@ pub(crate) struct Gauges {
     pub(crate) keys: Option<u64>,
     /// When the authority's certificate ends, in seconds since 1970.
     pub(crate) authority_ends: i64,
+    /// Users who are locked after wrong PINs.
+    pub(crate) locked_users: usize,
     /// How much each lane has to do.
     pub(crate) lanes: Vec<(Queue, Load)>,
     /// How the audit log and its sinks are.
@@ -86,6 +88,11 @@ impl Metrics {
             "keyward_key_cache_misses_total",
             "Keys read from the store because they were not held ready.",
             self.key_cache_misses.load(Relaxed),
+        );
+        text.gauge(
+            "keyward_locked_users",
+            "Users who are locked after too many wrong PINs.",
+            gauges.locked_users as u64,
         );
         self.ends(&mut text, gauges);
         self.backups(&mut text);

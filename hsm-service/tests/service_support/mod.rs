@@ -148,6 +148,12 @@ impl Service {
         Client::new(Settings::load(&[("address", &address), ("retry_for", "0")]).unwrap())
     }
 
+    /// A client on the UNIX socket with more settings.
+    pub fn client_with(&self, more: &[(&str, &str)]) -> Client {
+        let address = format!("unix:{}", self.socket.display());
+        Client::new(Settings::load(&[&[("address", &*address)], more].concat()).unwrap())
+    }
+
     /// A client with the first administrator's certificate.
     pub fn administrator(&self) -> Client {
         let certificate = &self.issued.administrator_certificate;
@@ -163,6 +169,12 @@ impl Service {
     pub fn enrol_from(&self, user: &str, roles: &[&str], sources: &[&str]) -> Client {
         // The client reads its files at once.
         self.machine(user, roles, sources).client(self)
+    }
+
+    /// The same with a PIN to log in with.
+    pub fn enrol_with_pin(&self, user: &str) -> Client {
+        let enrol = Enrol { user: user.into(), pin: true, ..Enrol::default() };
+        Machine::issued(&self.administrator(), enrol).client(self)
     }
 
     /// Enrols a user and keeps the files.
@@ -216,11 +228,15 @@ pub struct Machine(TempDir);
 
 impl Machine {
     fn enrolled(administrator: &Client, user: &str, roles: &[&str], sources: &[&str]) -> Machine {
-        let (csr, key) = Authority::client_request().unwrap();
         let [roles, sources] =
             [roles, sources].map(|list| list.iter().map(|word| (*word).to_owned()).collect());
-        let enrol = Enrol { user: user.into(), csr, days: 0, roles, sources };
-        let issued = administrator.enrol(enrol).unwrap();
+        let enrol = Enrol { user: user.into(), roles, sources, ..Enrol::default() };
+        Machine::issued(administrator, enrol)
+    }
+
+    fn issued(administrator: &Client, enrol: Enrol) -> Machine {
+        let (csr, key) = Authority::client_request().unwrap();
+        let issued = administrator.enrol(Enrol { csr, ..enrol }).unwrap();
         let machine = Machine(TempDir::new().unwrap());
         let pem = |der: &[u8]| pem("CERTIFICATE", der);
         let next = if issued.next_ca.is_empty() { String::new() } else { pem(&issued.next_ca) };

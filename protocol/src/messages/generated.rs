@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 50, 51"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -87,6 +87,14 @@ pub mod request {
         ShowAuthority(super::ShowAuthority),
         #[prost(message, tag = "57")]
         RotateAuthority(super::RotateAuthority),
+        #[prost(message, tag = "58")]
+        Login(super::Login),
+        #[prost(message, tag = "59")]
+        SetPin(super::SetPin),
+        #[prost(message, tag = "60")]
+        ClearPin(super::ClearPin),
+        #[prost(message, tag = "61")]
+        UnlockUser(super::UnlockUser),
         #[prost(message, tag = "50")]
         ReadAudit(super::ReadAudit),
         #[prost(message, tag = "51")]
@@ -129,7 +137,7 @@ pub mod response {
         /// Verify and VerifyMac answer with a truth.
         #[prost(bool, tag = "15")]
         Valid(bool),
-        /// Delete answers with nothing.
+        /// Delete, Login, SetPin, ClearPin and UnlockUser answer with nothing.
         #[prost(message, tag = "16")]
         Done(super::Done),
         #[prost(message, tag = "26")]
@@ -207,6 +215,9 @@ pub struct HelloReply {
     /// Whether cryptography runs in a validated FIPS module.
     #[prost(bool, tag = "8")]
     pub fips: bool,
+    /// The user has to log in with a PIN on this connection before anything else is done.
+    #[prost(bool, tag = "9")]
+    pub wants_pin: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetStatus {}
@@ -725,6 +736,9 @@ pub struct Enrol {
     /// Where the client may come from: addresses, or ranges of them (10.0.0.0/8); none is everywhere.
     #[prost(string, repeated, tag = "5")]
     pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The user has to log in with a PIN, which SetPin gives it.
+    #[prost(bool, tag = "6")]
+    pub pin: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Enrolment {
@@ -822,6 +836,80 @@ pub struct User {
     /// Whether it is in the configuration, and not only in certificates.
     #[prost(bool, tag = "5")]
     pub configured: bool,
+    #[prost(enumeration = "PinState", tag = "6")]
+    pub pin: i32,
+    /// Different wrong PINs since the last right one.
+    #[prost(uint32, tag = "7")]
+    pub wrong_pins: u32,
+    /// Since when it is locked, in seconds since 1970; 0 where it is not.
+    #[prost(uint64, tag = "8")]
+    pub locked: u64,
+}
+/// Logs in, for the rest of the connection. A client sends it only to a service that it has verified.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Login {
+    /// Empty where the identity is one user alone.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub pin: ::prost::alloc::vec::Vec<u8>,
+}
+/// Gives a user a PIN.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct SetPin {
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub pin: ::prost::alloc::vec::Vec<u8>,
+    /// The present one, for the user itself; an administrator needs none for others.
+    #[prost(bytes = "vec", tag = "3")]
+    pub old_pin: ::prost::alloc::vec::Vec<u8>,
+}
+/// Takes a user's PIN away.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ClearPin {
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+}
+/// Lets a user try again who gave too many wrong PINs.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UnlockUser {
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+}
+/// What the service keeps of PINs.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PinRegister {
+    #[prost(message, repeated, tag = "1")]
+    pub users: ::prost::alloc::vec::Vec<UserPin>,
+    /// What was done while the service was down, for the audit log.
+    #[prost(string, repeated, tag = "2")]
+    pub offline_acts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UserPin {
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// Argon2id of the PIN, its salt and its costs; no hash where a PIN is asked for and none is set.
+    #[prost(bytes = "vec", tag = "2")]
+    pub hash: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "4")]
+    pub memory_kib: u32,
+    #[prost(uint32, tag = "5")]
+    pub passes: u32,
+    /// When an administrator last changed it, in microseconds since 1970: earlier logins have ended.
+    #[prost(uint64, tag = "6")]
+    pub changed: u64,
+    /// Message authentication codes of the different wrong PINs since the last right one.
+    #[prost(bytes = "vec", repeated, tag = "7")]
+    pub wrong: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Since when it is locked, in seconds since 1970; 0 where it is not.
+    #[prost(uint64, tag = "8")]
+    pub locked: u64,
 }
 /// Shows the certificate authority of the service.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1076,6 +1164,37 @@ impl Origin {
             "ORIGIN_GENERATED" => Some(Self::Generated),
             "ORIGIN_IMPORTED" => Some(Self::Imported),
             "ORIGIN_DERIVED" => Some(Self::Derived),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PinState {
+    /// It does not log in.
+    None = 0,
+    /// It has to log in and has no PIN.
+    Missing = 1,
+    Set = 2,
+}
+impl PinState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::None => "PIN_STATE_NONE",
+            Self::Missing => "PIN_STATE_MISSING",
+            Self::Set => "PIN_STATE_SET",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PIN_STATE_NONE" => Some(Self::None),
+            "PIN_STATE_MISSING" => Some(Self::Missing),
+            "PIN_STATE_SET" => Some(Self::Set),
             _ => None,
         }
     }

@@ -71,7 +71,15 @@ fn service_checks(client: &Client) -> Result<Vec<Check>, Error> {
         )
     }];
     checks.extend(status.warnings.iter().map(|warning| Check::note("service", warning)));
-    checks.push(if hello.user.is_empty() {
+    checks.push(if hello.wants_pin {
+        let who = if hello.user.is_empty() { &hello.identity } else { &hello.user };
+        Check::problem(
+            "identity",
+            format!("the service takes you for \"{who}\", who has to log in with a PIN"),
+            "put the PIN into a file that only this user can read, and name it: KEYWARD_PIN_FILE, or\n\
+             pin_file in client.toml (several users of one identity: KEYWARD_USER or user too)",
+        )
+    } else if hello.user.is_empty() {
         Check::problem(
             "identity",
             format!("the service sees {} and knows no such user", hello.identity),

@@ -14,7 +14,7 @@ use keyward_protocol::{
     FrameReader,
     constants::MAX_IN_FLIGHT,
     decode_request, encode_response,
-    messages::{Request, Response, request},
+    messages::{Request, Response},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
@@ -147,7 +147,7 @@ fn take_frames(
     let received = Instant::now();
     while let Some(frame) = frames.next_frame()? {
         let request = decode_request(frame)?;
-        if matches!(request.operation, Some(request::Operation::Import(_))) {
+        if request.carries_secret() {
             frames.wipe();
         }
         if connection.in_flight.fetch_add(1, Ordering::Relaxed) >= MAX_IN_FLIGHT {
