@@ -185,7 +185,9 @@ impl Trail {
     pub(crate) fn admit(&self) -> Result<()> {
         match self.operation.row().audit {
             keyward_algorithms::Audit::Act => self.peer.audit.admit_act(),
-            keyward_algorithms::Audit::Use => self.peer.audit.admit_use(),
+            keyward_algorithms::Audit::Use | keyward_algorithms::Audit::Login => {
+                self.peer.audit.admit_use()
+            }
             keyward_algorithms::Audit::Nothing => Ok(()),
         }
     }
