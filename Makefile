@@ -4,10 +4,13 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 # Where OpenSSL looks for providers; `make install` asks the OpenSSL on the PATH.
 OPENSSL_MODULES_DIR ?= $(shell openssl version -m 2>/dev/null | sed -n 's/^MODULESDIR: "\(.*\)"/\1/p')
+# 1 builds on aws-lc's FIPS module (make dist, make deb).
+FIPS ?= 0
 # For how long `make soak` runs, and each target of `make fuzz`.
 SOAK_MINUTES ?= 30
 FUZZ_SECONDS ?= 30
 
+export FIPS
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
 .DEFAULT_GOAL := help
@@ -25,8 +28,8 @@ test: ## every test that a change must pass
 	@ops/prerequisites build java test
 	ops/test
 
-dist: ## release build into dist/
-	@ops/prerequisites build java
+dist: ## release build into dist/; FIPS=1 on aws-lc's FIPS module
+	@ops/prerequisites build java $(if $(filter-out 0,$(FIPS)),fips)
 	ops/dist
 
 deb: dist ## Debian package in dist/

@@ -192,5 +192,8 @@ table! {
         /// Takes away some of what a key may do.
         Restrict = 72 => { name: "restrict", requires: Requires::Key(Right::Manage),
             audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL },
+        /// Runs the known-answer tests of the cryptographic library.
+        SelfTest = 90 => { name: "self-test", requires: Requires::Role(Role::Operator),
+            audit: Audit::Act, repeatable: true, slow: true, states: OPERATIONAL },
     }
 }

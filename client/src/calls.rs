@@ -65,6 +65,14 @@ impl Client {
         }
     }
 
+    /// Has the service run the known-answer tests of its cryptographic library.
+    pub fn self_test(&self) -> Result<()> {
+        match self.call(Operation::SelfTest(messages::SelfTest {}))? {
+            response::Result::Done(_) => Ok(()),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// Finds one key.
     pub fn find(&self, selector: &KeySelector) -> Result<Key> {
         let selector = match selector {

@@ -28,7 +28,7 @@ pub(crate) struct Connection {
     /// The request as it goes out; kept for its memory.
     outgoing: Vec<u8>,
     last_id: u64,
-    /// Whether the service says that it runs in a validated FIPS module.
+    /// Whether the service says that it runs in a FIPS module.
     pub(crate) is_fips: bool,
     /// Whether the service wants a PIN first.
     pub(crate) wants_pin: bool,

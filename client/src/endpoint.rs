@@ -34,7 +34,7 @@ const HANDSHAKE_STACK_BYTES: usize = 512 * 1024;
 /// merely misses one slot.
 pub(crate) struct Endpoint {
     pub(crate) address: Address,
-    /// Whether a service that does not run in a validated FIPS module is refused.
+    /// Whether a service that does not run in a FIPS module is refused.
     requires_fips: bool,
     idle: [Mutex<Option<Box<Connection>>>; SLOTS],
     epoch: Instant,
@@ -169,8 +169,7 @@ impl Endpoint {
     }
 
     fn no_fips_module(&self) -> Error {
-        let message =
-            format!("the service at {} does not run in a validated FIPS module", self.address);
+        let message = format!("the service at {} does not run in a FIPS module", self.address);
         Error::new(ErrorKind::Unsupported, message).hint(
             "use a service that is built with one (`keyward status` tells), or do not require it",
         )

@@ -59,7 +59,7 @@ pub struct Settings {
     pub retry_for: Duration,
     /// The file that tells what is asked of the service, for those who look for an error.
     pub trace: Option<Trace>,
-    /// Whether a service that does not run in a validated FIPS module is refused. No setting of the
+    /// Whether a service that does not run in a FIPS module is refused. No setting of the
     /// client's own: who embeds it decides.
     pub requires_fips: bool,
     /// The configuration of `tls://` connections.

@@ -11,6 +11,10 @@
 //! - `implicit_rejection`, `tls_premaster` and X9.63's KDF in `derivation` are the only cryptographic
 //!   code of our own.
 
+/// The FIPS module has the same interface under another name.
+#[cfg(feature = "fips")]
+extern crate aws_lc_fips_sys as aws_lc_sys;
+
 mod asn1;
 mod aws_lc;
 mod derivation;
@@ -40,8 +44,20 @@ pub use rsa_decryption::OaepParameters;
 pub use secret_key::{Enciphered, SecretKey};
 pub use tls_premaster::TlsVersions;
 
-/// Whether cryptography runs in aws-lc's validated FIPS module, which it does where aws-lc was built
-/// as that.
+/// Whether cryptography runs in aws-lc's FIPS module, which is what the feature `fips` builds on, and
+/// in its FIPS mode. Whether that version of it is validated is another question.
 pub fn is_fips_module() -> bool {
     aws_lc::is_fips_module()
+}
+
+/// The library that cryptography runs in, and its version: `AWS-LC 1.66.0`, `AWS-LC FIPS 4.2.0`.
+pub fn module() -> String {
+    let name = if is_fips_module() { "AWS-LC FIPS" } else { "AWS-LC" };
+    format!("{name} {}", aws_lc::version())
+}
+
+/// Runs the library's known-answer tests, as it does by itself at the start where it is the FIPS
+/// module. It takes some tenths of a second; whether they passed.
+pub fn self_test() -> bool {
+    aws_lc::self_test()
 }

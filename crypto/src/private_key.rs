@@ -101,7 +101,10 @@ impl PrivateKey {
                 KeyInfo { algorithm: pss.identifier()?, key: &key }.to_private_der()
             }
             None => match self.key_type() {
-                KeyType::MlDsa(set) if !self.material.pkey.has_seed() => self.expanded_pkcs8(set),
+                // aws-lc writes a key's seed, and fails where it has none.
+                KeyType::MlDsa(set) => {
+                    self.material.pkey.private_key_info().or_else(|_| self.expanded_pkcs8(set))
+                }
                 _ => self.material.pkey.private_key_info(),
             },
         }

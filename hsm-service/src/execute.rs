@@ -125,6 +125,7 @@ impl Service {
         match operation {
             Asked::Hello(request) => session::hello(self, caller, &request),
             Asked::Status(_) => session::status(self, caller),
+            Asked::SelfTest(_) => session::self_test(caller),
             Asked::Find(request) => keys::find(self, caller, request),
             Asked::List(request) => keys::list(self, caller, &request),
             Asked::Verify(request) => using::verify(self, caller, &request, trail),

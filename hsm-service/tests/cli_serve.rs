@@ -74,6 +74,19 @@ fn of_several_addresses_each_one_is_reported() {
 }
 
 #[test]
+fn status_names_the_cryptographic_library_and_has_it_test_itself() {
+    let service = Service::start();
+    let status = service.json(&["status", "--self-test"]);
+    assert_eq!(status["self_test"], "passed");
+    let module = status["module"].as_str().unwrap();
+    let (name, version) = module.rsplit_once(' ').unwrap();
+    let expected = if cfg!(feature = "fips") { "AWS-LC FIPS" } else { "AWS-LC" };
+    assert_eq!(name, expected);
+    assert!(version.split('.').count() == 3, "{module}");
+    assert_eq!(status["fips"], cfg!(feature = "fips"));
+}
+
+#[test]
 fn a_benchmark_measures_and_deletes_the_keys_that_it_made() {
     let service = Service::start();
     let flags = ["--type", "p-256,x25519", "--seconds", "1", "--threads", "2"];

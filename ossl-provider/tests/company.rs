@@ -106,13 +106,13 @@ fn a_host_that_insists_on_fips_finds_the_module_where_the_section_says_so() {
 }
 
 #[test]
-fn a_service_without_a_validated_module_is_refused_where_the_section_requires_one() {
+fn a_service_outside_a_fips_module_is_refused_where_the_section_requires_one() {
     let service = service();
     let host = &service.host;
     let (_, status) = service.try_keyward("status --json");
     assert!(status.contains("\"fips\": false") || status.contains("\"fips\":false"), "{status}");
     host.configure("fips = required", "");
-    let refused = "does not run in a validated FIPS module";
+    let refused = "does not run in a FIPS module";
     for command in
         ["pkey -in keyward:p-256 -noout", "dgst -sha256 -sign p-256.pem -out signature message"]
     {

@@ -48,5 +48,6 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::Restrict(_) => Operation::Restrict,
         Asked::ReadAudit(_) => Operation::ReadAudit,
         Asked::AuditHead(_) => Operation::AuditHead,
+        Asked::SelfTest(_) => Operation::SelfTest,
     }
 }

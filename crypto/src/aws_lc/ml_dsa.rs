@@ -24,21 +24,10 @@ impl Pkey {
         })
     }
 
-    /// The parameter set of an ML-DSA key.
+    /// The parameter set of an ML-DSA key, by the size of its public half.
     pub(super) fn ml_dsa(&self) -> Option<MlDsa> {
-        // SAFETY: the key is valid; the result is 0 for keys of other kinds.
-        let kind = unsafe { aws_lc_sys::EVP_PKEY_pqdsa_get_type(self.as_ptr()) };
-        MlDsa::ALL.iter().copied().find(|set| nid(*set) == kind)
-    }
-
-    /// Whether an ML-DSA key has the seed that it was expanded from.
-    pub(crate) fn has_seed(&self) -> bool {
-        let mut length = 0;
-        // SAFETY: without a buffer nothing but the length is written.
-        let status = unsafe {
-            aws_lc_sys::EVP_PKEY_get_private_seed(self.as_ptr(), std::ptr::null_mut(), &mut length)
-        };
-        check(status).is_ok()
+        let bytes = self.raw_public_bytes().ok()?;
+        MlDsa::ALL.iter().copied().find(|set| set.row().public_bytes == bytes)
     }
 
     /// The expanded private key of an ML-DSA key (FIPS 204, algorithm 24).

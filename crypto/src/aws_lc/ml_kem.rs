@@ -46,11 +46,10 @@ impl Pkey {
         Ok(key)
     }
 
-    /// The parameter set of an ML-KEM key.
+    /// The parameter set of an ML-KEM key, by the size of its public half.
     pub(super) fn ml_kem(&self) -> Option<MlKem> {
-        // SAFETY: the key is valid; the result is 0 for keys of other kinds.
-        let kind = unsafe { aws_lc_sys::EVP_PKEY_kem_get_type(self.as_ptr()) };
-        MlKem::ALL.iter().copied().find(|set| nid(*set) == kind)
+        let bytes = self.raw_public_bytes().ok()?;
+        MlKem::ALL.iter().copied().find(|set| set.row().public_bytes == bytes)
     }
 
     /// Checks that the public half of an ML-KEM key is well-formed (FIPS 203, 7.2).

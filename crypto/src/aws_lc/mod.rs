@@ -36,10 +36,22 @@ use std::{ffi::c_int, ptr::NonNull};
 
 use crate::{CryptoError, error::Result};
 
-/// Whether this aws-lc is its validated FIPS module.
+/// Whether this aws-lc is its FIPS module, in FIPS mode.
 pub(crate) fn is_fips_module() -> bool {
     // SAFETY: the function takes nothing and tells how the library was built.
     unsafe { aws_lc_sys::FIPS_mode() == 1 }
+}
+
+/// The version of this aws-lc.
+pub(crate) fn version() -> &'static str {
+    let text = std::str::from_utf8(aws_lc_sys::AWSLC_VERSION_NUMBER_STRING).unwrap_or_default();
+    text.trim_end_matches('\0')
+}
+
+/// Runs aws-lc's known-answer tests.
+pub(crate) fn self_test() -> bool {
+    // SAFETY: the function takes nothing and changes nothing.
+    unsafe { aws_lc_sys::BORINGSSL_self_test() == 1 }
 }
 
 /// Takes aws-lc's 1 for success; anything else is a failure.

@@ -1,4 +1,5 @@
-//! Keys that are 32 bytes: Ed25519 and X25519 (RFC 8032, RFC 7748).
+//! Keys in their raw form: Ed25519 and X25519 (RFC 8032, RFC 7748), which are 32 bytes, and the
+//! sizes of others.
 
 use std::{ffi::c_int, ptr};
 
@@ -30,6 +31,16 @@ impl Pkey {
         // key is a point of small order", where the secret is all zeros.
         check(unsafe { aws_lc_sys::X25519(secret.as_mut_ptr(), own.as_ptr(), peer.as_ptr()) })?;
         Ok(secret)
+    }
+
+    /// The size of the public half of a key that has a raw form.
+    pub(super) fn raw_public_bytes(&self) -> Result<usize> {
+        let mut length = 0;
+        // SAFETY: without a buffer nothing but the length is written.
+        check(unsafe {
+            aws_lc_sys::EVP_PKEY_get_raw_public_key(self.as_ptr(), ptr::null_mut(), &mut length)
+        })?;
+        Ok(length)
     }
 
     fn raw_bytes(

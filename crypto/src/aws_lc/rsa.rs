@@ -13,6 +13,10 @@ use zeroize::Zeroizing;
 use super::{Pkey, check, digest, non_null};
 use crate::{CryptoError, error::Result};
 
+/// For verification: whatever size the salt of a signature has (rsa.h, which has no name for it in
+/// every version).
+const SALT_OF_ANY_SIZE: c_int = -2;
+
 /// The public exponent of new keys (FIPS 186-5, A.1.1 asks for at least this).
 const PUBLIC_EXPONENT: u64 = 65537;
 
@@ -293,7 +297,7 @@ fn salt_length(salt_bytes: Option<usize>) -> c_int {
     match salt_bytes {
         // More than any key can have, so too large a number fails in aws-lc as it should.
         Some(bytes) => c_int::try_from(bytes).unwrap_or(c_int::MAX),
-        None => aws_lc_sys::RSA_PSS_SALTLEN_AUTO,
+        None => SALT_OF_ANY_SIZE,
     }
 }
 

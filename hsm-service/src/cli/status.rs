@@ -22,11 +22,16 @@ use super::{
 #[command(after_help = "\
 Examples:
   keyward status
-  keyward status --wait 30 && systemctl reload nginx")]
+  keyward status --wait 30 && systemctl reload nginx
+  keyward status --self-test")]
 pub(crate) struct StatusArgs {
     /// Wait so long for the service to be able to sign
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=86400))]
     wait: Option<u64>,
+    /// Have the service run the known-answer tests of its cryptographic library too, which only
+    /// operators may
+    #[arg(long)]
+    self_test: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -35,6 +40,9 @@ struct StatusView {
     address: String,
     version: String,
     fips: bool,
+    module: String,
+    /// What a self-test on demand said.
+    self_test: Option<&'static str>,
     seal: String,
     keys: u64,
     uptime_seconds: u64,
@@ -74,7 +82,11 @@ pub(crate) fn run(args: &StatusArgs, context: &Context) -> Outcome {
             sleep(PAUSE);
             continue;
         }
-        let view = StatusView::new(&client, outcome?)?;
+        let mut view = StatusView::new(&client, outcome?)?;
+        if args.self_test {
+            client.self_test()?;
+            view.self_test = Some("passed");
+        }
         context.output.result(&view, || view.text())?;
         return if ready { Ok(()) } else { Err(Failure::Reported) };
     }
@@ -88,6 +100,8 @@ impl StatusView {
             address: client.place(),
             version: status.version,
             fips: status.fips,
+            module: status.module,
+            self_test: None,
             seal: status.seal,
             keys: status.keys,
             uptime_seconds: status.uptime_seconds,
@@ -107,15 +121,23 @@ impl StatusView {
             ("health", format!("{health}{development}")),
             ("address", self.address.clone()),
             ("version", self.version.clone()),
-            ("fips", if self.fips { "yes" } else { "no" }.into()),
+            ("cryptography", self.cryptography()),
             ("seal", self.seal.clone()),
             ("keys", self.keys.to_string()),
             ("up for", time::span(self.uptime_seconds)),
             ("you are", self.caller()),
         ];
+        lines.extend(self.self_test.map(|outcome| ("self-test", outcome.to_owned())));
         lines.extend(self.peers.iter().map(|peer| ("peer", peer.line())));
         lines.extend(self.warnings.iter().map(|warning| ("warning", warning.clone())));
         facts(&lines)
+    }
+
+    /// No version of the FIPS module is said to be validated: that is for a certificate to say, which
+    /// names the environments that it holds in too.
+    fn cryptography(&self) -> String {
+        let mode = if self.fips { "FIPS mode" } else { "not a FIPS module" };
+        format!("{}, {mode}", self.module)
     }
 
     fn caller(&self) -> String {

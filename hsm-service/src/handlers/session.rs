@@ -5,13 +5,14 @@ use std::sync::PoisonError;
 use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
     constants::{MAX_FRAME_BYTES, VERSION},
-    messages::{Hello, HelloReply, StatusReply},
+    messages::{Done, Hello, HelloReply, StatusReply},
 };
 
 use crate::{
     Error, Result, Service,
     execute::Reply,
     identity::{Caller, Role},
+    policy::{self, Target},
 };
 
 /// The program and its version.
@@ -56,6 +57,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
         can_sign: service.can_sign(),
         version: env!("CARGO_PKG_VERSION").into(),
         fips: keyward_crypto::is_fips_module(),
+        module: keyward_crypto::module(),
         seal: "unsealed".into(),
         keys,
         uptime_seconds: service.started.elapsed().as_secs(),
@@ -63,4 +65,14 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
         warnings,
         development: service.development,
     }))
+}
+
+pub(crate) fn self_test(caller: &Caller) -> Result<Reply> {
+    policy::authorise(caller, Operation::SelfTest, Target::Service)?;
+    if keyward_crypto::self_test() {
+        return Ok(Reply::Done(Done {}));
+    }
+    let message = format!("the self-test of {} failed", keyward_crypto::module());
+    Err(Error::new(ErrorKind::Internal, message)
+        .hint("trust nothing that this service makes: stop it, and look at the machine's memory and processor"))
 }

@@ -10,7 +10,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 50, 51"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 50, 51, 90"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -99,6 +99,8 @@ pub mod request {
         ReadAudit(super::ReadAudit),
         #[prost(message, tag = "51")]
         AuditHead(super::GetAuditHead),
+        #[prost(message, tag = "90")]
+        SelfTest(super::SelfTest),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -137,7 +139,7 @@ pub mod response {
         /// Verify and VerifyMac answer with a truth.
         #[prost(bool, tag = "15")]
         Valid(bool),
-        /// Delete, Login, SetPin, ClearPin and UnlockUser answer with nothing.
+        /// Delete, Login, SetPin, ClearPin, UnlockUser and SelfTest answer with nothing.
         #[prost(message, tag = "16")]
         Done(super::Done),
         #[prost(message, tag = "26")]
@@ -212,7 +214,7 @@ pub struct HelloReply {
     /// Fingerprint of the service's own certificate authority: hexadecimal SHA-256 of its DER.
     #[prost(string, tag = "7")]
     pub service_id: ::prost::alloc::string::String,
-    /// Whether cryptography runs in a validated FIPS module.
+    /// Whether cryptography runs in aws-lc's FIPS module, in FIPS mode.
     #[prost(bool, tag = "8")]
     pub fips: bool,
     /// The user has to log in with a PIN on this connection before anything else is done.
@@ -227,7 +229,7 @@ pub struct StatusReply {
     pub can_sign: bool,
     #[prost(string, tag = "2")]
     pub version: ::prost::alloc::string::String,
-    /// Whether cryptography runs in a validated FIPS module.
+    /// Whether cryptography runs in aws-lc's FIPS module, in FIPS mode.
     #[prost(bool, tag = "3")]
     pub fips: bool,
     /// `unsealed` or `sealed`.
@@ -248,7 +250,12 @@ pub struct StatusReply {
     /// A development service, not for production.
     #[prost(bool, tag = "9")]
     pub development: bool,
+    /// The library that cryptography runs in, and its version: `AWS-LC FIPS 4.2.0`.
+    #[prost(string, tag = "20")]
+    pub module: ::prost::alloc::string::String,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SelfTest {}
 /// Names one key: by its identifier, or by name with or without an owner.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Selector {
