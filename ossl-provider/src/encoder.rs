@@ -82,7 +82,13 @@ impl EncoderContext {
             Format::Pkcs1Der => public.inner(),
             Format::Pkcs1Pem => pem("RSA PUBLIC KEY", &public.inner()?),
             Format::ReferencePem => Ok(key.reference()?.to_pem()?.into_bytes()),
-            Format::Text => Ok(text(key, public, selection).into_bytes()),
+            Format::Text => {
+                let layout = match self.provider.prints_as_4_0() {
+                    true => Layout::Since4_0,
+                    false => Layout::Before4_0,
+                };
+                Ok(text(key, public, selection, layout).into_bytes())
+            }
         }
     }
 }
@@ -93,8 +99,15 @@ fn pem(label: &str, der: &[u8]) -> Result<Vec<u8>> {
         .map_err(|_| unsupported("a key of this size as PEM"))
 }
 
+/// How OpenSSL's own encoders print keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Layout {
+    Before4_0,
+    Since4_0,
+}
+
 /// The key as OpenSSL's own encoder prints a public key, after a line about the private half.
-fn text(key: &Key, public: &Public, selection: Selection) -> String {
+fn text(key: &Key, public: &Public, selection: Selection, layout: Layout) -> String {
     let mut text = String::new();
     if let Some(remote) = key.remote().ok().filter(|_| selection.private()) {
         _ = writeln!(text, "Private-Key: kept in Keyward as {} (id={})", remote.uri, remote.id);
@@ -103,15 +116,21 @@ fn text(key: &Key, public: &Public, selection: Selection) -> String {
     match &public.material {
         Material::Rsa { n, e } => {
             _ = writeln!(text, "Public-Key: ({bits} bit)");
-            number(&mut text, "Modulus", n);
-            exponent(&mut text, e);
+            number(&mut text, layout, "Modulus", n);
+            exponent(&mut text, layout, e);
             if public.family == Family::RsaPss {
                 restrictions(&mut text, public.restriction());
             }
         }
         Material::Ec { curve, point } => {
-            _ = writeln!(text, "Public-Key: ({bits} bit)");
-            octets(&mut text, "pub", point);
+            let security = public.key_type().security_bits();
+            _ = match layout {
+                Layout::Before4_0 => writeln!(text, "Public-Key: ({bits} bit)"),
+                Layout::Since4_0 => {
+                    writeln!(text, "Public-Key: ({bits} bit field, {security} bit security level)")
+                }
+            };
+            octets(&mut text, layout, "pub", point);
             _ = writeln!(text, "ASN1 OID: {}", curve.row().openssl);
             if *curve != Curve::Secp256k1 {
                 _ = writeln!(text, "NIST CURVE: {}", curve.row().name.to_ascii_uppercase());
@@ -122,24 +141,25 @@ fn text(key: &Key, public: &Public, selection: Selection) -> String {
             _ = writeln!(text, "{name} Public-Key:");
             // What FIPS 203 calls an encapsulation key.
             let label = if MlKem::of(public.family).is_some() { "ek" } else { "pub" };
-            octets(&mut text, label, bytes);
+            octets(&mut text, layout, label, bytes);
         }
     }
     text
 }
 
-/// A number gets a leading zero byte where its first bit is set, as in DER.
-fn number(text: &mut String, label: &str, value: &[u8]) {
-    let zero: &[u8] = if value.first().is_some_and(|byte| byte & 0x80 != 0) { &[0] } else { &[] };
-    octets(text, label, &[zero, value].concat());
+/// Before OpenSSL 4.0 a number gets a leading zero byte where its first bit is set, as in DER.
+fn number(text: &mut String, layout: Layout, label: &str, value: &[u8]) {
+    let is_high = value.first().is_some_and(|byte| byte & 0x80 != 0);
+    let zero: &[u8] = if is_high && layout == Layout::Before4_0 { &[0] } else { &[] };
+    octets(text, layout, label, &[zero, value].concat());
 }
 
-fn exponent(text: &mut String, value: &[u8]) {
+fn exponent(text: &mut String, layout: Layout, value: &[u8]) {
     let small: Option<u64> =
         (value.len() <= 8).then(|| value.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)));
     match small {
         Some(exponent) => _ = writeln!(text, "Exponent: {exponent} (0x{exponent:x})"),
-        None => number(text, "Exponent", value),
+        None => number(text, layout, "Exponent", value),
     }
 }
 
@@ -160,10 +180,13 @@ fn restrictions(text: &mut String, restriction: Option<PssRestriction>) {
     _ = writeln!(text, "  Trailer Field: 0x1 (default)");
 }
 
-/// Fifteen bytes a line, as OpenSSL has them.
-fn octets(text: &mut String, label: &str, bytes: &[u8]) {
+fn octets(text: &mut String, layout: Layout, label: &str, bytes: &[u8]) {
     _ = writeln!(text, "{label}:");
-    let mut lines = bytes.chunks(15).peekable();
+    let line_bytes = match layout {
+        Layout::Before4_0 => 15,
+        Layout::Since4_0 => 16,
+    };
+    let mut lines = bytes.chunks(line_bytes).peekable();
     while let Some(line) = lines.next() {
         let hex: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
         let colon = if lines.peek().is_some() { ":" } else { "" };

@@ -70,6 +70,11 @@ impl Provider {
         self.openssl >= (3, 5)
     }
 
+    /// Whether the core's own encoders print keys in the layout of OpenSSL 4.0.
+    pub(crate) fn prints_as_4_0(&self) -> bool {
+        self.openssl >= (4, 0)
+    }
+
     /// Checks that there is key management for keys of a family here; the error says why not.
     pub(crate) fn check_offers(&self, family: Family) -> Result<()> {
         let is_post_quantum = MlDsa::of(family).is_some() || MlKem::of(family).is_some();

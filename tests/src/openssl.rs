@@ -1,4 +1,5 @@
-//! The machine's own `openssl`, with our provider beside its default one and without.
+//! The machine's own `openssl`, or that of KEYWARD_TEST_OPENSSL, with our provider beside its
+//! default one and without.
 
 use std::{
     ffi::OsStr,
@@ -12,6 +13,13 @@ use crate::{CommandExt, Scratch, artifacts, commands::require, repository};
 
 /// What `openssl req` wants to find besides the providers.
 const REQUEST_SECTION: &str = "\n[req]\ndistinguished_name = req_dn\n[req_dn]\n";
+
+fn program() -> PathBuf {
+    match std::env::var_os("KEYWARD_TEST_OPENSSL") {
+        Some(folder) => PathBuf::from(folder).join("bin/openssl"),
+        None => require("openssl", "openssl"),
+    }
+}
 
 /// An OpenSSL that finds the provider through a configuration file, as on an installed system.
 pub struct OpenSsl {
@@ -40,7 +48,7 @@ impl OpenSsl {
         let conf = format!("{shipped}\n{settings}\n{REQUEST_SECTION}");
         let name = format!("openssl-{}.cnf", settings.len());
         OpenSsl {
-            program: require("openssl", "openssl"),
+            program: program(),
             conf: scratch.write(&name, conf),
             modules,
             address: address.into(),
@@ -65,7 +73,7 @@ impl OpenSsl {
 
     /// `openssl` as it comes, which knows nothing of us: the judge of what we made.
     pub fn plain(arguments: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(require("openssl", "openssl"));
+        let mut command = Command::new(program());
         command.args(arguments).env("OPENSSL_CONF", "/dev/null").env_remove("OPENSSL_MODULES");
         command
     }

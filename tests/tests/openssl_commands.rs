@@ -270,6 +270,8 @@ fn x509_issues_certificates_with_a_key_in_the_service() {
     let request = workshop.path("leaf.csr");
     plain(&["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", &key]);
     workshop.ours(&["req", "-new", "-key", &key, "-subj", "/CN=leaf", "-out", &request]);
+    // OpenSSL 4.0 would look for extensions in the start of openssl.cnf.
+    let extensions = workshop.file("extensions", "basicConstraints = CA:FALSE\n");
     for key_type in ["rsa-2048", "p-384", "ed25519"] {
         let identity = workshop.service.key(key_type, key_type);
         let ca = workshop.path("ca.crt");
@@ -279,7 +281,8 @@ fn x509_issues_certificates_with_a_key_in_the_service() {
             let is_ca = ["-addext", "basicConstraints=critical,CA:TRUE"];
             workshop.ours(&[&root[..], &is_ca].concat());
             let issue = ["x509", "-req", "-in", &request, "-CA", &ca, "-CAkey", &key];
-            workshop.ours(&[&issue[..], &["-CAcreateserial", "-out", &leaf]].concat());
+            let issued = ["-extfile", &extensions, "-CAcreateserial", "-out", &leaf];
+            workshop.ours(&[&issue[..], &issued[..]].concat());
             plain(&["verify", "-CAfile", &ca, &leaf]);
         }
     }

@@ -19,6 +19,11 @@ fn target() -> PathBuf {
     executable.parent().and_then(Path::parent).expect("deps has a parent").to_owned()
 }
 
+/// The folder of an OpenSSL to test with in the place of the machine's.
+fn other_openssl() -> Option<PathBuf> {
+    std::env::var_os("KEYWARD_TEST_OPENSSL").map(PathBuf::from)
+}
+
 /// Whether everything has been built before, for a machine that has no compiler.
 fn is_built() -> bool {
     std::env::var_os("KEYWARD_TESTS_BUILT").is_some()
@@ -110,6 +115,10 @@ impl Host {
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("KEYWARD_")) {
             command.env_remove(name);
         }
+        if let Some(folder) = other_openssl() {
+            let path = std::env::var("PATH").expect("there is a PATH");
+            command.env("PATH", format!("{}/bin:{path}", folder.display()));
+        }
         command
     }
 
@@ -169,16 +178,27 @@ pub fn compile_static(name: &str) -> PathBuf {
 }
 
 fn compile_as(name: &str, program: &str, libraries: &[&str]) -> PathBuf {
-    let folder = target().join("host-programs");
+    let openssl = other_openssl();
+    let mut folder = target().join("host-programs");
+    if let Some(version) = openssl.as_deref().and_then(Path::file_name) {
+        folder.push(version);
+    }
     let program = folder.join(program);
     if is_built() {
         return program;
     }
     fs::create_dir_all(&folder).unwrap();
+    let mut searched = Vec::new();
+    if let Some(openssl) = openssl {
+        searched.push(format!("-I{}/include", openssl.display()));
+        searched.push(format!("-L{}/lib", openssl.display()));
+    }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/c/{name}.c"));
     let fresh = tempfile::NamedTempFile::new_in(&folder).unwrap().into_temp_path();
     let (success, output) = run(Command::new("cc")
-        .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-o"])
+        .args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-rdynamic"])
+        .args(searched)
+        .arg("-o")
         .args([&*fresh, &source])
         .args(libraries)
         .args(["-lpthread", "-ldl"]));
