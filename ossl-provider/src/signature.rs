@@ -42,7 +42,7 @@ pub(crate) struct SignatureContext {
 
 /// What the caller hands in.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Input {
+pub(crate) enum Input {
     /// What is signed as it is: a digest that the caller made.
     Digest,
     /// The message, which is hashed here. Its digest cannot be changed any more.
@@ -84,27 +84,17 @@ impl SignatureContext {
         }
     }
 
-    /// Starts an operation on a digest that the caller made.
+    /// Starts an operation on a digest that the caller made, or with the one algorithm of the
+    /// context on a message.
     pub(crate) fn init(
         &mut self,
         key: Option<Arc<Key>>,
         params: Params<'_>,
+        input: Input,
         purpose: Purpose,
     ) -> Result<()> {
         self.start(key, purpose)?;
-        self.input = Input::Digest;
-        self.set_params(params)
-    }
-
-    /// Starts an operation on a message with the one algorithm of the context.
-    pub(crate) fn message_init(
-        &mut self,
-        key: Option<Arc<Key>>,
-        params: Params<'_>,
-        purpose: Purpose,
-    ) -> Result<()> {
-        self.start(key, purpose)?;
-        self.input = Input::Message;
+        self.input = input;
         self.set_params(params)
     }
 
@@ -221,7 +211,7 @@ impl SignatureContext {
         Ok(Some(PssParameters { mgf1: self.mgf1.unwrap_or(digest), salt_bytes: Some(salt) }))
     }
 
-    /// Signs what the caller hands in: a digest, or after [`Self::message_init`] a message.
+    /// Signs what the caller hands in: a digest or a message.
     pub(crate) fn sign(&self, output: Output<'_>, input: &[u8]) -> Result<()> {
         match self.input {
             Input::Message => self.digest_sign(output, input),
