@@ -29,31 +29,35 @@ fn is_built() -> bool {
     std::env::var_os("KEYWARD_TESTS_BUILT").is_some()
 }
 
-/// Builds a package as it is now; returns where the result is.
-fn build(package: &str) -> PathBuf {
-    let target = target();
-    if is_built() {
-        return target;
-    }
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "-p", package]);
-    if target.ends_with("release") {
-        cargo.arg("--release");
-    }
-    assert!(cargo.status().expect("cargo runs").success(), "{package} builds");
-    target
+/// Builds the module and the service as they are now, once per process, and says where they are.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = target();
+        if is_built() {
+            return target;
+        }
+        // The same packages as in ops/test: another set would choose other features of shared
+        // dependencies and build them all again.
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args(["build", "--quiet"]);
+        cargo.args(["-p", "keyward", "-p", "keyward-ossl-provider", "-p", "keyward-jce-bridge"]);
+        if target.ends_with("release") {
+            cargo.arg("--release");
+        }
+        assert!(cargo.status().expect("cargo runs").success(), "the product does not build");
+        target
+    })
 }
 
 /// The module as cargo builds it.
-pub fn module() -> &'static Path {
-    static MODULE: OnceLock<PathBuf> = OnceLock::new();
-    MODULE.get_or_init(|| build("keyward-ossl-provider").join("libkeyward_ossl_provider.so"))
+pub fn module() -> PathBuf {
+    built().join("libkeyward_ossl_provider.so")
 }
 
 /// The service and command line.
-fn keyward() -> &'static Path {
-    static KEYWARD: OnceLock<PathBuf> = OnceLock::new();
-    KEYWARD.get_or_init(|| build("keyward").join("keyward"))
+fn keyward() -> PathBuf {
+    built().join("keyward")
 }
 
 /// A folder with an OpenSSL configuration, and the means to run programs under it.
