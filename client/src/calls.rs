@@ -2,8 +2,8 @@
 
 use keyward_algorithms::{ErrorKind, KeyType, Mac, Rights};
 use keyward_protocol::{
-    CipherRequest, DerivationChoice, Error, Key, KeyId, KeySelector, Restrictions, Result,
-    SignRequest, SymmetricRequest, WrappingChoice,
+    ApprovalId, CipherRequest, DerivationChoice, Error, Key, KeyId, KeySelector, Restrictions,
+    Result, SignRequest, SymmetricRequest, WrappingChoice,
     messages::{self, request::Operation, response},
 };
 use zeroize::Zeroizing;
@@ -487,6 +487,42 @@ impl Client {
     /// Lets a user log in again after too many wrong PINs.
     pub fn unlock_user(&self, user: &str) -> Result<()> {
         self.done(Operation::UnlockUser(messages::UnlockUser { user: user.into() }))
+    }
+
+    /// What waits for the approval of others, as far as the caller may see it; or one of that.
+    pub fn list_approvals(&self, one: Option<ApprovalId>) -> Result<Vec<messages::Approval>> {
+        let list = messages::ListApprovals { approval: ApprovalId::to_wire(one) };
+        match self.call(Operation::ListApprovals(list))? {
+            response::Result::Approvals(list) => Ok(list.approvals),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// Approves what another user has asked for.
+    pub fn approve(&self, approval: ApprovalId) -> Result<messages::Approval> {
+        let approval = ApprovalId::to_wire(Some(approval));
+        self.approval(Operation::Approve(messages::Approve { approval }))
+    }
+
+    /// Denies what another user has asked for, for good.
+    pub fn deny(&self, approval: ApprovalId) -> Result<messages::Approval> {
+        let approval = ApprovalId::to_wire(Some(approval));
+        self.approval(Operation::Deny(messages::Deny { approval }))
+    }
+
+    /// Takes back what the caller has asked for.
+    pub fn cancel_approval(&self, approval: ApprovalId) -> Result<messages::Approval> {
+        let approval = ApprovalId::to_wire(Some(approval));
+        self.approval(Operation::CancelApproval(messages::CancelApproval { approval }))
+    }
+
+    fn approval(&self, operation: Operation) -> Result<messages::Approval> {
+        match self.call(operation)? {
+            response::Result::Approvals(mut list) if list.approvals.len() == 1 => {
+                Ok(list.approvals.remove(0))
+            }
+            _ => Err(unexpected()),
+        }
     }
 
     /// Has the service make a backup.

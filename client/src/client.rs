@@ -11,8 +11,8 @@ use std::{
 
 use keyward_algorithms::{ErrorKind, OperationRow};
 use keyward_protocol::{
-    Error, Result,
-    messages::{Request, request, response},
+    ApprovalId, Error, Result,
+    messages::{Approval, ApprovalState, ListApprovals, Request, request, response},
     operation_of,
 };
 
@@ -31,7 +31,18 @@ use crate::{
 /// those that opened it. An operation that is safe to repeat is tried again on another connection
 /// or address until [`Settings::retry_for`] has passed.
 #[derive(Clone)]
-pub struct Client(Arc<Shared>);
+pub struct Client(Arc<Shared>, Consent);
+
+/// What requests do about the approval of others, where the service wants it.
+#[derive(Clone)]
+enum Consent {
+    /// They fail.
+    None,
+    /// They carry one that was asked for before.
+    Given(ApprovalId),
+    /// They wait for it, after somebody was told.
+    Awaited(Arc<dyn Fn(&Error) + Send + Sync>),
+}
 
 struct Shared {
     settings: Settings,
@@ -57,6 +68,9 @@ impl Client {
     const SLOW_TIMEOUT: Duration = Duration::from_secs(120);
     /// The first and the longest pause between two tries.
     const PAUSE: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
+    /// The first and the longest pause between two questions whether others have approved.
+    const APPROVAL_PAUSE: (Duration, Duration) =
+        (Duration::from_millis(100), Duration::from_secs(2));
 
     /// A client with these settings.
     pub fn new(settings: Settings) -> Client {
@@ -70,7 +84,23 @@ impl Client {
             addresses.map(|address| Endpoint::new(address, settings.requires_fips)).collect();
         let outage = Outage::new();
         let turn = AtomicUsize::new(0);
-        Client(Arc::new(Shared { settings, endpoints, outage, turn, pause, pin: OnceLock::new() }))
+        let pin = OnceLock::new();
+        let shared = Shared { settings, endpoints, outage, turn, pause, pin };
+        Client(Arc::new(shared), Consent::None)
+    }
+
+    /// The same client, whose requests carry an approval: the service does once what it is for, and
+    /// refuses to do anything else under quorum.
+    #[must_use]
+    pub fn with_approval(&self, approval: ApprovalId) -> Client {
+        Client(Arc::clone(&self.0), Consent::Given(approval))
+    }
+
+    /// The same client, whose requests wait where others have to approve them: `told` gets the
+    /// error that says so, then the service is asked again and again.
+    #[must_use]
+    pub fn awaiting_approval(&self, told: impl Fn(&Error) + Send + Sync + 'static) -> Client {
+        Client(Arc::clone(&self.0), Consent::Awaited(Arc::new(told)))
     }
 
     /// The settings that it was made with.
@@ -90,8 +120,21 @@ impl Client {
     pub fn call(&self, operation: request::Operation) -> Result<response::Result> {
         let row = operation_of(&operation).row();
         let mut request = Request { operation: Some(operation), ..Default::default() };
+        if let Consent::Given(approval) = self.1 {
+            request.approval = ApprovalId::to_wire(Some(approval));
+        }
         let traced = self.0.settings.trace.as_ref().map(|trace| (trace, Instant::now()));
-        let outcome = self.try_until_done(&mut request, row);
+        let mut outcome = self.try_until_done(&mut request, row);
+        if let (Consent::Awaited(told), Err(error)) = (&self.1, &outcome)
+            && let Some(approval) = error.approval
+        {
+            told(error);
+            request.approval = ApprovalId::to_wire(Some(approval));
+            outcome = self.await_decision(approval);
+            if outcome.is_ok() {
+                outcome = self.try_until_done(&mut request, row);
+            }
+        }
         if let Some((trace, started)) = traced {
             trace.request(row.name, started.elapsed(), &outcome);
         }
@@ -126,11 +169,32 @@ impl Client {
         }
     }
 
+    /// Waits until an approval is given, or can't be any more.
+    fn await_decision(&self, approval: ApprovalId) -> Result<response::Result> {
+        let (mut pause, longest) = Self::APPROVAL_PAUSE;
+        let list = ListApprovals { approval: ApprovalId::to_wire(Some(approval)) };
+        let list = request::Operation::ListApprovals(list);
+        let row = operation_of(&list).row();
+        let mut request = Request { operation: Some(list), ..Default::default() };
+        loop {
+            let answer = self.try_until_done(&mut request, row)?;
+            let waiting = |approval: &Approval| approval.state() == ApprovalState::Waiting;
+            match &answer {
+                response::Result::Approvals(list) if list.approvals.iter().any(waiting) => {}
+                _ => return Ok(answer),
+            }
+            self.0.wait(pause);
+            pause = (pause * 2).min(longest);
+        }
+    }
+
     fn try_until_done(
         &self,
         request: &mut Request,
         row: &OperationRow,
     ) -> Result<response::Result> {
+        // What an approval is for is done once, however often it is asked for.
+        let repeatable = row.repeatable || request.approval != 0;
         let shared = &*self.0;
         let settings = &shared.settings;
         let started = Instant::now();
@@ -139,11 +203,11 @@ impl Client {
             return Err(shared.still_away());
         }
         loop {
-            let failed = match shared.attempt(request, row) {
+            let failed = match shared.attempt(request, row, repeatable) {
                 Ok(result) => return Ok(result),
                 Err(failed) => failed,
             };
-            if failed.sent && !row.repeatable {
+            if failed.sent && !repeatable {
                 return Err(uncertain(failed.error, row));
             }
             if failed.stale {
@@ -169,6 +233,7 @@ impl Shared {
         &self,
         request: &mut Request,
         row: &OperationRow,
+        repeatable: bool,
     ) -> std::result::Result<response::Result, Failed> {
         let settings = &self.settings;
         let timeout = match row.slow {
@@ -191,7 +256,7 @@ impl Shared {
                 }
                 // What must not be repeated goes over a fresh connection, since one that has been
                 // idle may turn out to be dead only after the request is on its way.
-                let idle = if row.repeatable { endpoint.take_idle(thread) } else { None };
+                let idle = if repeatable { endpoint.take_idle(thread) } else { None };
                 let (connection, idle) = match idle {
                     Some(connection) => (connection, true),
                     None => match endpoint.connect(settings, self.pin.get(), &*self.pause) {

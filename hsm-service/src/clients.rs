@@ -175,6 +175,13 @@ impl Clients {
         )))
     }
 
+    /// Whether the certificate of an identity is of no use any more, wherever it is used.
+    pub(crate) fn shuts_out(&self, identity: &Identity) -> bool {
+        let Identity::Certificate { serial, .. } = identity else { return false };
+        let ended = self.get(serial).is_some_and(|certificate| certificate.ends <= now());
+        ended || self.refusal(identity, Source::Process(0), &[]).is_some()
+    }
+
     /// Changes the list, on disk first.
     fn change(&self, change: impl FnOnce(&mut Register)) -> Result<()> {
         let mut present = self.lock();

@@ -1,6 +1,7 @@
 //! The service's configuration: one TOML file, every setting of which `ops/keyward.toml` shows
 //! with its default.
 
+mod quorum;
 mod sink;
 mod suggest;
 
@@ -22,6 +23,7 @@ use crate::{
     sources::SourceRange,
 };
 
+pub use quorum::QuorumConfig;
 pub use sink::{SinkConfig, SyslogAddress};
 
 /// Where the configuration is when nothing else is said.
@@ -41,6 +43,8 @@ pub struct Config {
     pub user: Vec<UserConfig>,
     /// The PINs of users.
     pub people: PeopleConfig,
+    /// Which operations wait for the approval of others.
+    pub quorum: Vec<QuorumConfig>,
     /// The certificates that the service issues.
     pub certificates: CertificatesConfig,
     /// Algorithms that are off unless they are allowed here.
@@ -331,6 +335,7 @@ impl Default for Config {
             listen: vec![ListenConfig::unix("/run/keyward/hsm.sock")],
             user: Vec::new(),
             people: PeopleConfig::default(),
+            quorum: Vec::new(),
             certificates: CertificatesConfig::default(),
             algorithms: AlgorithmsConfig::default(),
             limits: LimitsConfig::default(),
@@ -465,6 +470,7 @@ impl Config {
             return Err(Error::invalid(message).hint("use error, warn, info, debug or trace"));
         }
         Users::new(&self.user)?;
+        quorum::check(&self.quorum, self.listen.iter().any(|listen| listen.tls.is_some()))?;
         server_names(&self.certificates.hosts)?;
         let CertificatesConfig { server_days, client_days, .. } = self.certificates;
         if ![server_days, client_days].iter().all(|days| (1..=MAX_CLIENT_DAYS).contains(days)) {
@@ -563,6 +569,13 @@ mod tests {
         assert_eq!(error.hint.as_deref(), Some("did you mean `limits`?"));
     }
 
+    fn quorum(operations: &str, approvals: &str, approvers: &str, more: &str) -> String {
+        format!(
+            "[[quorum]]\noperations = [{operations}]\napprovals = {approvals}\n\
+             approvers = [{approvers}]\n{more}\n"
+        )
+    }
+
     #[test]
     fn senseless_settings_are_refused() {
         for (text, expected) in [
@@ -588,6 +601,24 @@ mod tests {
             ("[[audit.sink]]\nrequired = true", "either `syslog` or `journald`"),
             ("[[audit.sink]]\nsyslog = \"tls://logs:6514\"", "wants `ca`"),
             ("[[audit.sink]]\njournald = \"/a\"\n[[audit.sink]]\njournald = \"/a\"", "twice"),
+            (&quorum("\"sign\"", "1", "\"bob\"", ""), "unknown operation `sign`"),
+            (&quorum("\"delet\"", "1", "\"bob\"", ""), "did you mean `delete`"),
+            (&quorum("", "1", "\"bob\"", ""), "no operations"),
+            (&quorum("\"delete\"", "1", "", ""), "no approvers"),
+            (&quorum("\"delete\"", "0", "\"bob\"", ""), "makes no sense"),
+            (&quorum("\"delete\"", "2", "\"bob\", \"bob\"", ""), "never be reached"),
+            (&quorum("\"delete\"", "1", "\"role:root\"", ""), "no role"),
+            (&quorum("\"delete\"", "1", "\"group:x\"", ""), "no approver"),
+            (&quorum("\"delete\"", "1", "\"bob\"", "lifetime = \"1w\""), "length of time"),
+            (&quorum("\"delete\"", "1", "\"bob\"", "lifetime = \"5s\""), "lifetime of 5s"),
+            (&quorum("\"delete\", \"delete\"", "1", "\"bob\"", ""), "twice"),
+            (
+                &format!(
+                    "[[listen]]\ntls = \"[::]:1\"\n{}",
+                    quorum("\"delete\"", "1", "\"bob\"", "")
+                ),
+                "get round",
+            ),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(error.to_string().contains(expected), "{text}: {error}");

@@ -14,10 +14,12 @@ use zeroize::Zeroize;
 
 use crate::{
     Error, Result, Service,
+    approvals::Gate,
     audit::Trail,
     backend::{BUSY_RETRY_MS, Product, guarded},
     handlers::{
-        authority, backup, keys, login, making, people, session, symmetric, using, wrapping,
+        approvals, authority, backup, keys, login, making, people, session, symmetric, using,
+        wrapping,
     },
     identity::Caller,
     metrics::{Series, Ticket},
@@ -40,13 +42,13 @@ impl Service {
         done: impl FnOnce(Response) + Send + 'static,
     ) {
         let caller = &peer.caller_now(self);
-        let id = request.id;
+        let (id, approval) = (request.id, request.approval);
         let deadline = received
             + match request.timeout_ms {
                 0 => self.live.settings().limits.request(),
                 limit => Duration::from_millis(limit.into()),
             };
-        let Some(operation) = request.operation else {
+        let Some(mut operation) = request.operation else {
             return done(respond(id, Err(unknown_operation())));
         };
         let ticket = Ticket::take(peer, Series::of(&operation), received);
@@ -66,6 +68,19 @@ impl Service {
         if let Err(error) = admitted.and_then(|()| trail.admit()) {
             return done(trail.finish(Err(error)));
         }
+        let claim = match guarded(|| self.gate(caller, &operation, approval, &mut trail)) {
+            Ok(Gate::Open(claim)) => claim,
+            // It is in the log already.
+            Ok(Gate::Answered(reply)) => return done(Ok(*reply)),
+            Err(error) => {
+                wipe_asked(&mut operation);
+                return done(trail.finish(Err(error)));
+            }
+        };
+        let done = move |result| match claim {
+            Some(claim) => done(claim.settle(result)),
+            None => done(result),
+        };
 
         use request::Operation as Asked;
         // Work with a private key goes to the backend.
@@ -145,6 +160,14 @@ impl Service {
             Asked::RotateAuthority(request) => authority::rotate(self, caller, &request),
             Asked::ClearPin(request) => login::clear_pin(self, caller, &request),
             Asked::UnlockUser(request) => login::unlock(self, caller, &request),
+            Asked::ListApprovals(request) => approvals::list(self, caller, &request),
+            Asked::Approve(request) => {
+                approvals::decide(self, caller, request.approval, true, trail)
+            }
+            Asked::Deny(request) => approvals::decide(self, caller, request.approval, false, trail),
+            Asked::CancelApproval(request) => {
+                approvals::cancel(self, caller, request.approval, trail)
+            }
             Asked::MakeBackup(_) => backup::make(self, caller),
             Asked::ListBackups(_) => backup::list(self, caller),
             Asked::ReadAudit(request) => self.audit.page(&request).map(Reply::AuditPage),
@@ -206,6 +229,21 @@ pub(crate) fn respond(id: u64, result: Result<Reply>) -> Response {
 fn unknown_operation() -> Error {
     Error::new(ErrorKind::Unsupported, "this service does not know the operation asked for")
         .hint("the client is newer than the service: upgrade the service first")
+}
+
+/// Overwrites the secrets of a request that is not carried out.
+fn wipe_asked(operation: &mut request::Operation) {
+    match operation {
+        request::Operation::Import(asked) => {
+            asked.pkcs8.zeroize();
+            asked.secret.zeroize();
+        }
+        request::Operation::SetPin(asked) => {
+            asked.pin.zeroize();
+            asked.old_pin.zeroize();
+        }
+        _ => {}
+    }
 }
 
 /// Overwrites a response that may carry a secret, once it is encoded.

@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod approvals;
 pub(crate) mod audit;
 mod authority;
 mod backend;
@@ -39,6 +40,7 @@ mod restrictions;
 mod serve;
 mod service;
 pub mod sources;
+mod span;
 pub mod store;
 
 pub use config::Config;

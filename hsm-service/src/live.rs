@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use crate::{
     Config, Result,
+    approvals::Quorum,
     config::{AlgorithmsConfig, CertificatesConfig, LimitsConfig, PeopleConfig, UserConfig},
     identity::Users,
 };
@@ -23,6 +24,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Arc<LimitsConfig>,
     pub(crate) certificates: CertificatesConfig,
     pub(crate) algorithms: AlgorithmsConfig,
+    pub(crate) quorum: Quorum,
 }
 
 impl Settings {
@@ -34,6 +36,7 @@ impl Settings {
             limits: Arc::new(config.limits.clone()),
             certificates: config.certificates.clone(),
             algorithms: config.algorithms.clone(),
+            quorum: Quorum::new(&config.quorum),
         })
     }
 }

@@ -42,7 +42,11 @@ impl Reload<'_> {
         }
         self.log.set_level(&config.log);
         self.service.keys.hold_ready(config.limits.cached_keys);
+        let quorum = settings.quorum.described();
         self.service.live.replace(settings);
+        if config.quorum != self.running.quorum {
+            self.service.audit.record_event("quorum", &quorum);
+        }
         let kept = self.keep_what_needs_a_restart(&config);
         if kept.is_empty() {
             tracing::info!("configuration reloaded");
@@ -60,6 +64,7 @@ impl Reload<'_> {
         let old = &mut self.running;
         old.user.clone_from(&new.user);
         old.people.clone_from(&new.people);
+        old.quorum.clone_from(&new.quorum);
         old.certificates.clone_from(&new.certificates);
         old.algorithms.clone_from(&new.algorithms);
         old.log.clone_from(&new.log);

@@ -14,6 +14,7 @@ use keyward_algorithms::ErrorKind;
 
 use crate::{
     Config, Error, Result,
+    approvals::Approvals,
     audit::Audit,
     authority::Authorities,
     backend::Backend,
@@ -40,6 +41,7 @@ pub struct Service {
     pub(crate) pins: Pins,
     /// Where PINs are hashed.
     pub(crate) logins: Lane,
+    pub(crate) approvals: Approvals,
     pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
     pub(crate) development: bool,
@@ -70,6 +72,11 @@ impl Service {
         let threads =
             |error| Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"));
         let logins = Lane::start(&login_lane(config)).map_err(threads)?;
+        let quorum = &live.settings().quorum;
+        if !quorum.is_empty() {
+            audit.record_event("quorum", &quorum.described());
+        }
+        let approvals = Approvals::load(Arc::clone(&store), Arc::clone(&audit))?;
         let backend = Backend::start(config.limits.slow_queue).map_err(threads)?;
         let metrics = Metrics::new();
         let backups = Keeper::start(
@@ -86,6 +93,7 @@ impl Service {
             clients,
             pins,
             logins,
+            approvals,
             audit,
             started: Instant::now(),
             development: config.development,

@@ -40,7 +40,7 @@ fn hello_agrees_on_a_version_and_tells_what_there_is() {
     peer.send(2, raw::hello(VERSION + 1, VERSION + 3));
     assert_eq!(peer.receive_failure().1, ErrorKind::Unsupported);
     // An operation that only a newer client knows is refused alone.
-    peer.send_with(Request { id: 3, timeout_ms: 0, operation: None });
+    peer.send_with(Request { id: 3, ..Default::default() });
     let (id, kind, _) = peer.receive_failure();
     assert_eq!((id, kind), (3, ErrorKind::Unsupported));
     peer.send(4, raw::status());
@@ -83,7 +83,7 @@ fn a_frame_over_the_limit_is_refused_before_it_is_sent() {
     let sign = |input| {
         let operation =
             request::Operation::Sign(Sign { key_id: vec![1; 16], algorithm: None, input });
-        Request { id: 9, timeout_ms: 0, operation: Some(operation) }
+        Request { id: 9, operation: Some(operation), ..Default::default() }
     };
     let around = raw::frame(sign(vec![0; 1 << 19])).len() - (1 << 19);
     peer.send_with(sign(vec![0; MAX_FRAME_BYTES + 4 - around]));
@@ -168,7 +168,7 @@ fn answers_overtake_and_all_arrive_when_read_late() {
     let requests = slow_ones.chain([(99, raw::sign(fast.id, Scheme::Ecdsa))]);
     let together: Vec<u8> = requests
         .flat_map(|(id, operation)| {
-            raw::frame(Request { id, timeout_ms: 0, operation: Some(operation) })
+            raw::frame(Request { id, operation: Some(operation), ..Default::default() })
         })
         .collect();
     peer.stream.write_all(&together).unwrap();
@@ -194,7 +194,7 @@ fn more_requests_in_flight_than_allowed_end_the_connection() {
     let mut peer = Raw::connect(service.socket());
     let frame = |id| {
         let operation = Some(raw::sign(slow.id, Scheme::RsaPkcs1));
-        raw::frame(Request { id, timeout_ms: 0, operation })
+        raw::frame(Request { id, operation, ..Default::default() })
     };
     let flood: Vec<u8> = (0..3000).flat_map(frame).collect();
     // The service may close while this is being sent.
@@ -225,7 +225,7 @@ fn connections_over_the_limit_are_answered_busy() {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let mut peer = Raw::connect(service.socket());
-        let request = Request { id: 1, timeout_ms: 0, operation: Some(raw::status()) };
+        let request = Request { id: 1, operation: Some(raw::status()), ..Default::default() };
         // A refused connection may be closed before the request is on its way.
         let sent = peer.stream.write_all(&raw::frame(request)).is_ok();
         if sent && peer.receive().is_some_and(|response| response.id == 1) {
@@ -333,7 +333,7 @@ fn work_that_waited_longer_than_its_client_is_not_begun() {
     let mut peer = Raw::connect(service.socket());
     let frame = |id, timeout_ms| {
         let operation = Some(raw::sign(slow.id, Scheme::RsaPkcs1));
-        raw::frame(Request { id, timeout_ms, operation })
+        raw::frame(Request { id, timeout_ms, operation, ..Default::default() })
     };
     let mut requests: Vec<u8> = (0..100).flat_map(|id| frame(id, 0)).collect();
     requests.extend(frame(1000, 1));

@@ -213,7 +213,7 @@ fn not_found(error: Error, uri: &KeyUri, place: &str) -> Error {
         Some(selector) if error.kind == ErrorKind::NotFound => {
             let message = format!("key \"{selector}\" not found at {place}");
             let hint = "`keyward key list` shows the keys that this user may see";
-            Error { kind: error.kind, message, hint: error.hint.or(Some(hint.into())) }
+            Error { message, hint: error.hint.or(Some(hint.into())), ..error }
         }
         _ => error,
     }

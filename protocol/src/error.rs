@@ -4,6 +4,8 @@ use std::fmt;
 
 use keyward_algorithms::ErrorKind;
 
+use crate::ApprovalId;
+
 /// What failed, on what, and what to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
@@ -13,6 +15,8 @@ pub struct Error {
     pub message: String,
     /// What to do next, where there is advice.
     pub hint: Option<String>,
+    /// What others are asked to approve, for the kind [`ErrorKind::ApprovalRequired`].
+    pub approval: Option<ApprovalId>,
 }
 
 /// A result whose error is [`Error`].
@@ -21,13 +25,20 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this kind, with a message and no hint yet.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None }
+        Error { kind, message: message.into(), hint: None, approval: None }
     }
 
     /// The same error with advice.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// The same error with the approval that others are asked for.
+    #[must_use]
+    pub fn waits_for(mut self, approval: ApprovalId) -> Error {
+        self.approval = Some(approval);
         self
     }
 
@@ -55,6 +66,7 @@ impl From<crate::messages::Failure> for Error {
             kind: ErrorKind::from_code(failure.kind).unwrap_or(ErrorKind::Internal),
             message: failure.message,
             hint: Some(failure.hint).filter(|hint| !hint.is_empty()),
+            approval: ApprovalId::from_wire(failure.approval),
         }
     }
 }
@@ -66,6 +78,7 @@ impl From<Error> for crate::messages::Failure {
             message: error.message,
             hint: error.hint.unwrap_or_default(),
             retry_after_ms: 0,
+            approval: ApprovalId::to_wire(error.approval),
         }
     }
 }

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod approval;
 pub mod constants;
 mod error;
 mod frame;
@@ -19,6 +20,7 @@ mod secret;
 mod uri;
 mod wrapping;
 
+pub use approval::ApprovalId;
 pub use error::{Error, Result};
 pub use frame::{FrameReader, decode_request, decode_response, encode_request, encode_response};
 pub use key::{Key, KeyAttributes, KeyEvent, KeyEventKind, Origin, Restrictions};

@@ -32,18 +32,21 @@ pub(crate) fn roles() -> String {
         cells.extend(Role::ALL.iter().map(|role| may(row.requires, *role)));
         cells.push(called_in(row.states));
         cells.push(audited(row.audit).to_string());
+        cells.push(if row.quorum { "can be" } else { "–" }.to_string());
         cells
     });
     let mut columns = vec!["operation"];
     columns.extend(Role::ALL.iter().map(|role| role.word()));
-    columns.extend(["state", "audit log"]);
+    columns.extend(["state", "audit log", "quorum"]);
     table(
         &mut out,
         "Who may call what",
         "\n\"with `right`\" means that the caller needs that right on the key too: as its owner, or by\n\
          `keyward key share`. `hello`, `status` and `login` answer everybody who can connect; of a user\n\
          who has a PIN to log in with ([people.md](people.md)), nothing else is done before. `set-pin` is\n\
-         the administrator's for others, and for oneself it takes the old PIN.\n",
+         the administrator's for others, and for oneself it takes the old PIN. What can be under\n\
+         quorum waits for the approval of others where a `[[quorum]]` section says so\n\
+         ([approvals.md](approvals.md)).\n",
         &columns,
         rows,
     );

@@ -235,6 +235,13 @@ impl Audit {
         self.record_act(&event("offline-act", act))
     }
 
+    /// Records what came about by itself, as acts are recorded.
+    pub(crate) fn record_event(&self, name: &str, detail: &str) {
+        if let Err(error) = self.record_act(&event(name, detail)) {
+            tracing::error!("{name} ({detail}): {error}");
+        }
+    }
+
     /// Records a use.
     fn record_use(&self, entry: &Fields) -> Result<()> {
         if self.journal.append(entry.as_bytes(), self.reserve).is_some() {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use keyward_algorithms::{
-    Derivation, Digest, Encryption, Mac, Operation, Rights, Scheme, Signature, SymmetricCipher,
-    Wrapping,
+    Derivation, Digest, Encryption, ErrorKind, Mac, Operation, Rights, Scheme, Signature,
+    SymmetricCipher, Wrapping,
 };
 use keyward_protocol::{
     KeyId, Restrictions,
@@ -30,6 +30,8 @@ pub(crate) struct Trail {
     subject: Subject,
     algorithm: &'static str,
     detail: String,
+    /// The version that the key must have for its change.
+    version: Option<u64>,
 }
 
 /// The key that a request is about, as far as it is known.
@@ -56,6 +58,7 @@ impl Trail {
             subject: Subject::None,
             algorithm: "",
             detail: String::new(),
+            version: None,
         };
         trail.read(operation);
         trail
@@ -165,6 +168,11 @@ impl Trail {
             {
                 self.detail = format!("user {user}");
             }
+            Asked::Approve(messages::Approve { approval })
+            | Asked::Deny(messages::Deny { approval })
+            | Asked::CancelApproval(messages::CancelApproval { approval }) => {
+                self.detail = format!("approval {approval:016x}");
+            }
             Asked::RenewClient(asked) => self.detail = format!("days {}", asked.days),
             _ => {}
         }
@@ -220,10 +228,24 @@ impl Trail {
         self.detail.push_str(more);
     }
 
-    /// Notes the key that is changed or removed, as it was.
-    pub(crate) fn changes(&mut self, record: &Record) {
+    /// Notes that a change was approved for this version of the key alone.
+    pub(crate) fn expects_version(&mut self, version: u64) {
+        self.version = Some(version);
+    }
+
+    /// Notes the key that is changed or removed, as it was, and refuses another version of it than
+    /// was approved.
+    pub(crate) fn changes(&mut self, record: &Record) -> Result<()> {
         let Record { id, owner, name, version, .. } = record;
         self.subject = Subject::Fields(key_fields(id, owner, name, *version));
+        match self.version {
+            Some(approved) if approved != *version => {
+                let message = format!("key \"{name}\" has changed since this was approved");
+                Err(Error::new(ErrorKind::Unsupported, message)
+                    .hint("ask anew: repeat the request without the approval"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Records how the request came out; the answer, or an error where the log must have it and
@@ -242,7 +264,10 @@ impl Trail {
         let outcome = result.as_ref().err().map(|error: &Error| error.kind.code()).unwrap_or(0);
         let entry = self.entry(outcome, result.as_ref().ok());
         let recorded = match self.operation.row().audit {
-            Kind::Act if outcome == 0 => audit.record_act(&entry),
+            // What others are asked for is on disk before they hear of it.
+            Kind::Act if outcome == 0 || outcome == ErrorKind::ApprovalRequired.code() => {
+                audit.record_act(&entry)
+            }
             _ => audit.record_use(&entry),
         };
         match recorded {

@@ -11,7 +11,7 @@ use super::{
     archive::{self, Manifest, refused},
 };
 use crate::{
-    Config, Error, Result, authority,
+    Config, Error, Result, approvals, authority,
     backend::explain,
     store::{Seal, SqliteStore, Store, open_seal},
 };
@@ -49,6 +49,8 @@ pub fn restore(backup: &Path, identities: &[Identity], config: &Config) -> Resul
         .tempdir_in(parent)
         .map_err(|error| moving("write to", parent, &error))?;
     let manifest = unpack(backup, identities, &*seal, draft.path())?;
+    // What was approved then may have been done since.
+    approvals::forget_all(&SqliteStore::open(draft.path(), &*seal)?)?;
     if let Some(own) = own.filter(|own| *own != manifest.service) {
         let message = format!("it is of the service {}, this is {own}", manifest.service);
         return Err(refused(&message));

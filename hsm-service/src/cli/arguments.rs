@@ -5,7 +5,7 @@ use keyward_algorithms::{
     Derivation, Digest, KeyType, Mac, Right, Rights, Role, SecretKind, Signature, SymmetricCipher,
     Wrapping, algorithm_from_name, algorithms_of,
 };
-use keyward_protocol::{Error, KeySelector, KeyUri, check_name};
+use keyward_protocol::{ApprovalId, Error, KeySelector, KeyUri, check_name};
 
 use crate::sources::SourceRange;
 
@@ -49,6 +49,23 @@ pub(crate) fn serial_number(text: &str) -> Result<SerialNumber, String> {
         .filter(|digits: &Vec<u32>| !digits.is_empty() && digits.len().is_multiple_of(2))
         .ok_or_else(|| format!("{text:?} is no serial number: write hexadecimal digits"))?;
     Ok(SerialNumber(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()))
+}
+
+/// What the command does about the approval of others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Consent {
+    /// It carries one that was asked for before.
+    Given(ApprovalId),
+    /// It waits for it.
+    Awaited,
+}
+
+/// An approval by its name, or the word that says to wait for one.
+pub(crate) fn consent(text: &str) -> Result<Consent, String> {
+    match text {
+        "wait" => Ok(Consent::Awaited),
+        _ => text.parse().map(Consent::Given).map_err(|error| format!("{error}, or `wait`")),
+    }
 }
 
 /// A range of addresses.

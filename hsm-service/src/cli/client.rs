@@ -240,7 +240,7 @@ fn renew(args: &RenewArgs, context: &Context) -> Outcome {
             "set KEYWARD_CERT and KEYWARD_KEY, or /etc/keyward/client.toml",
         ));
     };
-    let client = Client::new(settings);
+    let client = context.consenting(Client::new(settings));
     let user = client.hello()?.identity;
     let user = user.strip_prefix("cert:").unwrap_or(&user);
     let days = args.days.unwrap_or(0);
@@ -316,21 +316,42 @@ fn enrol(args: &EnrolArgs, context: &Context) -> Outcome {
     let addresses = addresses(args, &client)?;
     let folder = args.out.clone().unwrap_or_else(|| args.name.clone().into());
     let paths = ["client.key", "client.crt", "ca.crt", "client.toml"].map(|file| folder.join(file));
-    prepare_folder(&folder, &paths)?;
-
-    let key = PrivateKey::generate(KeyType::Ec(Curve::P256)).map_err(crypto_error)?;
+    let [key_path, certificate_path, ca_path, settings_path] = &paths;
+    let asked = folder.join("client.csr");
+    let (key, csr) = match asked.exists() {
+        // Others were asked to approve this very request.
+        true => {
+            let csr = fs::read(&asked).map_err(|error| file_error("read", &asked, &error))?;
+            (own_key(key_path)?, csr)
+        }
+        false => {
+            prepare_folder(&folder, &paths)?;
+            let key = PrivateKey::generate(KeyType::Ec(Curve::P256)).map_err(crypto_error)?;
+            let csr = request(&args.name, &key)?;
+            (key, csr)
+        }
+    };
     let roles = if args.admin { &[Role::User, Role::Admin] } else { args.roles.as_slice() };
-    let issued = client.enrol(Enrol {
+    let enrol = Enrol {
         user: args.name.clone(),
-        csr: request(&args.name, &key)?,
+        csr: csr.clone(),
         days: args.days.unwrap_or(0),
         sources: args.sources.iter().map(ToString::to_string).collect(),
         roles: roles.iter().map(|role| role.word().into()).collect(),
         pin: args.pin,
-    })?;
-
-    let [key_path, certificate_path, ca_path, settings_path] = &paths;
-    create_file(key_path, 0o600, private_pem(&key)?.as_bytes())?;
+    };
+    let issued = client.enrol(enrol);
+    let waits = issued.as_ref().is_err_and(|error| error.approval.is_some());
+    if !asked.exists() && (issued.is_ok() || waits) {
+        create_file(key_path, 0o600, private_pem(&key)?.as_bytes())?;
+    }
+    if !asked.exists() && waits {
+        create_file(&asked, 0o600, &csr)?;
+    }
+    let issued = issued?;
+    if asked.exists() {
+        fs::remove_file(&asked).map_err(|error| file_error("remove", &asked, &error))?;
+    }
     create_file(certificate_path, 0o644, chain::to_pem(&issued.chain)?.as_bytes())?;
     create_file(ca_path, 0o644, authorities(&issued)?.as_bytes())?;
     create_file(settings_path, 0o644, settings(args, &addresses).as_bytes())?;

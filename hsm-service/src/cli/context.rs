@@ -8,6 +8,7 @@ use keyward_protocol::{Error, Key, KeySelector, KeyUri};
 use zeroize::Zeroizing;
 
 use super::{
+    arguments::Consent,
     failure::{Failure, Outcome, file_error},
     output::Output,
 };
@@ -55,14 +56,20 @@ impl ConnectionArgs {
 /// The surroundings of one command.
 pub(crate) struct Context {
     connection: ConnectionArgs,
+    /// What is done about the approval of others.
+    pub(crate) consent: Option<Consent>,
     /// Where results go.
     pub(crate) output: Output,
 }
 
 impl Context {
     /// The surroundings that the arguments ask for.
-    pub(crate) fn new(connection: ConnectionArgs, output: Output) -> Context {
-        Context { connection, output }
+    pub(crate) fn new(
+        connection: ConnectionArgs,
+        consent: Option<Consent>,
+        output: Output,
+    ) -> Context {
+        Context { connection, consent, output }
     }
 
     /// The settings of the client: file, environment, flags.
@@ -91,7 +98,23 @@ impl Context {
         if is_interactive() && client.asks_for_pin().unwrap_or(false) {
             client.log_in(prompt_pin("PIN")?)?;
         }
-        Ok(client)
+        Ok(self.consenting(client))
+    }
+
+    /// The same client, which does about the approval of others what the flags say.
+    pub(crate) fn consenting(&self, client: Client) -> Client {
+        let output = self.output;
+        match self.consent {
+            None => client,
+            Some(Consent::Given(approval)) => client.with_approval(approval),
+            Some(Consent::Awaited) => client.awaiting_approval(move |error| {
+                let approval = error.approval.map(|id| id.to_string()).unwrap_or_default();
+                output.note(&format!(
+                    "waiting: {}; others run: keyward approval approve {approval}",
+                    error.message
+                ));
+            }),
+        }
     }
 
     /// Asks a yes-or-no question on the terminal; elsewhere `--yes` must have been given.

@@ -53,11 +53,14 @@ impl Failure {
 /// Prints an error for people, or as one JSON object for programs.
 pub(crate) fn print(error: &Error, json: bool) {
     if json {
-        let object = json!({
+        let mut object = json!({
             "kind": error.kind.word(),
             "message": error.message,
             "hint": error.hint,
         });
+        if let Some(approval) = error.approval {
+            object["approval"] = approval.to_string().into();
+        }
         eprintln!("{object}");
         return;
     }

@@ -4,6 +4,7 @@
 //! made from the same definitions.
 
 mod algorithm;
+mod approval;
 mod arguments;
 mod audit;
 mod authority;
@@ -35,6 +36,7 @@ use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind as UsageErrorKin
 use keyward_protocol::Error;
 
 use self::{
+    arguments::Consent,
     context::{ConnectionArgs, Context},
     failure::Outcome,
     output::Output,
@@ -56,6 +58,9 @@ pub(crate) struct Cli {
     /// Print results, and errors, as JSON
     #[arg(long, global = true)]
     json: bool,
+    /// Approval of others that lets this be done; `wait` asks for it and waits
+    #[arg(long, global = true, value_name = "ID|wait", value_parser = arguments::consent)]
+    approval: Option<Consent>,
     #[command(flatten)]
     connection: ConnectionArgs,
     #[command(subcommand)]
@@ -86,6 +91,8 @@ enum Command {
     #[command(subcommand)]
     User(user::UserCommand),
     #[command(subcommand)]
+    Approval(approval::ApprovalCommand),
+    #[command(subcommand)]
     Audit(audit::AuditCommand),
     #[command(subcommand)]
     Backup(backup::BackupCommand),
@@ -112,7 +119,7 @@ pub fn run() -> ExitCode {
 }
 
 fn execute(cli: Cli, output: Output) -> Outcome {
-    let context = Context::new(cli.connection, output);
+    let context = Context::new(cli.connection, cli.approval, output);
     match cli.command {
         Command::Init(args) => serve::init(&args, &output),
         Command::Serve(args) => serve::serve(&args, &output),
@@ -130,6 +137,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Client(command) => client::run(&command, &context),
         Command::Authority(command) => authority::run(&command, &context),
         Command::User(command) => user::run(&command, &context),
+        Command::Approval(command) => approval::run(&command, &context),
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),
         Command::Config(command) => config::run(&command, &context),

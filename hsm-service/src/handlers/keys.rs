@@ -198,8 +198,7 @@ pub(crate) fn delete(
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let mut check = |record: &Record| {
         policy::authorise(caller, Operation::Delete, Target::Key(record))?;
-        trail.changes(record);
-        Ok(())
+        trail.changes(record)
     };
     if !service.store().remove(&id, &mut check)? {
         return Err(hidden(caller));
@@ -220,7 +219,7 @@ fn change(
     let id = KeyId::try_from(key_id)?;
     let mut checked = |record: &mut Record| {
         policy::authorise(caller, operation, Target::Key(record))?;
-        trail.changes(record);
+        trail.changes(record)?;
         change(record)
     };
     let changed = service.store().update(&id, &mut checked)?;

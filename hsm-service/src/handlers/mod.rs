@@ -1,6 +1,7 @@
 //! What each operation does: plain functions of the service, the caller and the request. None of
 //! them sees a socket.
 
+pub(crate) mod approvals;
 pub(crate) mod authority;
 pub(crate) mod backup;
 pub(crate) mod keys;

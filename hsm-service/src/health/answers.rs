@@ -91,6 +91,7 @@ impl Answers {
             audit: service.audit.load(),
             lanes: service.loads(),
             locked_users: service.pins.locked(),
+            approvals: service.approvals.open_count(),
             resident_bytes: self.resident_bytes(),
             unlocked_secrets: unlocked_secrets().is_some(),
         };

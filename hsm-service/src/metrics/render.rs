@@ -29,6 +29,8 @@ pub(crate) struct Gauges {
     pub(crate) cached_keys_max: usize,
     /// Keys in the store, where it can be read.
     pub(crate) keys: Option<u64>,
+    /// Approvals that wait, or were given and not used.
+    pub(crate) approvals: usize,
     /// When the authority's certificate ends, in seconds since 1970.
     pub(crate) authority_ends: i64,
     /// Users who are locked after wrong PINs.
@@ -74,6 +76,11 @@ impl Metrics {
         if let Some(keys) = gauges.keys {
             text.gauge("keyward_keys", "Keys in the store.", keys);
         }
+        text.gauge(
+            "keyward_approvals_open",
+            "Approvals that wait for decisions, or were given and not used.",
+            gauges.approvals as u64,
+        );
         text.gauge(
             "keyward_key_cache_keys",
             "Keys held ready in memory.",

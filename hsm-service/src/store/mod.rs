@@ -118,4 +118,10 @@ pub trait Store: Send + Sync {
 
     /// Keeps secrets of the service itself under their names, in one step.
     fn set_own_secrets(&self, secrets: &[(&str, Secret)]) -> Result<()>;
+
+    /// All secrets of the service itself whose names begin with this.
+    fn own_secrets(&self, prefix: &str) -> Result<Vec<(String, Secret)>>;
+
+    /// Forgets a secret of the service itself.
+    fn forget_own_secret(&self, name: &str) -> Result<()>;
 }

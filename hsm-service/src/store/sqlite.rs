@@ -280,6 +280,30 @@ impl Store for SqliteStore {
             Ok(())
         })
     }
+
+    fn own_secrets(&self, prefix: &str) -> Result<Vec<(String, Secret)>> {
+        let rows = self.read("read secrets of the service", |connection| {
+            connection
+                .prepare_cached(
+                    "SELECT name, value FROM own WHERE substr(name, 1, length(?1)) = ?1",
+                )?
+                .query_map([prefix], |row| Ok((row.get(0)?, row.get(1)?)))?
+                .collect::<rusqlite::Result<Vec<(String, Vec<u8>)>>>()
+        })?;
+        let open = |(name, sealed): (String, Vec<u8>)| {
+            let secret = self.sealer.open(&sealed, own_binding(&name).as_bytes());
+            let secret = secret.ok_or_else(|| damaged(&name))?;
+            Ok((name, secret))
+        };
+        rows.into_iter().map(open).collect()
+    }
+
+    fn forget_own_secret(&self, name: &str) -> Result<()> {
+        self.write(|transaction| {
+            let removed = transaction.execute("DELETE FROM own WHERE name = ?", [name]);
+            removed.map(drop).map_err(|error| failed("forget a secret of the service", &error))
+        })
+    }
 }
 
 fn own_binding(name: &str) -> String {

@@ -25,7 +25,7 @@ impl Raw {
     }
 
     pub fn send(&mut self, id: u64, operation: request::Operation) {
-        self.send_with(Request { id, timeout_ms: 0, operation: Some(operation) });
+        self.send_with(Request { id, operation: Some(operation), ..Default::default() });
     }
 
     pub fn send_with(&mut self, request: Request) {

@@ -7,10 +7,13 @@ pub struct Request {
     /// How long the client will wait for the answer, in milliseconds; 0 means the service's default.
     #[prost(uint32, tag = "2")]
     pub timeout_ms: u32,
+    /// The approval that lets this be done, for an operation that waits for others; 0 for none.
+    #[prost(fixed64, tag = "69")]
+    pub approval: u64,
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 50, 51, 90"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 50, 51, 90"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -95,6 +98,14 @@ pub mod request {
         ClearPin(super::ClearPin),
         #[prost(message, tag = "61")]
         UnlockUser(super::UnlockUser),
+        #[prost(message, tag = "64")]
+        ListApprovals(super::ListApprovals),
+        #[prost(message, tag = "65")]
+        Approve(super::Approve),
+        #[prost(message, tag = "66")]
+        Deny(super::Deny),
+        #[prost(message, tag = "67")]
+        CancelApproval(super::CancelApproval),
         #[prost(message, tag = "50")]
         ReadAudit(super::ReadAudit),
         #[prost(message, tag = "51")]
@@ -111,7 +122,7 @@ pub struct Response {
     pub id: u64,
     #[prost(
         oneof = "response::Result",
-        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 56, 50, 51"
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 56, 64, 50, 51"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -157,6 +168,9 @@ pub mod response {
         /// ShowAuthority and RotateAuthority answer with how things are.
         #[prost(message, tag = "56")]
         Authority(super::AuthorityState),
+        /// ListApprovals answers with all that it was asked for, the others with the one as it is now.
+        #[prost(message, tag = "64")]
+        Approvals(super::Approvals),
         #[prost(message, tag = "50")]
         AuditPage(super::AuditPage),
         #[prost(message, tag = "51")]
@@ -178,6 +192,9 @@ pub struct Failure {
     /// For a kind that passes: when to try again, in milliseconds; 0 leaves it to the client.
     #[prost(uint32, tag = "4")]
     pub retry_after_ms: u32,
+    /// For the kind `approval-required`: what the others are asked for.
+    #[prost(fixed64, tag = "5")]
+    pub approval: u64,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Done {}
@@ -944,6 +961,124 @@ pub struct AuthorityState {
     #[prost(message, repeated, tag = "5")]
     pub old_clients: ::prost::alloc::vec::Vec<ClientCertificate>,
 }
+/// Lists what the caller has asked for, may decide, or, as administrator or auditor, may know of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListApprovals {
+    /// One approval alone; 0 for all.
+    #[prost(fixed64, tag = "1")]
+    pub approval: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Approvals {
+    /// Oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub approvals: ::prost::alloc::vec::Vec<Approval>,
+}
+/// What others are asked to approve: one request of one user, and nothing else.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Approval {
+    #[prost(fixed64, tag = "1")]
+    pub id: u64,
+    #[prost(enumeration = "ApprovalState", tag = "2")]
+    pub state: i32,
+    /// A code of the table of operations.
+    #[prost(uint32, tag = "3")]
+    pub operation: u32,
+    /// Who asked, and the identity that was proved.
+    #[prost(string, tag = "4")]
+    pub user: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub identity: ::prost::alloc::string::String,
+    /// The key that it is about, as it was: identifier, OWNER/NAME and version. Once it has another
+    /// version, the approval is outdated.
+    #[prost(bytes = "vec", tag = "6")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "7")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "8")]
+    pub key_version: u64,
+    /// What is asked for, a fact a line: `to web-2026`.
+    #[prost(string, repeated, tag = "9")]
+    pub facts: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// SHA-256 of a salt of the service's, the asker's name and the whole request.
+    #[prost(bytes = "vec", tag = "10")]
+    pub digest: ::prost::alloc::vec::Vec<u8>,
+    /// How many have to approve, and who may: `role:admin` or names of users.
+    #[prost(uint32, tag = "11")]
+    pub needed: u32,
+    #[prost(string, repeated, tag = "12")]
+    pub approvers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// In seconds since 1970.
+    #[prost(uint64, tag = "13")]
+    pub asked: u64,
+    #[prost(uint64, tag = "14")]
+    pub expires: u64,
+    #[prost(message, repeated, tag = "15")]
+    pub decisions: ::prost::alloc::vec::Vec<Decision>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Decision {
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// The identity that was proved.
+    #[prost(string, tag = "2")]
+    pub identity: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub approves: bool,
+    /// In seconds since 1970.
+    #[prost(uint64, tag = "4")]
+    pub time: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Approve {
+    #[prost(fixed64, tag = "1")]
+    pub approval: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Deny {
+    #[prost(fixed64, tag = "1")]
+    pub approval: u64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelApproval {
+    #[prost(fixed64, tag = "1")]
+    pub approval: u64,
+}
+/// What the service keeps of an approval.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct KeptApproval {
+    /// With the state in which it was left: waiting, begun, or one that is final.
+    #[prost(message, optional, tag = "1")]
+    pub approval: ::core::option::Option<Approval>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+    /// Who decided, in the order of the decisions, so that their rights can be looked at again.
+    #[prost(message, repeated, tag = "3")]
+    pub deciders: ::prost::alloc::vec::Vec<ProvedIdentity>,
+    /// When it came to its end, in seconds since 1970, and the Response that the asker was given.
+    #[prost(uint64, tag = "4")]
+    pub closed: u64,
+    #[prost(bytes = "vec", tag = "5")]
+    pub answer: ::prost::alloc::vec::Vec<u8>,
+}
+/// An identity that a transport proved: of a local process, or where `certificate` is set, of its
+/// holder.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProvedIdentity {
+    #[prost(uint32, tag = "1")]
+    pub uid: u32,
+    #[prost(uint32, repeated, tag = "2")]
+    pub gids: ::prost::alloc::vec::Vec<u32>,
+    #[prost(string, tag = "3")]
+    pub certificate: ::prost::alloc::string::String,
+    #[prost(uint32, repeated, tag = "4")]
+    pub roles: ::prost::alloc::vec::Vec<u32>,
+    #[prost(bytes = "vec", tag = "5")]
+    pub serial: ::prost::alloc::vec::Vec<u8>,
+    /// The identifier of the key of the authority that issued it.
+    #[prost(bytes = "vec", tag = "6")]
+    pub authority: ::prost::alloc::vec::Vec<u8>,
+}
 /// What the service keeps of client certificates.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ClientRegister {
@@ -1237,6 +1372,59 @@ impl RotationStep {
             "ROTATION_STEP_BEGIN" => Some(Self::Begin),
             "ROTATION_STEP_SWITCH" => Some(Self::Switch),
             "ROTATION_STEP_FINISH" => Some(Self::Finish),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ApprovalState {
+    Unknown = 0,
+    /// Not enough have approved yet.
+    Waiting = 1,
+    /// It can be done, once, until it expires.
+    Approved = 2,
+    Denied = 3,
+    /// Taken back by who asked.
+    Cancelled = 4,
+    Expired = 5,
+    /// The key, or the rule for the operation, has changed since.
+    Outdated = 6,
+    /// It is being done.
+    Begun = 7,
+    /// It was done.
+    Used = 8,
+}
+impl ApprovalState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unknown => "APPROVAL_STATE_UNKNOWN",
+            Self::Waiting => "APPROVAL_STATE_WAITING",
+            Self::Approved => "APPROVAL_STATE_APPROVED",
+            Self::Denied => "APPROVAL_STATE_DENIED",
+            Self::Cancelled => "APPROVAL_STATE_CANCELLED",
+            Self::Expired => "APPROVAL_STATE_EXPIRED",
+            Self::Outdated => "APPROVAL_STATE_OUTDATED",
+            Self::Begun => "APPROVAL_STATE_BEGUN",
+            Self::Used => "APPROVAL_STATE_USED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "APPROVAL_STATE_UNKNOWN" => Some(Self::Unknown),
+            "APPROVAL_STATE_WAITING" => Some(Self::Waiting),
+            "APPROVAL_STATE_APPROVED" => Some(Self::Approved),
+            "APPROVAL_STATE_DENIED" => Some(Self::Denied),
+            "APPROVAL_STATE_CANCELLED" => Some(Self::Cancelled),
+            "APPROVAL_STATE_EXPIRED" => Some(Self::Expired),
+            "APPROVAL_STATE_OUTDATED" => Some(Self::Outdated),
+            "APPROVAL_STATE_BEGUN" => Some(Self::Begun),
+            "APPROVAL_STATE_USED" => Some(Self::Used),
             _ => None,
         }
     }

@@ -1,0 +1,167 @@
+//! What a request asks for, in words for those who are to approve it.
+
+use aws_lc_rs::digest;
+use keyward_algorithms::{Derivation, Rights, Wrapping};
+use keyward_protocol::{
+    KeyId,
+    messages::{self, request},
+};
+
+use crate::{issue::hex, restrictions};
+
+/// The longest text of a fact.
+const MAX_TEXT: usize = 300;
+
+/// The facts of a request, each a word and what it says, in an order for people.
+pub(super) fn facts(request: &request::Operation) -> Vec<String> {
+    use request::Operation as Asked;
+    let mut facts = Facts::default();
+    match request {
+        Asked::Generate(asked) => {
+            facts.add("name", &asked.name);
+            facts.add("type", &asked.key_type);
+            facts.birth(asked.usage, asked.exportable, asked.restrictions.as_ref());
+        }
+        Asked::Import(asked) => {
+            facts.add("name", &asked.name);
+            facts.add("type", if asked.key_type.is_empty() { "PKCS#8" } else { &asked.key_type });
+            facts.birth(asked.usage, asked.exportable, asked.restrictions.as_ref());
+            facts.chain(&asked.chain);
+        }
+        Asked::Restrict(asked) => facts.add("restrict", &restrictions::describe_change(asked)),
+        Asked::SetPin(messages::SetPin { user, .. })
+        | Asked::ClearPin(messages::ClearPin { user })
+        | Asked::UnlockUser(messages::UnlockUser { user }) => facts.add("user", user),
+        Asked::Rename(asked) => facts.add("to", &asked.name),
+        Asked::SetChain(asked) => facts.chain(&asked.chain),
+        Asked::Share(asked) => {
+            facts.add("with", &asked.user);
+            facts.rights("rights", asked.rights, "none");
+        }
+        Asked::Enrol(asked) => {
+            facts.add("user", &asked.user);
+            facts.add("roles", &or(asked.roles.join(","), "user"));
+            facts.add("from", &or(asked.sources.join(","), "anywhere"));
+            facts.days(asked.days);
+            facts.flag("pin", asked.pin);
+            facts.bytes("request", &asked.csr);
+        }
+        Asked::RenewClient(asked) => {
+            facts.days(asked.days);
+            facts.bytes("request", &asked.csr);
+        }
+        Asked::RevokeClient(asked) => {
+            facts.add("user", &asked.user);
+            facts.add("serial", &hex(&asked.serial));
+        }
+        Asked::RotateAuthority(asked) => {
+            let step = asked.step().as_str_name().trim_start_matches("ROTATION_STEP_");
+            facts.add("step", &step.to_lowercase());
+        }
+        Asked::Wrap(asked) => {
+            facts.wrapping(asked.wrapping.as_ref());
+            facts.key("with", &asked.wrapping_key_id);
+            facts.bytes("to", &asked.wrapping_spki);
+        }
+        Asked::Unwrap(asked) => {
+            facts.wrapping(asked.wrapping.as_ref());
+            facts.bytes("wrapped", &asked.wrapped);
+            facts.add("name", &asked.name);
+            facts.add("type", if asked.key_type.is_empty() { "PKCS#8" } else { &asked.key_type });
+            facts.birth(asked.usage, asked.exportable, asked.restrictions.as_ref());
+        }
+        Asked::DeriveKey(asked) => {
+            let function = asked.derivation.as_ref().map_or(0, |choice| choice.function);
+            let function = Derivation::from_code(function);
+            facts.add("function", function.map_or("unknown", |function| function.row().name));
+            facts.add("name", &asked.name);
+            facts.add("type", &asked.key_type);
+            facts.birth(asked.usage, asked.exportable, asked.restrictions.as_ref());
+        }
+        _ => {}
+    }
+    facts.0
+}
+
+/// The key that a request is about.
+pub(super) fn key_of(request: &request::Operation) -> Option<&[u8]> {
+    use request::Operation as Asked;
+    match request {
+        Asked::Rename(asked) => Some(&asked.key_id),
+        Asked::Restrict(asked) => Some(&asked.key_id),
+        Asked::Delete(asked) => Some(&asked.key_id),
+        Asked::SetChain(asked) => Some(&asked.key_id),
+        Asked::Share(asked) => Some(&asked.key_id),
+        Asked::Wrap(asked) => Some(&asked.key_id),
+        Asked::Unwrap(asked) => Some(&asked.key_id),
+        Asked::DeriveKey(asked) => Some(&asked.key_id),
+        _ => None,
+    }
+}
+
+#[derive(Default)]
+struct Facts(Vec<String>);
+
+impl Facts {
+    /// Adds what is not empty. Nothing of it can move the cursor of who reads it.
+    fn add(&mut self, word: &str, text: &str) {
+        if !text.is_empty() {
+            let mut plain: String = text.escape_default().take(MAX_TEXT).collect();
+            if plain.len() == MAX_TEXT {
+                plain.push('…');
+            }
+            self.0.push(format!("{word} {plain}"));
+        }
+    }
+
+    /// Adds the digest of bytes, by which they can be told from others.
+    fn bytes(&mut self, word: &str, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            let sum = digest::digest(&digest::SHA256, bytes);
+            self.add(word, &format!("SHA-256 {}", hex(sum.as_ref())));
+        }
+    }
+
+    fn key(&mut self, word: &str, id: &[u8]) {
+        if let Ok(id) = KeyId::try_from(id) {
+            self.add(word, &format!("key {id}"));
+        }
+    }
+
+    fn rights(&mut self, word: &str, bits: u32, none: &str) {
+        self.add(word, &or(Rights::from_bits(bits).to_string(), none));
+    }
+
+    fn birth(&mut self, usage: u32, exportable: bool, held: Option<&messages::Restrictions>) {
+        self.rights("usage", usage, "default");
+        self.add("restricted", &held.map(restrictions::describe).unwrap_or_default());
+        self.flag("exportable", exportable);
+    }
+
+    fn flag(&mut self, word: &str, is_set: bool) {
+        if is_set {
+            self.0.push(word.into());
+        }
+    }
+
+    fn chain(&mut self, chain: &[Vec<u8>]) {
+        self.add("certificates", &chain.len().to_string());
+        if let Some(own) = chain.first() {
+            self.bytes("certificate", own);
+        }
+    }
+
+    fn days(&mut self, days: u32) {
+        let text = if days == 0 { "default".into() } else { days.to_string() };
+        self.add("days", &text);
+    }
+
+    fn wrapping(&mut self, choice: Option<&messages::Wrapping>) {
+        let wrapping = choice.and_then(|choice| Wrapping::from_code(choice.wrapping));
+        self.add("wrapping", wrapping.map_or("unknown", |wrapping| wrapping.row().name));
+    }
+}
+
+fn or(text: String, otherwise: &str) -> String {
+    if text.is_empty() { otherwise.into() } else { text }
+}

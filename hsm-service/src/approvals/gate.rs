@@ -1,0 +1,259 @@
+//! The gate before the operations that may have to wait for others: what passes, with which
+//! approval, and what is kept of how it came out.
+
+use std::sync::Arc;
+
+use keyward_algorithms::{ErrorKind, Operation, Requires, Role};
+use keyward_protocol::{
+    ApprovalId, KeyId,
+    messages::{Done, Failure, Response, request},
+    operation_of,
+};
+use prost::Message;
+use zeroize::Zeroizing;
+
+use super::{Approvals, Ask, Claimed, Decision, Rule, approval::AskedKey, facts};
+use crate::{
+    Error, Result, Service,
+    audit::Trail,
+    clock::now,
+    execute::Reply,
+    identity::Caller,
+    policy::{self, Target},
+};
+
+/// What becomes of a request at the gate.
+pub(crate) enum Gate {
+    /// It is carried out: freely, or with an approval that is taken for it.
+    Open(Option<Claim>),
+    /// It was carried out before, and answered so.
+    Answered(Box<Reply>),
+}
+
+/// An approval that is taken for a request. Where the request is dropped before it is begun, the
+/// approval is there again.
+pub(crate) struct Claim {
+    service: Arc<Service>,
+    id: ApprovalId,
+    ended: bool,
+}
+
+impl Service {
+    /// Lets a request through, or asks others for their approval.
+    pub(crate) fn gate(
+        self: &Arc<Self>,
+        caller: &Caller,
+        request: &request::Operation,
+        approval: u64,
+        trail: &mut Trail,
+    ) -> Result<Gate> {
+        let operation = operation_of(request);
+        if !operation.row().quorum {
+            return Ok(Gate::Open(None));
+        }
+        let settings = self.live.settings();
+        let rule = settings.quorum.rule(operation);
+        match (rule, ApprovalId::from_wire(approval)) {
+            (None, None) => Ok(Gate::Open(None)),
+            (Some(rule), None) => {
+                let user = policy::logged_in(caller)?.to_owned();
+                let key = self.asked_key(caller, operation, request)?;
+                let ask = Ask {
+                    operation,
+                    user,
+                    identity: caller.identity.to_string(),
+                    key,
+                    facts: facts::facts(request),
+                };
+                let error = self.approvals.ask(ask, rule, &encoded(request));
+                error.approval.iter().for_each(|id| trail.says(&format!("asks for approval {id}")));
+                Err(error)
+            }
+            (rule, Some(id)) => {
+                trail.says(&format!("approval {id}"));
+                self.with_approval(caller, request, rule.map(|rule| &**rule), id, trail)
+            }
+        }
+    }
+
+    /// Takes the approval that a request carries.
+    fn with_approval(
+        self: &Arc<Self>,
+        caller: &Caller,
+        request: &request::Operation,
+        rule: Option<&Rule>,
+        id: ApprovalId,
+        trail: &mut Trail,
+    ) -> Result<Gate> {
+        let user = policy::logged_in(caller)?;
+        let encoded = encoded(request);
+        let approval = self.approvals.get(id)?;
+        if approval.ask.user != user {
+            return Err(super::unknown(id));
+        }
+        if approval.is_for(user, &encoded) && approval.is_open(now()) {
+            let key = self.asked_key(caller, approval.ask.operation, request);
+            let gone = matches!(&key, Err(error) if error.kind == ErrorKind::NotFound);
+            let under_rule = rule.is_some_and(|rule| approval.is_under(rule));
+            if gone || !under_rule || key? != approval.ask.key {
+                self.approvals.outdate(id)?;
+            }
+        }
+        let counts = |decision: &Decision| rule.is_some_and(|rule| self.counts(rule, decision));
+        let claim = |approval: &mut super::Approval| approval.claim(user, &encoded, now(), counts);
+        match self.approvals.change(id, claim)?.1 {
+            Claimed::Answered(answer) => Ok(Gate::Answered(Box::new(answered(&answer)?))),
+            Claimed::Begin => {
+                if let Some(key) = &approval.ask.key {
+                    trail.expects_version(key.version);
+                }
+                Ok(Gate::Open(Some(Claim { service: Arc::clone(self), id, ended: false })))
+            }
+        }
+    }
+
+    /// The key that a request is about, if the caller may carry out the operation with it.
+    fn asked_key(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        request: &request::Operation,
+    ) -> Result<Option<AskedKey>> {
+        let Some(id) = facts::key_of(request) else {
+            policy::authorise(caller, operation, Target::Service)?;
+            return Ok(None);
+        };
+        let id = KeyId::try_from(id)?;
+        let found = self.store().get(&id)?;
+        let hidden = || policy::known(caller, Role::User).err().unwrap_or_else(policy::not_found);
+        let (record, _) = found.ok_or_else(hidden)?;
+        debug_assert!(matches!(operation.row().requires, Requires::Key(_)));
+        policy::authorise(caller, operation, Target::Key(&record))?;
+        let name = format!("{}/{}", record.owner, record.name);
+        Ok(Some(AskedKey { id, name, version: record.version }))
+    }
+
+    /// Whether a decision still counts: the one who took it would be let in, be the same user, and
+    /// be among the approvers.
+    fn counts(&self, rule: &Rule, decision: &Decision) -> bool {
+        let users = &self.live.settings().users;
+        let caller = users.caller(decision.identity.clone(), Some(&decision.user));
+        caller.user.as_deref() == Some(decision.user.as_str())
+            && !self.clients.shuts_out(&decision.identity)
+            && rule.admits(&caller)
+    }
+}
+
+impl Claim {
+    /// Keeps how the request came out. What was not done has not used the approval.
+    pub(crate) fn settle(mut self, result: Result<Reply>) -> Result<Reply> {
+        self.ended = true;
+        let answer = match &result {
+            Ok(reply) => Some(reply.clone()),
+            // It may have been done all the same.
+            Err(error) if error.kind == ErrorKind::Internal => {
+                Some(Reply::Failure(Failure::from(error.clone())))
+            }
+            Err(_) => None,
+        };
+        self.end(answer);
+        result
+    }
+
+    fn end(&self, answer: Option<Reply>) {
+        self.service.approvals.end(self.id, answer);
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.end(None);
+        }
+    }
+}
+
+impl Approvals {
+    /// Ends what was begun: with the answer that it got, or without having been done.
+    fn end(&self, id: ApprovalId, answer: Option<Reply>) {
+        let mut kept = self.lock();
+        let Some(approval) = kept.get_mut(&id) else { return };
+        match answer {
+            Some(answer) => approval.settle(encoded_answer(answer), now()),
+            None => approval.give_back(),
+        }
+        // What the disk does not take counts until the end of the process; after that the approval
+        // is found begun, which the next start clears up.
+        if let Err(error) = self.keep(approval) {
+            tracing::error!("cannot keep how approval {id} was used: {error}");
+        }
+    }
+}
+
+/// Clears up what a killed service had begun: was it done?
+pub(super) fn after_crash(approvals: &Approvals) -> Result<()> {
+    use keyward_protocol::messages::ApprovalState as State;
+    let begun: Vec<super::Approval> =
+        approvals.lock().values().filter(|known| known.stage == State::Begun).cloned().collect();
+    for approval in begun {
+        let Ask { operation, user, key, .. } = &approval.ask;
+        let answer = match (operation, key) {
+            // Each of these changes the key's version or removes it.
+            (
+                Operation::Delete
+                | Operation::Rename
+                | Operation::Restrict
+                | Operation::SetChain
+                | Operation::Share,
+                Some(key),
+            ) => match approvals.store.get(&key.id)? {
+                Some((record, _)) if record.version == key.version => None,
+                Some((record, _)) if *operation != Operation::Delete => {
+                    Some(Reply::Key(record.seen_by(user).into()))
+                }
+                _ => Some(Reply::Done(Done {})),
+            },
+            // A second try of these finds the name taken, so it makes no second key.
+            (
+                Operation::Generate | Operation::Import | Operation::Unwrap | Operation::DeriveKey,
+                _,
+            ) => None,
+            _ if operation.row().repeatable => None,
+            _ => {
+                let message = format!(
+                    "the service was killed while it carried out \"{}\" with approval {}",
+                    operation.row().name,
+                    approval.id
+                );
+                let error = Error::new(ErrorKind::Internal, message)
+                    .hint("look whether it was done before you ask anew");
+                Some(Reply::Failure(error.into()))
+            }
+        };
+        let found = if answer.is_some() { "approval-was-used" } else { "approval-was-not-used" };
+        approvals.end(approval.id, answer);
+        approvals.audit.record_event(found, &approval.described());
+    }
+    Ok(())
+}
+
+/// A request in the encoding that its digest is of: the fields that are known here, in their order.
+fn encoded(request: &request::Operation) -> Zeroizing<Vec<u8>> {
+    // The buffer does not grow, so that no copy of a secret in it stays behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(request.encoded_len()));
+    request.encode(&mut *bytes);
+    bytes
+}
+
+fn encoded_answer(answer: Reply) -> Vec<u8> {
+    Response { id: 0, result: Some(answer) }.encode_to_vec()
+}
+
+fn answered(answer: &[u8]) -> Result<Reply> {
+    let response = Response::decode(answer).ok().and_then(|response| response.result);
+    match response {
+        Some(Reply::Failure(failure)) => Err(failure.into()),
+        Some(reply) => Ok(reply),
+        None => Err(Error::new(ErrorKind::Internal, "the answer that was kept does not read")),
+    }
+}

@@ -1,0 +1,100 @@
+//! Approvals: who may see them, and who decides.
+
+use keyward_algorithms::{ErrorKind, Operation};
+use keyward_protocol::{
+    ApprovalId,
+    messages::{self, ListApprovals},
+};
+
+use crate::{
+    Error, Result, Service,
+    approvals::{self, Approval, Decision, Rule},
+    audit::Trail,
+    clock::now,
+    execute::Reply,
+    identity::{Caller, Role},
+    policy::{self, Target},
+};
+
+/// Those that the caller has asked for or may decide; administrators and auditors see all.
+pub(crate) fn list(service: &Service, caller: &Caller, request: &ListApprovals) -> Result<Reply> {
+    policy::authorise(caller, Operation::ListApprovals, Target::Service)?;
+    let one = ApprovalId::from_wire(request.approval);
+    let mut all = service.approvals.all(one)?;
+    all.retain(|approval| sees(service, caller, approval));
+    match (all.is_empty(), one) {
+        (true, Some(id)) => Err(approvals::unknown(id)),
+        _ => Ok(answer(all)),
+    }
+}
+
+/// Approves or denies what another user has asked for.
+pub(crate) fn decide(
+    service: &Service,
+    caller: &Caller,
+    approval: u64,
+    approves: bool,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    let operation = if approves { Operation::Approve } else { Operation::Deny };
+    policy::authorise(caller, operation, Target::Service)?;
+    let user = policy::logged_in(caller)?;
+    let asked = visible(service, caller, approval)?;
+    trail.says(&asked.described());
+    let settings = service.live.settings();
+    match settings.quorum.rule(asked.ask.operation) {
+        Some(rule) if asked.is_under(rule) => check_approver(rule, caller, &asked)?,
+        _ => service.approvals.outdate(asked.id)?,
+    }
+    let (identity, time) = (caller.identity.clone(), now());
+    let decision = Decision { user: user.to_owned(), identity, approves, time };
+    let decided = service.approvals.decide(asked.id, decision)?;
+    Ok(answer(vec![decided]))
+}
+
+/// Takes back what the caller has asked for.
+pub(crate) fn cancel(
+    service: &Service,
+    caller: &Caller,
+    approval: u64,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    policy::authorise(caller, Operation::CancelApproval, Target::Service)?;
+    let user = policy::logged_in(caller)?;
+    let asked = visible(service, caller, approval)?;
+    trail.says(&asked.described());
+    Ok(answer(vec![service.approvals.cancel(asked.id, user)?]))
+}
+
+fn visible(service: &Service, caller: &Caller, approval: u64) -> Result<Approval> {
+    let id = ApprovalId::from_wire(approval)
+        .ok_or_else(|| Error::invalid("the request names no approval"))?;
+    let approval = service.approvals.get(id)?;
+    if sees(service, caller, &approval) { Ok(approval) } else { Err(approvals::unknown(id)) }
+}
+
+fn sees(service: &Service, caller: &Caller, approval: &Approval) -> bool {
+    let settings = service.live.settings();
+    let rule = settings.quorum.rule(approval.ask.operation);
+    caller.user.as_deref() == Some(approval.ask.user.as_str())
+        || caller.has(Role::Admin)
+        || caller.has(Role::Auditor)
+        || rule.is_some_and(|rule| rule.admits(caller))
+}
+
+fn check_approver(rule: &Rule, caller: &Caller, approval: &Approval) -> Result<()> {
+    // Who asks is told that the request is its own, which says more.
+    if rule.admits(caller) || caller.user.as_deref() == Some(approval.ask.user.as_str()) {
+        return Ok(());
+    }
+    let name = approval.ask.operation.row().name;
+    let message = format!("you are not among those who decide on \"{name}\"");
+    Err(Error::new(ErrorKind::PermissionDenied, message)
+        .hint(format!("those are {}", rule.approvers().join(", "))))
+}
+
+fn answer(all: Vec<Approval>) -> Reply {
+    let now = now();
+    let shown = all.iter().map(|approval| approval.shown(now)).collect();
+    Reply::Approvals(messages::Approvals { approvals: shown })
+}
