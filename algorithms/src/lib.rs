@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 mod agreement;
+mod approved;
 mod curve;
 mod digest;
 mod encryption;
@@ -26,6 +27,7 @@ mod state;
 mod wrapping;
 
 pub use agreement::{Agreement, AgreementRow};
+pub use approved::is_approved;
 pub use const_oid::ObjectIdentifier;
 pub use curve::{Curve, CurveRow};
 pub use digest::{Digest, DigestRow};

@@ -54,8 +54,8 @@ impl Material {
             return Err(CryptoError::InvalidKey);
         }
         let pkey = Pkey::from_public_key_info(der).map_err(invalid_key)?;
-        if MlKem::of(family).is_some() {
-            pkey.check_ml_kem_public().map_err(invalid_key)?;
+        if let Some(set) = MlKem::of(family) {
+            pkey.check_ml_kem_public(set).map_err(invalid_key)?;
         }
         Material::new(pkey, None)
     }

@@ -80,8 +80,10 @@ fn wycheproof_keys_from_their_seed_in_expanded_form_and_both() {
             let expanded_only = pkcs8(set, &octet_string(expanded));
             let pair = [octet_string(ours), octet_string(expanded)].concat();
             let both = pkcs8(set, &tagged(0x30, &pair));
+            // The FIPS module forgets the seed once it has expanded it.
+            let kept = if cfg!(feature = "fips") { &expanded_only } else { &seed_only };
             for (der, written) in
-                [(&seed_only, &seed_only), (&expanded_only, &expanded_only), (&both, &seed_only)]
+                [(&seed_only, kept), (&expanded_only, &expanded_only), (&both, kept)]
             {
                 let key = PrivateKey::from_pkcs8(der).unwrap();
                 assert!(key.public_key_spki().ends_with(bytes(&test.encaps_key)));

@@ -62,6 +62,26 @@ pub(crate) enum Work {
     ImportSecret(KeyType, Zeroizing<Vec<u8>>),
 }
 
+impl Work {
+    /// The key of the service that is used; none where one is made.
+    pub(crate) fn key(&self) -> Option<&Arc<Key>> {
+        match self {
+            Work::Sign(key, _)
+            | Work::Decrypt(key, _)
+            | Work::Derive(key, _)
+            | Work::Encipher(key, _)
+            | Work::Decipher(key, _)
+            | Work::Mac(key, _)
+            | Work::VerifyMac(key, _)
+            | Work::Wrap(key, ..)
+            | Work::Unwrap(key, ..)
+            | Work::DeriveKey(key, ..)
+            | Work::Decapsulate(key, _) => Some(key),
+            Work::Generate(_) | Work::Import(_) | Work::ImportSecret(..) => None,
+        }
+    }
+}
+
 /// What a key is encrypted with.
 pub(crate) enum WrappingKey {
     /// A key of the service.

@@ -169,6 +169,16 @@ pub struct CertificatesConfig {
 pub struct AlgorithmsConfig {
     /// AES in ECB mode, which shows where plaintexts are alike.
     pub ecb: bool,
+    /// Keys and algorithms that FIPS 140-3 approves, and no others. Where nothing is said, it is so
+    /// in a FIPS module.
+    pub approved_only: Option<bool>,
+}
+
+impl AlgorithmsConfig {
+    /// Whether only approved keys and algorithms are used.
+    pub(crate) fn approved_only(&self) -> bool {
+        self.approved_only.unwrap_or_else(keyward_crypto::is_fips_module)
+    }
 }
 
 /// What one client, or all of them, may take of the service.

@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Service,
     approvals::Gate,
     audit::Trail,
-    backend::{BUSY_RETRY_MS, Product, guarded},
+    backend::{BUSY_RETRY_MS, Product, Work, guarded},
     handlers::{
         approvals, authority, backup, keys, login, making, people, session, symmetric, using,
         wrapping,
@@ -121,12 +121,20 @@ impl Service {
                 return done(trail.finish(result));
             }
         };
-        match work {
+        match work.and_then(|work| self.admit(work, &trail)) {
             Ok(work) => self.backend.submit(peer, work, deadline, move |product| {
                 done(trail.finish(product.and_then(using::output)));
             }),
             Err(error) => done(trail.finish(Err(error))),
         }
+    }
+
+    /// Lets work go to the backend, unless it takes something that this service does not do.
+    fn admit(&self, work: Work, trail: &Trail) -> Result<Work> {
+        if let Some(key) = work.key().filter(|_| self.live.approved_only()) {
+            policy::approved_function(key.record.key_type, trail.algorithm())?;
+        }
+        Ok(work)
     }
 
     /// Carries out what needs no backend.
@@ -204,6 +212,11 @@ impl Service {
                 let service = Arc::clone(self);
                 self.backend.submit(peer, work, deadline, move |product| {
                     let kept = product.and_then(|product: Product| {
+                        if let Product::Key(key) = &product
+                            && service.live.approved_only()
+                        {
+                            policy::approved_function(key.key_type(), "")?;
+                        }
                         guarded(|| making::keep(&service, draft, product))
                     });
                     done(trail.finish(kept));

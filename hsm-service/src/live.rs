@@ -3,7 +3,7 @@
 
 use std::sync::{
     Arc, PoisonError, RwLock,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use tokio::sync::watch;
@@ -48,11 +48,14 @@ pub(crate) struct Live {
     /// apart anew.
     epoch: AtomicU64,
     changes: watch::Sender<u64>,
+    /// Only what FIPS 140-3 approves is done; beside the settings, since every use of a key asks.
+    approved_only: AtomicBool,
 }
 
 impl Live {
     pub(crate) fn new(settings: Settings) -> Live {
         Live {
+            approved_only: AtomicBool::new(settings.algorithms.approved_only()),
             settings: RwLock::new(Arc::new(settings)),
             epoch: AtomicU64::new(0),
             changes: watch::Sender::new(0),
@@ -65,8 +68,14 @@ impl Live {
 
     /// Puts other settings in place of the present ones, for the next request of every connection.
     pub(crate) fn replace(&self, settings: Settings) {
+        self.approved_only.store(settings.algorithms.approved_only(), Ordering::Release);
         *self.settings.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
         self.changed();
+    }
+
+    /// Whether only what FIPS 140-3 approves is done.
+    pub(crate) fn approved_only(&self) -> bool {
+        self.approved_only.load(Ordering::Acquire)
     }
 
     /// Who may do what has changed: every open connection is looked at again.

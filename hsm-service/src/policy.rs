@@ -1,6 +1,6 @@
 //! Who may do what: the one check.
 
-use keyward_algorithms::{ErrorKind, Operation, Requires, Right};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Requires, Right, is_approved};
 
 use crate::{
     Error, Result,
@@ -108,6 +108,27 @@ fn allowed(record: &Record, algorithm: &str) -> Result<()> {
         }
     }
     approved(record)
+}
+
+/// Whether FIPS 140-3 approves of a use of a key of this type with an algorithm, for a service that
+/// keeps to that.
+pub fn approved_function(key_type: KeyType, algorithm: &str) -> Result<()> {
+    if is_approved(key_type, algorithm) {
+        return Ok(());
+    }
+    let what = if key_type.is_approved() {
+        format!("{algorithm} is")
+    } else {
+        format!("keys of type {key_type} are")
+    };
+    Err(Error::new(
+        ErrorKind::PermissionDenied,
+        format!("{what} not approved by FIPS 140-3, and this service keeps to what is"),
+    )
+    .hint(
+        "docs/algorithms.md says what is approved; `approved_only` under [algorithms] in the \
+         service's configuration says whether it counts",
+    ))
 }
 
 /// Whether a key that wants an approval for each use has one.

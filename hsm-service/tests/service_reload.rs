@@ -11,11 +11,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward_algorithms::ErrorKind;
+use keyward_algorithms::{ErrorKind, KeyType, Signature};
 use keyward_client::Client;
-use keyward_protocol::Error;
+use keyward_protocol::{Error, SignRequest};
 use rustix::process::{Signal, kill_process};
-use service_support::{KEYWARD, ME, Service, State, generate, sign};
+use service_support::{KEYWARD, ME, Service, State, generate, named, sign};
 
 /// Writes another configuration and lets the service read it; comes back when it has.
 fn reload(state: &mut State, service: &Service, more: &str) {
@@ -172,4 +172,32 @@ fn signatures_go_on_while_the_configuration_is_read_again_and_again() {
     assert!(failures.is_empty(), "{failures:?}");
     assert!(service.log().matches("configuration reloaded").count() == 10, "{}", service.log());
     println!("{} signatures over 10 reloads", signed.load(Ordering::Relaxed));
+}
+
+#[test]
+fn keys_and_algorithms_that_are_not_approved_are_refused_once_the_configuration_says_so() {
+    let mut state = State::with(&format!("{ME}[algorithms]\napproved_only = false\n"));
+    let service = state.start();
+    let client = service.client();
+    let keys = ["rsa-2048", "p-256", "secp256k1", "x25519"].map(|one| generate(&client, one, one));
+    let [rsa, p256, secp256k1, _] = &keys;
+    let sha1 = SignRequest {
+        algorithm: Signature::from_name("rsa-pkcs1-sha1").unwrap(),
+        pss: None,
+        input: &[7; 20],
+    };
+    let old = client.sign(&rsa.id, &sha1).unwrap();
+    sign(&client, secp256k1).unwrap();
+
+    reload(&mut state, &service, &format!("{ME}[algorithms]\napproved_only = true\n"));
+    let denied = Some(ErrorKind::PermissionDenied);
+    let error = client.sign(&rsa.id, &sha1).unwrap_err();
+    assert!(error.message.starts_with("rsa-pkcs1-sha1 is not approved"), "{error}");
+    assert_eq!(Some(error.kind), denied);
+    assert_eq!(kind(sign(&client, secp256k1)), denied);
+    assert_eq!(kind(client.generate(KeyType::X25519, &named("more"))), denied);
+    // Nothing of it is kept, old signatures verify, and the rest goes on.
+    generate(&client, "more", "p-384");
+    assert!(client.verify(&rsa.id, &sha1, &old).unwrap());
+    sign(&client, p256).unwrap();
 }

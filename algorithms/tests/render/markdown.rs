@@ -5,7 +5,7 @@ use std::fmt::Display;
 use keyward_algorithms::{
     Agreement, Audit, Curve, Derivation, Digest, Encryption, ErrorKind, Family, KeyType,
     ML_DSA_JCA, Mac, MlKem, Operation, Requires, Right, Scheme, SecretKind, Signature,
-    SymmetricCipher, Wrapping,
+    SymmetricCipher, Wrapping, algorithms_of, is_approved,
 };
 
 /// `docs/algorithms.md`.
@@ -21,12 +21,34 @@ pub(crate) fn algorithms() -> String {
     encryptions(&mut out);
     agreements(&mut out);
     secret_keys(&mut out);
+    approved(&mut out);
     java_services(&mut out);
     digests(&mut out);
     rights(&mut out);
     error_kinds(&mut out);
     operations(&mut out);
     out
+}
+
+/// What is not approved: the shorter list.
+fn approved(out: &mut String) {
+    let types = KeyType::all().filter(|one| !one.is_approved()).map(code).collect::<Vec<_>>();
+    let mut algorithms = Vec::new();
+    for key_type in KeyType::all().filter(|one| one.is_approved()) {
+        for name in algorithms_of(key_type) {
+            let name = code(name);
+            if !is_approved(key_type, name.trim_matches('`')) && !algorithms.contains(&name) {
+                algorithms.push(name);
+            }
+        }
+    }
+    out.push_str(&format!(
+        "\n## FIPS 140-3\n\nWith `approved_only` under `[algorithms]` in the service's configuration, which is the \
+         default of a service\nthat is built on a FIPS module, these are refused: keys of the types {}; \
+         the algorithms\n{}. What a public half checks is not restricted.\n",
+        types.join(", "),
+        algorithms.join(", ")
+    ));
 }
 
 fn key_types(out: &mut String) {

@@ -22,6 +22,28 @@ impl Pkey {
         Pkey::adopt(key)
     }
 
+    /// The key that a seed (d and z: FIPS 203, algorithm 19) is expanded to.
+    pub(crate) fn from_ml_kem_seed(set: MlKem, seed: &[u8]) -> Result<Pkey> {
+        let context = PkeyContext::for_kind(aws_lc_sys::EVP_PKEY_KEM)?;
+        // SAFETY: the context is valid.
+        check(unsafe { aws_lc_sys::EVP_PKEY_keygen_init(context.as_ptr()) })?;
+        // SAFETY: the context is valid and has no key yet.
+        check(unsafe { aws_lc_sys::EVP_PKEY_CTX_kem_set_params(context.as_ptr(), nid(set)) })?;
+        let mut key = ptr::null_mut();
+        let mut length = seed.len();
+        // SAFETY: the seed is readable for its length, which aws-lc compares with what the set
+        // takes; a new key is put where NULL is.
+        check(unsafe {
+            aws_lc_sys::EVP_PKEY_keygen_deterministic(
+                context.as_ptr(),
+                &mut key,
+                seed.as_ptr(),
+                &mut length,
+            )
+        })?;
+        Pkey::adopt(key)
+    }
+
     /// A key from its expanded form (FIPS 203, algorithm 16), which holds the public half. aws-lc
     /// checks that the halves agree.
     pub(crate) fn from_ml_kem_expanded(set: MlKem, expanded: &[u8]) -> Result<Pkey> {
@@ -52,11 +74,10 @@ impl Pkey {
         MlKem::ALL.iter().copied().find(|set| set.row().public_bytes == bytes)
     }
 
-    /// Checks that the public half of an ML-KEM key is well-formed (FIPS 203, 7.2).
-    pub(crate) fn check_ml_kem_public(&self) -> Result<()> {
-        let context = PkeyContext::new(self)?;
-        // SAFETY: the context is valid.
-        check(unsafe { aws_lc_sys::EVP_PKEY_public_check(context.as_ptr()) })
+    /// Checks that the public half of an ML-KEM key is well-formed (FIPS 203, 7.2), which the FIPS
+    /// module does only when it encapsulates.
+    pub(crate) fn check_ml_kem_public(&self, set: MlKem) -> Result<()> {
+        self.encapsulate(set).map(drop)
     }
 
     /// The expanded private key of an ML-KEM key.
