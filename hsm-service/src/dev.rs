@@ -11,10 +11,14 @@ use tempfile::TempDir;
 
 use crate::{
     Config, Error, Result,
-    config::{ListenConfig, PinPolicy, SealConfig, UserConfig},
+    config::{AuditConfig, ListenConfig, PinPolicy, SealConfig, UserConfig},
     identity::{IdentityPattern, Role, local_user, local_user_name},
     init,
 };
+
+/// The size of the audit log's journal: there are many development services, and none is loaded for
+/// long.
+const JOURNAL_MIB: u64 = 4;
 
 /// What `serve --dev` is told.
 #[derive(Clone, Debug, Default)]
@@ -65,6 +69,7 @@ pub fn prepare(options: &DevOptions) -> Result<DevService> {
         seal: SealConfig::KeyFile(master_key),
         listen: vec![ListenConfig::unix(&socket)],
         user: users(&options.allow_users)?,
+        audit: AuditConfig { journal_mib: JOURNAL_MIB, ..AuditConfig::default() },
         development: true,
         ..Config::default()
     };

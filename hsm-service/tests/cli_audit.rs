@@ -5,7 +5,9 @@ mod cli_support;
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::PathBuf,
+    process::Stdio,
     sync::atomic::{AtomicBool, Ordering},
     thread,
     time::Duration,
@@ -205,4 +207,33 @@ fn a_log_that_is_being_written_is_verified_without_false_alarm() {
             assert_eq!(ran.status, 0, "{} {}", ran.text(), ran.stderr);
         }
     });
+}
+
+#[test]
+fn following_the_log_shows_each_entry_once_as_it_comes_and_outlives_a_restart() {
+    let mut service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    sign(&service);
+    let mut following = keyward(&["audit", "tail", "-n", "1", "--follow", "--json"])
+        .env("KEYWARD_ADDRESS", service.address())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(following.stdout.take().unwrap()).lines();
+    let mut next = || -> Value { serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap() };
+    let first = next();
+    assert_eq!(first["operation"], "sign");
+    sign(&service);
+    assert_eq!(next()["operation"], "sign");
+    service.kill();
+    service.start_again();
+    assert_eq!(next()["operation"], "service-start");
+    service.ok(&["key", "delete", "web", "--yes"]);
+    let last = next();
+    assert_eq!(last["operation"], "delete");
+    let between = last["sequence"].as_u64().unwrap() - first["sequence"].as_u64().unwrap();
+    assert_eq!(between, 3, "one line each");
+    following.kill().unwrap();
+    following.wait().unwrap();
 }

@@ -24,6 +24,7 @@ pub(crate) mod verify;
 mod writer;
 
 use std::{
+    fs,
     path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
@@ -115,6 +116,8 @@ struct State {
     /// Why the log cannot be written.
     failure: Option<String>,
     head: AuditHead,
+    /// Up to where the log is on disk.
+    end: Mark,
     damage: Option<String>,
 }
 
@@ -146,6 +149,8 @@ impl Audit {
                 // Killed while it made it, or not ours: nothing can be told from it.
                 Err(error) => tracing::warn!("the audit journal does not read: {error}"),
             }
+            // All of it is in the log by now; on a small disk there is no room for two.
+            let _ = fs::remove_file(&path);
         }
         let journal_bytes = config.audit.journal_mib << 20;
         let journal = Journal::create(&path, journal_bytes)
@@ -158,7 +163,8 @@ impl Audit {
         let entries: Vec<Fields> = found.into_iter().chain([started]).collect();
         let place = JournalPlace { id: journal.id, position: 0 };
         writer.write(&entries, place).map_err(unwritable)?;
-        let state = State { head: head_of(&writer), damage, ..State::default() };
+        let state =
+            State { head: head_of(&writer), end: end_of(&writer), damage, ..State::default() };
         let sinks = Sinks::start(&config.audit.sink, &folder, from)?;
         sinks.publish(end_of(&writer));
         let audit = Arc::new(Audit {
@@ -341,6 +347,7 @@ impl Audit {
                         tracing::info!("the audit log is written again");
                     }
                     state.head = head_of(&writer);
+                    state.end = end_of(&writer);
                 }
                 Err(error) => {
                     if last_complaint.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {

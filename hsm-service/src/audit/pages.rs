@@ -45,25 +45,26 @@ impl Audit {
             let folder = self.folder.display();
             Error::new(ErrorKind::Internal, format!("cannot read the audit log {folder}: {error}"))
         };
+        let end = self.lock().end.place;
         let files = files::list(&self.folder).map_err(unreadable)?;
         let oldest = files.first().map_or(1, |(number, _)| *number);
         let mut place = match request.after.is_empty() {
             false => Place::from_bytes(&request.after)
                 .ok_or_else(|| Error::invalid("`after` is not where a page ended"))?,
             true if request.newest == 0 => Place { file: oldest, offset: 0 },
-            true => self.before_end(request.newest.into()).map_err(unreadable)?,
+            true => self.before_end(request.newest.into(), end).map_err(unreadable)?,
         };
-        let records = following(&self.folder, &mut place).map_err(unreadable)?;
-        let end = records.is_empty();
-        Ok(AuditPage { records, next: place.bytes(), end })
+        let records = following(&self.folder, &mut place, end).map_err(unreadable)?;
+        Ok(AuditPage { end: records.is_empty(), records, next: place.bytes() })
     }
 
     /// The place of the entry that so many entries come after, itself counted.
-    fn before_end(&self, entries: u64) -> io::Result<Place> {
+    fn before_end(&self, entries: u64, end: Place) -> io::Result<Place> {
         let mut wanted = entries;
         let mut place = Place { file: 1, offset: 0 };
         for (number, path) in files::list(&self.folder)?.into_iter().rev() {
-            let offsets = entry_offsets(&path)?;
+            let mut offsets = entry_offsets(&path)?;
+            offsets.retain(|offset| Place { file: number, offset: *offset } < end);
             if let Some(index) = (offsets.len() as u64).checked_sub(wanted) {
                 let offset = offsets.get(index as usize).copied().unwrap_or(0);
                 return Ok(Place { file: number, offset });
@@ -76,12 +77,15 @@ impl Audit {
 }
 
 /// The records from a place on, up to a page of them, and moves the place behind them; none at the
-/// end of the log.
-pub(super) fn following(folder: &Path, place: &mut Place) -> io::Result<Vec<u8>> {
+/// end of the log. What lies behind the end is being written, and may be taken back.
+pub(super) fn following(folder: &Path, place: &mut Place, end: Place) -> io::Result<Vec<u8>> {
     let files = files::list(folder)?;
-    loop {
+    while *place < end {
         let next = files.iter().find(|(number, _)| *number > place.file);
-        let records = records(folder, *place, next.is_some())?;
+        let mut records = records(folder, *place, next.is_some())?;
+        if place.file == end.file {
+            records.truncate((end.offset - place.offset) as usize);
+        }
         if let Some((number, _)) = next.filter(|_| records.is_empty()) {
             // The next there is, should this one have been removed meanwhile.
             *place = Place { file: *number, offset: 0 };
@@ -90,6 +94,7 @@ pub(super) fn following(folder: &Path, place: &mut Place) -> io::Result<Vec<u8>>
         place.offset += records.len() as u64;
         return Ok(records);
     }
+    Ok(Vec::new())
 }
 
 /// Whole records from a place on, up to a page of them.

@@ -1,7 +1,8 @@
 //! `keyward audit …`: reading and verifying the audit log.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write},
     path::{Path, PathBuf},
     thread,
     time::Duration,
@@ -13,7 +14,8 @@ use keyward_client::Client;
 use keyward_protocol::{
     Error,
     messages::{
-        AuditCheckpoint, AuditEntry, AuditHead, GetAuditHead, ReadAudit, request, response,
+        AuditCheckpoint, AuditEntry, AuditHead, AuditPage, GetAuditHead, ReadAudit, request,
+        response,
     },
 };
 use prost::Message;
@@ -47,12 +49,18 @@ pub(crate) enum AuditCommand {
 
 /// Show the newest entries
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  keyward audit tail -n 50")]
+#[command(after_help = "\
+Examples:
+  keyward audit tail -n 50
+  keyward audit tail --follow --json | jq 'select(.outcome != \"done\")'")]
 pub(crate) struct TailArgs {
     /// How many entries
     #[arg(short = 'n', long, value_name = "N", default_value_t = 20)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     lines: u32,
+    /// Go on with each entry as it comes, a line each, also after a restart of the service
+    #[arg(short, long)]
+    follow: bool,
 }
 
 /// Print the whole log as JSON, one entry a line
@@ -96,25 +104,27 @@ pub(crate) fn run(command: &AuditCommand, context: &Context) -> Outcome {
     }
 }
 
-/// Reads pages of the log until its end.
+/// Reads pages of the log until its end; where that was.
 fn read(
     client: &Client,
     newest: u32,
     mut take: impl FnMut(&[u8]) -> Result<bool, Failure>,
-) -> Outcome {
+) -> Result<Vec<u8>, Failure> {
     let mut after = Vec::new();
     loop {
-        let asked = request::Operation::ReadAudit(ReadAudit { after, newest });
-        let response::Result::AuditPage(page) = client.call(asked)? else {
-            return Err(Error::new(ErrorKind::Internal, "the service sent no page").into());
-        };
-        if !page.records.is_empty() && !take(&page.records)? {
-            return Ok(());
-        }
-        if page.end {
-            return Ok(());
+        let page = page(client, after, newest)?;
+        let goes_on = page.records.is_empty() || take(&page.records)?;
+        if page.end || !goes_on {
+            return Ok(page.next);
         }
         after = page.next;
+    }
+}
+
+fn page(client: &Client, after: Vec<u8>, newest: u32) -> Result<AuditPage, Error> {
+    match client.call(request::Operation::ReadAudit(ReadAudit { after, newest }))? {
+        response::Result::AuditPage(page) => Ok(page),
+        _ => Err(Error::new(ErrorKind::Internal, "the service sent no page")),
     }
 }
 
@@ -133,16 +143,70 @@ fn entries(mut bytes: &[u8]) -> Vec<AuditEntry> {
 
 fn tail(args: &TailArgs, context: &Context) -> Outcome {
     let mut found = Vec::new();
-    read(&context.client()?, args.lines, |bytes| {
+    let client = context.client()?;
+    let end = read(&client, args.lines, |bytes| {
         found.extend(entries(bytes));
         Ok(true)
     })?;
+    if args.follow {
+        let surplus = found.len().saturating_sub(args.lines as usize);
+        found.drain(..surplus);
+        return follow(&client, found, end, context);
+    }
     let newest = &found[found.len().saturating_sub(args.lines as usize)..];
     let values: Vec<Value> = newest.iter().map(value).collect();
     context.output.result(&values, || {
         let heads = ["NUMBER", "TIME", "WHO", "WHAT", "KEY", "ALGORITHM", "OUTCOME", "DETAIL"];
         table(&heads, &newest.iter().map(row).collect::<Vec<_>>())
     })
+}
+
+/// How often it is asked for more, and, where the service is away, for the service.
+const FOLLOWING: (Duration, Duration) = (Duration::from_millis(300), Duration::from_secs(1));
+
+/// Prints entries as they come, until the reader of standard output leaves.
+fn follow(
+    client: &Client,
+    mut found: Vec<AuditEntry>,
+    mut after: Vec<u8>,
+    context: &Context,
+) -> Outcome {
+    let mut away = false;
+    loop {
+        for entry in &found {
+            let line = match context.output.json {
+                true => value(entry).to_string(),
+                false => row(entry).join("  ").trim_end().to_owned(),
+            };
+            let mut stdout = io::stdout().lock();
+            match writeln!(stdout, "{line}").and_then(|()| stdout.flush()) {
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+                Err(error) => {
+                    return Err(file_error("write to", Path::new("standard output"), &error).into());
+                }
+                Ok(()) => {}
+            }
+        }
+        found.clear();
+        match page(client, after.clone(), 0) {
+            Ok(page) => {
+                away = false;
+                found = entries(&page.records);
+                after = page.next;
+                if page.end {
+                    thread::sleep(FOLLOWING.0);
+                }
+            }
+            Err(error) if error.kind.row().passing => {
+                if !away {
+                    context.output.note(&format!("waiting: {error}"));
+                }
+                away = true;
+                thread::sleep(FOLLOWING.1);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }
 
 fn export(context: &Context) -> Outcome {
@@ -152,6 +216,7 @@ fn export(context: &Context) -> Outcome {
         write_stdout(lines.as_bytes())?;
         Ok(true)
     })
+    .map(drop)
 }
 
 fn verify(args: &VerifyArgs, context: &Context) -> Outcome {

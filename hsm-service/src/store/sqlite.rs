@@ -316,12 +316,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn failed(what: &str, error: &rusqlite::Error) -> Error {
-    let error_text = Error::new(ErrorKind::Internal, format!("cannot {what}: {error}"));
+    let message = format!("cannot {what}: {error}");
     match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull) => {
-            error_text.hint("make room on the disk with the service's state; signing goes on")
-        }
-        _ => error_text.hint("see the service's log and the disk with its state"),
+        Some(rusqlite::ErrorCode::DiskFull) => Error::new(ErrorKind::LimitExceeded, message)
+            .hint("make room on the disk with the service's state; signing goes on"),
+        _ => Error::new(ErrorKind::Internal, message)
+            .hint("see the service's log and the disk with its state"),
     }
 }
 

@@ -41,7 +41,11 @@ pub struct State {
 impl State {
     /// Makes the state of a new service.
     pub fn new() -> State {
-        let folder = TempDir::new().unwrap();
+        State::in_folder(TempDir::new().unwrap())
+    }
+
+    /// The same in a folder that the test has chosen.
+    pub fn in_folder(folder: TempDir) -> State {
         let mut options = InitOptions::new(folder.path().join("hsm"));
         options.hosts = vec!["localhost".into(), "127.0.0.1".into()];
         let issued = init::init(&options).unwrap();

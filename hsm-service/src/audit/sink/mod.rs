@@ -317,13 +317,7 @@ impl Follower {
                 self.report.waiting_since.store(0, Relaxed);
                 return self.target.check();
             }
-            let mut records = following(&self.folder, &mut mark.place)?;
-            // What lies behind the end is being written.
-            let surplus = mark.place.offset.saturating_sub(end.offset) as usize;
-            if mark.place.file == end.file && surplus > 0 {
-                records.truncate(records.len().saturating_sub(surplus));
-                mark.place = end;
-            }
+            let records = following(&self.folder, &mut mark.place, end)?;
             if records.is_empty() {
                 return Ok(());
             }
