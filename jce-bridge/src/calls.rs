@@ -179,6 +179,10 @@ pub(crate) fn derive(client: i64, key: &[u8], peer: &[u8]) -> Result<impl AsRef<
     clients::get(client)?.derive(&key_id(key)?, peer)
 }
 
+pub(crate) fn decapsulate(client: i64, key: &[u8], ciphertext: &[u8]) -> Result<impl AsRef<[u8]>> {
+    clients::get(client)?.decapsulate(&key_id(key)?, ciphertext)
+}
+
 /// A cipher of secret keys as Java names it.
 pub(crate) struct SymmetricCodes<'a> {
     pub(crate) cipher: i32,

@@ -131,6 +131,21 @@ pub fn derive<'local>(
     })
 }
 
+/// Takes the secret out of a ciphertext of ML-KEM.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn decapsulate<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    key: JByteArray<'local>,
+    ciphertext: JByteArray<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let (key, ciphertext) = (bytes(env, &key)?, bytes(env, &ciphertext)?);
+        to_java(env, calls::decapsulate(client, &key, &ciphertext)?)
+    })
+}
+
 /// Encrypts with a secret key.
 #[jni_mangle("dev.keyward.jce.Native")]
 #[allow(clippy::too_many_arguments)] // Java's argument list.

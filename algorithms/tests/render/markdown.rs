@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use keyward_algorithms::{
     Agreement, Audit, Curve, Derivation, Digest, Encryption, ErrorKind, Family, KeyType,
-    ML_DSA_JCA, Mac, MlKem, Operation, Requires, Right, Scheme, SecretKind, Signature,
+    ML_DSA_JCA, ML_KEM_JCA, Mac, MlKem, Operation, Requires, Right, Scheme, SecretKind, Signature,
     SymmetricCipher, Wrapping, algorithms_of, is_approved,
 };
 
@@ -276,6 +276,8 @@ fn java_services(out: &mut String) {
     let derivations = || Derivation::ALL.iter();
     let first = |(_, names): (Digest, Vec<String>)| names[0].clone();
     let deriving = derivations().flat_map(|one| one.java_agreements()).map(first);
+    let kdfs = derivations().flat_map(|one| one.java_kdfs()).map(first);
+    let kems = Family::ALL.iter().filter(|family| MlKem::of(**family).is_some());
     let rows = [
         ("KeyStore", provider()),
         ("Signature", java_signatures()),
@@ -286,6 +288,11 @@ fn java_services(out: &mut String) {
         ("KeyFactory", families().chain([ML_DSA_JCA.to_owned()]).collect()),
         ("KeyGenerator", kinds().chain(hmacs).collect()),
         ("SecretKeyFactory", kinds().collect()),
+        (
+            "KEM",
+            kems.map(|family| family.row().jca.to_owned()).chain([ML_KEM_JCA.to_owned()]).collect(),
+        ),
+        ("KDF", kdfs.collect()),
         ("SecureRandom", provider()),
     ]
     .into_iter()
@@ -296,7 +303,8 @@ fn java_services(out: &mut String) {
         out,
         "Services of the Java provider",
         "\nAliases are left out; each OID above is one. Key factories for ML-DSA are there from\n\
-         JDK 24 on, and in late updates of 21, which know such keys.\n",
+         JDK 24 on, and in late updates of 21, which know such keys; `KEM` is there from JDK 21 on and `KDF` from\n\
+         JDK 25 on, which have these classes.\n",
         &["service", "algorithms"],
         rows,
     );

@@ -43,6 +43,10 @@ final class Native {
     /** Agrees on a secret with the owner of a public key (DER SubjectPublicKeyInfo). */
     static native byte[] derive(long client, byte[] keyId, byte[] peer) throws KeywardException;
 
+    /** Takes the secret out of a ciphertext of ML-KEM. */
+    static native byte[] decapsulate(long client, byte[] keyId, byte[] ciphertext)
+        throws KeywardException;
+
     /**
      * Encrypts with a secret key; codes are those of the table.
      *

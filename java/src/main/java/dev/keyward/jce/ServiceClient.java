@@ -74,6 +74,11 @@ final class ServiceClient {
         return call(client -> Native.derive(client, key.id(), peer));
     }
 
+    /** Takes the secret out of a ciphertext of ML-KEM. */
+    byte[] decapsulate(KeyInfo key, byte[] ciphertext) throws KeywardException {
+        return call(client -> Native.decapsulate(client, key.id(), ciphertext));
+    }
+
     /** Encrypts: the initialisation vector, and behind it the ciphertext. */
     byte[] encipher(KeyInfo key, AlgorithmTable.SymmetricCipher cipher, byte[] iv, byte[] aad,
             int tagBytes, byte[] input) throws KeywardException {

@@ -34,6 +34,8 @@ final class ServiceList {
         list.keyPairGenerators();
         list.keyFactories();
         list.secretKeys();
+        list.services.addAll(KemServices.of(provider));
+        list.services.addAll(KdfServices.of(provider));
         return list.services;
     }
 
@@ -250,7 +252,7 @@ final class ServiceList {
         return keyClasses(List.of(ServiceSecretKey.className(kind)));
     }
 
-    private static List<String> oidAliases(String oid) {
+    static List<String> oidAliases(String oid) {
         return oid == null ? List.of() : List.of(oid, "OID." + oid);
     }
 }

@@ -144,7 +144,7 @@ abstract class ServicePrivateKey extends ServiceKey implements KeywardPrivateKey
         }
     }
 
-    /** Shown by the KeyStore; no service of ours uses them. */
+    /** For Javas that have {@code KEM}. */
     private static final class MlKem extends ServicePrivateKey {
         private static final long serialVersionUID = 1L;
 

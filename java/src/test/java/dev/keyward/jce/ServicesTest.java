@@ -37,6 +37,7 @@ import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -46,6 +47,9 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 @ExtendWith(RunningService.Extension.class)
 class ServicesTest {
+    @TempDir
+    Path folder;
+
     private static final byte[] MESSAGE = "a message".getBytes(StandardCharsets.UTF_8);
     private static final PSSParameterSpec PSS =
         new PSSParameterSpec("SHA-256", "MGF1", MGF1ParameterSpec.SHA256, 32, 1);
@@ -73,7 +77,7 @@ class ServicesTest {
             for (String name : row.group(2).split(", ")) {
                 String service = row.group(1) + " " + name.replace("`", "");
                 // As the section says of them.
-                if (JAVA_HAS_ML_DSA || !service.startsWith("KeyFactory ML-DSA")) {
+                if (isOf(service, row.group(1))) {
                     documented.add(service);
                 }
             }
@@ -81,6 +85,17 @@ class ServicesTest {
         Set<String> offered = new TreeSet<>();
         services().forEach(service -> offered.add(service[0] + " " + service[1]));
         assertEquals(documented, offered);
+    }
+
+    /** Whether a service that is documented is one of this Java, and of this jar. */
+    private static boolean isOf(String service, String type) throws Exception {
+        int feature = Runtime.version().feature();
+        return switch (type) {
+            case "KeyFactory" -> JAVA_HAS_ML_DSA || !service.startsWith("KeyFactory ML-DSA");
+            case "KEM" -> feature >= 21 && LaterJavasTest.isWhole();
+            case "KDF" -> feature >= 25 && LaterJavasTest.isWhole();
+            default -> true;
+        };
     }
 
     @ParameterizedTest
@@ -114,6 +129,10 @@ class ServicesTest {
             }
             case "SecretKeyFactory" -> assertEquals(256, ((KeywardSecretKey) secret(algorithm,
                 provider)).keyBits());
+            case "KEM" -> LaterJavasTest.decapsulate(Path.of(System.getProperty("java.home")),
+                algorithm, folder, service);
+            case "KDF" -> LaterJavasTest.derive(Path.of(System.getProperty("java.home")),
+                algorithm, folder, service);
             case "SecureRandom" -> assertEquals(20,
                 SecureRandom.getInstance(algorithm, provider).generateSeed(20).length);
             default -> throw new AssertionError("nobody tries " + type + " " + algorithm);
