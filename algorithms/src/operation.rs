@@ -197,6 +197,9 @@ table! {
         /// Takes back what one has asked for oneself.
         CancelApproval = 67 => { name: "cancel-approval", requires: Requires::User,
             audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL, quorum: false },
+        /// Takes up an approval for uses of a key that is used with approvals alone.
+        UseKey = 68 => { name: "use-key", requires: Requires::Key(Right::See),
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL, quorum: true },
         /// Makes a backup.
         MakeBackup = 70 => { name: "make-backup", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL, quorum: true },

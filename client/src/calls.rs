@@ -516,6 +516,17 @@ impl Client {
         self.approval(Operation::CancelApproval(messages::CancelApproval { approval }))
     }
 
+    /// Asks for uses of a key that is used with approvals alone, within so many seconds; the
+    /// approval that others have to give. The uses take it up by themselves.
+    pub fn ask_for_uses(&self, key: &KeyId, uses: u32, seconds: u64) -> Result<ApprovalId> {
+        let use_key = messages::UseKey { key_id: key.as_bytes().to_vec(), uses, seconds };
+        match self.done(Operation::UseKey(use_key)) {
+            Err(Error { approval: Some(approval), .. }) => Ok(approval),
+            Err(error) => Err(error),
+            Ok(()) => Err(unexpected()),
+        }
+    }
+
     fn approval(&self, operation: Operation) -> Result<messages::Approval> {
         match self.call(operation)? {
             response::Result::Approvals(mut list) if list.approvals.len() == 1 => {

@@ -117,7 +117,7 @@ impl Service {
                 return login::finish(self, peer, found, deadline, trail, done);
             }
             other => {
-                let result = guarded(|| self.answer(caller, other, &mut trail));
+                let result = guarded(|| self.answer(caller, other, approval, &mut trail));
                 return done(trail.finish(result));
             }
         };
@@ -142,6 +142,7 @@ impl Service {
         &self,
         caller: &Caller,
         operation: request::Operation,
+        approval: u64,
         trail: &mut Trail,
     ) -> Result<Reply> {
         use request::Operation as Asked;
@@ -168,6 +169,7 @@ impl Service {
             Asked::RotateAuthority(request) => authority::rotate(self, caller, &request),
             Asked::ClearPin(request) => login::clear_pin(self, caller, &request),
             Asked::UnlockUser(request) => login::unlock(self, caller, &request),
+            Asked::UseKey(request) => approvals::use_key(self, caller, &request, approval),
             Asked::ListApprovals(request) => approvals::list(self, caller, &request),
             Asked::Approve(request) => {
                 approvals::decide(self, caller, request.approval, true, trail)

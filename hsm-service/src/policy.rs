@@ -32,21 +32,22 @@ pub fn authorise(caller: &Caller, operation: Operation, target: Target<'_>) -> R
 
 /// Decides whether a caller may carry out an operation on a key with an algorithm, given by its name:
 /// as [`authorise`] does, and where the operation is a use of the key, what the key is held to must
-/// allow it too. Its public half is held to nothing.
+/// allow it too. Its public half is held to nothing. Whether the use wants an approval.
 pub fn authorise_use(
     caller: &Caller,
     operation: Operation,
     target: Target<'_>,
     algorithm: &str,
-) -> Result<()> {
+) -> Result<bool> {
     let right = decide(caller, operation, target)?;
     match (right, target) {
         (Some(right), Target::Key(record) | Target::KeyThrough(record, _))
             if right.row().is_use =>
         {
-            allowed(record, algorithm)
+            allowed(record, algorithm)?;
+            Ok(record.attributes.restrictions.needs_approval)
         }
-        _ => Ok(()),
+        _ => Ok(false),
     }
 }
 
@@ -107,7 +108,7 @@ fn allowed(record: &Record, algorithm: &str) -> Result<()> {
                 .hint("use another key; what it signed still verifies"));
         }
     }
-    approved(record)
+    Ok(())
 }
 
 /// Whether FIPS 140-3 approves of a use of a key of this type with an algorithm, for a service that
@@ -129,17 +130,6 @@ pub fn approved_function(key_type: KeyType, algorithm: &str) -> Result<()> {
         "docs/algorithms.md says what is approved; `approved_only` under [algorithms] in the \
          service's configuration says whether it counts",
     ))
-}
-
-/// Whether a key that wants an approval for each use has one.
-pub fn approved(record: &Record) -> Result<()> {
-    match record.attributes.restrictions.needs_approval {
-        false => Ok(()),
-        true => {
-            let message = format!("key \"{}\" is used only with an approval", record.name);
-            Err(Error::new(ErrorKind::ApprovalRequired, message))
-        }
-    }
 }
 
 /// The error for a key that does not exist or that the caller may not see.

@@ -10,11 +10,11 @@ use keyward_algorithms::{
 };
 use keyward_client::{Client, KeyTemplate, Pin, WrapWith};
 use keyward_protocol::{
-    ApprovalId, Error, Key, KeyId, KeySelector, WrappingChoice,
+    ApprovalId, Error, Key, KeyId, KeySelector, Restrictions, WrappingChoice,
     messages::{self, ApprovalState, request::Operation as Asked},
 };
 use keyward_service::issue::Authority;
-use service_support::{KEYWARD, Machine, Service, State, generate, named};
+use service_support::{KEYWARD, Machine, Service, State, generate, named, sign};
 
 /// A service with users: alice asks, bob and carol are administrators, dave is an auditor.
 struct World {
@@ -199,6 +199,9 @@ impl Things {
             Operation::ClearPin => Asked::ClearPin(messages::ClearPin { user: "erin".into() }),
             Operation::UnlockUser => {
                 Asked::UnlockUser(messages::UnlockUser { user: "frank".into() })
+            }
+            Operation::UseKey => {
+                Asked::UseKey(messages::UseKey { key_id: id(5), uses: 3, seconds: 600 })
             }
             Operation::RotateAuthority => Asked::RotateAuthority(messages::RotateAuthority {
                 step: messages::RotationStep::Begin.into(),
@@ -419,6 +422,75 @@ fn approvals_outlive_kills_of_the_service_and_are_used_once() {
         let deletions = log.iter().filter(|entry| entry.0 == "delete" && entry.1 == "done").count();
         assert!(deletions <= 1, "{log:?}");
     }
+}
+
+/// A key that is used with approvals alone.
+fn guarded_key(world: &World, service: &Service) -> Key {
+    let restrictions = Restrictions { needs_approval: true, ..Restrictions::default() };
+    let template = KeyTemplate { restrictions, ..named("root") };
+    let p256 = KeyType::from_name("p-256").unwrap();
+    world.alice.client(service).generate(p256, &template).unwrap()
+}
+
+#[test]
+fn a_key_that_needs_approvals_is_used_as_often_as_was_approved_and_no_more() {
+    let (mut world, service) = World::new();
+    let key = guarded_key(&world, &service);
+    let error = sign(&world.alice.client(&service), &key).unwrap_err();
+    assert_eq!((error.kind, error.approval), (ErrorKind::ApprovalRequired, None));
+    let service = world.again(service, &quorum(&["use-key"], 1));
+    let [alice, bob] = [&world.alice, &world.bob].map(|one| one.client(&service));
+
+    // A use asks for itself, once however often it is tried.
+    let id = asked(sign(&alice, &key));
+    assert_eq!(asked(sign(&alice, &key)), id);
+    bob.approve(id).unwrap();
+    sign(&alice, &key).unwrap();
+    assert_ne!(asked(sign(&alice, &key)), id);
+
+    // Several at once, used by many threads.
+    let five = alice.ask_for_uses(&key.id, 5, 600).unwrap();
+    bob.approve(five).unwrap();
+    let done: usize = thread::scope(|scope| {
+        let use_up = || (0..5).filter(|_| sign(&alice, &key).is_ok()).count();
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(use_up)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+    });
+    assert_eq!(done, 5);
+    let shown = alice.list_approvals(Some(five)).unwrap().remove(0);
+    assert_eq!((shown.state(), shown.uses_left), (ApprovalState::Used, 0));
+    let log = logged(&world, &service, five);
+    let signatures = log.iter().filter(|entry| **entry == ("sign".into(), "done".into())).count();
+    assert_eq!(signatures, 5, "{log:?}");
+
+    // Another version of the key is another key.
+    let more = alice.ask_for_uses(&key.id, 5, 600).unwrap();
+    bob.approve(more).unwrap();
+    sign(&alice, &key).unwrap();
+    alice.rename(&key.id, "root-2026").unwrap();
+    assert_ne!(asked(sign(&alice, &key)), more);
+    assert_eq!(kind(alice.ask_for_uses(&key.id, 0, 600)), Some(ErrorKind::InvalidArgument));
+    assert_eq!(kind(alice.ask_for_uses(&key.id, 1, 5)), Some(ErrorKind::InvalidArgument));
+}
+
+#[test]
+fn uses_that_were_approved_are_not_there_again_after_a_kill() {
+    let (mut world, service) = World::new();
+    let key = guarded_key(&world, &service);
+    let rules = quorum(&["use-key"], 1);
+    let mut service = world.again(service, &rules);
+    let id = world.alice.client(&service).ask_for_uses(&key.id, 20, 600).unwrap();
+    world.bob.client(&service).approve(id).unwrap();
+    let mut done = 0;
+    for _ in 0..3 {
+        let alice = world.alice.client(&service);
+        done += (0..4).filter(|_| sign(&alice, &key).is_ok()).count();
+        service = world.again(service, &rules);
+    }
+    let alice = world.alice.client(&service);
+    assert_eq!(alice.list_approvals(Some(id)).unwrap()[0].uses_left, 8);
+    done += (0..20).filter(|_| sign(&alice, &key).is_ok()).count();
+    assert_eq!(done, 20);
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::Approve(_) => Operation::Approve,
         Asked::Deny(_) => Operation::Deny,
         Asked::CancelApproval(_) => Operation::CancelApproval,
+        Asked::UseKey(_) => Operation::UseKey,
         Asked::MakeBackup(_) => Operation::MakeBackup,
         Asked::ListBackups(_) => Operation::ListBackups,
         Asked::Restrict(_) => Operation::Restrict,

@@ -79,9 +79,19 @@ pub(crate) struct Approval {
     pub(crate) decisions: Vec<Decision>,
     /// As far as it does not follow from the decisions and the time.
     pub(crate) stage: State,
+    /// Uses of the key that are left, once it was taken up, and their end.
+    pub(crate) uses: Uses,
     /// When it came to its end, and what the asker was answered then.
     pub(crate) closed: u64,
     pub(crate) answer: Vec<u8>,
+}
+
+/// Uses of a key that others have approved.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    pub(crate) left: u32,
+    /// In seconds since 1970.
+    pub(crate) end: u64,
 }
 
 /// How long an approval that came to its end is kept, so that a request that is sent again gets
@@ -105,6 +115,7 @@ impl Approval {
             digest: Vec::new(),
             decisions: Vec::new(),
             stage: State::Waiting,
+            uses: Uses::default(),
             closed: 0,
             answer: Vec::new(),
         };
@@ -215,7 +226,7 @@ impl Approval {
     /// Whether nothing more can come of it.
     pub(crate) fn is_past(&self, now: u64) -> bool {
         let closed = !matches!(self.stage, State::Waiting | State::Begun);
-        closed && now >= self.closed.saturating_add(KEEP_CLOSED)
+        closed && now >= self.closed.max(self.uses.end).saturating_add(KEEP_CLOSED)
     }
 
     /// Takes the approval for a request, if enough of those who approved may still do so.
@@ -262,6 +273,13 @@ impl Approval {
         }
     }
 
+    /// Takes one of the uses that are left; whether there was one.
+    pub(crate) fn spend(&mut self, now: u64) -> bool {
+        let may = self.stage == State::Used && self.uses.left > 0 && now < self.uses.end;
+        self.uses.left -= u32::from(may);
+        may
+    }
+
     fn close(&mut self, stage: State, now: u64) {
         self.stage = stage;
         self.closed = now;
@@ -271,11 +289,17 @@ impl Approval {
     pub(crate) fn missing(&self, standing: u32) -> Error {
         let Terms { needed, approvers, .. } = &self.terms;
         let (id, name) = (self.id, self.ask.operation.row().name);
+        let (what, then) = match &self.ask.key {
+            Some(key) if self.ask.operation == Operation::UseKey => {
+                (format!("each use of key {}", key.name), "repeat this".to_owned())
+            }
+            _ => (format!("\"{name}\""), format!("repeat this with --approval {id}")),
+        };
         let message = format!(
-            "\"{name}\" needs the approval of others, and approval {id} has {standing} of {needed}"
+            "{what} needs the approval of others, and approval {id} has {standing} of {needed}"
         );
         let hint = format!(
-            "one of {} runs: keyward approval approve {id}; then repeat this with --approval {id}",
+            "one of {} runs: keyward approval approve {id}; then {then}",
             approvers.join(", ")
         );
         Error::new(ErrorKind::ApprovalRequired, message).hint(hint).waits_for(id)

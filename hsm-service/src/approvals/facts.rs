@@ -7,7 +7,7 @@ use keyward_protocol::{
     messages::{self, request},
 };
 
-use crate::{issue::hex, restrictions};
+use crate::{issue::hex, restrictions, span::Span};
 
 /// The longest text of a fact.
 const MAX_TEXT: usize = 300;
@@ -29,6 +29,10 @@ pub(super) fn facts(request: &request::Operation) -> Vec<String> {
             facts.chain(&asked.chain);
         }
         Asked::Restrict(asked) => facts.add("restrict", &restrictions::describe_change(asked)),
+        Asked::UseKey(asked) => {
+            facts.add("uses", &asked.uses.to_string());
+            facts.add("for", &Span::of_seconds(asked.seconds).to_string());
+        }
         Asked::SetPin(messages::SetPin { user, .. })
         | Asked::ClearPin(messages::ClearPin { user })
         | Asked::UnlockUser(messages::UnlockUser { user }) => facts.add("user", user),
@@ -88,6 +92,7 @@ pub(super) fn key_of(request: &request::Operation) -> Option<&[u8]> {
     use request::Operation as Asked;
     match request {
         Asked::Rename(asked) => Some(&asked.key_id),
+        Asked::UseKey(asked) => Some(&asked.key_id),
         Asked::Restrict(asked) => Some(&asked.key_id),
         Asked::Delete(asked) => Some(&asked.key_id),
         Asked::SetChain(asked) => Some(&asked.key_id),

@@ -57,6 +57,9 @@ impl Service {
             (None, None) => Ok(Gate::Open(None)),
             (Some(rule), None) => {
                 let user = policy::logged_in(caller)?.to_owned();
+                if let request::Operation::UseKey(asked) = request {
+                    super::uses::check(asked)?;
+                }
                 let key = self.asked_key(caller, operation, request)?;
                 let ask = Ask {
                     operation,
@@ -135,7 +138,7 @@ impl Service {
 
     /// Whether a decision still counts: the one who took it would be let in, be the same user, and
     /// be among the approvers.
-    fn counts(&self, rule: &Rule, decision: &Decision) -> bool {
+    pub(super) fn counts(&self, rule: &Rule, decision: &Decision) -> bool {
         let users = &self.live.settings().users;
         let caller = users.caller(decision.identity.clone(), Some(&decision.user));
         caller.user.as_deref() == Some(decision.user.as_str())
@@ -238,14 +241,14 @@ pub(super) fn after_crash(approvals: &Approvals) -> Result<()> {
 }
 
 /// A request in the encoding that its digest is of: the fields that are known here, in their order.
-fn encoded(request: &request::Operation) -> Zeroizing<Vec<u8>> {
+pub(super) fn encoded(request: &request::Operation) -> Zeroizing<Vec<u8>> {
     // The buffer does not grow, so that no copy of a secret in it stays behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(request.encoded_len()));
     request.encode(&mut *bytes);
     bytes
 }
 
-fn encoded_answer(answer: Reply) -> Vec<u8> {
+pub(super) fn encoded_answer(answer: Reply) -> Vec<u8> {
     Response { id: 0, result: Some(answer) }.encode_to_vec()
 }
 

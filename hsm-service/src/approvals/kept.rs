@@ -7,7 +7,7 @@ use keyward_protocol::{
 };
 use prost::Message;
 
-use super::approval::{Approval, Ask, AskedKey, Decision, Terms};
+use super::approval::{Approval, Ask, AskedKey, Decision, Terms, Uses};
 use crate::identity::Identity;
 
 impl Approval {
@@ -31,6 +31,8 @@ impl Approval {
             asked: terms.asked,
             expires: terms.expires,
             decisions: decisions.iter().map(shown).collect(),
+            uses_left: self.uses.left,
+            uses_end: self.uses.end,
         }
     }
 
@@ -68,6 +70,7 @@ impl Approval {
             id: ApprovalId::from_wire(shown.id)?,
             decisions: decisions.collect::<Option<_>>()?,
             stage: ApprovalState::try_from(shown.state).ok()?,
+            uses: Uses { left: shown.uses_left, end: shown.uses_end },
             ask: Ask {
                 operation: Operation::from_code(shown.operation)?,
                 user: shown.user,

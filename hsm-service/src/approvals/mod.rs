@@ -11,6 +11,7 @@ mod kept;
 #[cfg(test)]
 mod random_calls;
 mod rule;
+mod uses;
 
 use std::{
     collections::BTreeMap,

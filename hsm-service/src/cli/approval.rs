@@ -1,20 +1,21 @@
 //! `keyward approval …`: acts that wait for others.
 
 use clap::{Args, Subcommand};
-use keyward_algorithms::Operation;
+use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
-    ApprovalId, Error, KeyId,
+    ApprovalId, Error, KeyId, KeySelector,
     messages::{Approval, ApprovalState, Decision},
 };
 use serde_json::{Value, json};
 
 use super::{
+    arguments,
     context::Context,
     failure::Outcome,
     output::{facts, table},
     time,
 };
-use crate::issue::hex;
+use crate::{issue::hex, span::Span};
 
 /// Decide on what others ask for, and follow what you have asked for
 #[derive(Debug, Subcommand)]
@@ -23,11 +24,30 @@ Example:
   keyward approval list
   keyward approval approve 8c1f0a52e6b97d34")]
 pub(crate) enum ApprovalCommand {
+    Ask(AskArgs),
     List(ListArgs),
     Show(ShowArgs),
     Approve(ApproveArgs),
     Deny(DenyArgs),
     Cancel(CancelArgs),
+}
+
+/// Ask for uses of a key that is used with approvals alone
+///
+/// The uses take it up by themselves when others have approved, each counted. A use that has no
+/// approval asks for one by itself, for that use alone.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  keyward approval ask code-signing --uses 10 --for 1h")]
+pub(crate) struct AskArgs {
+    /// The key
+    #[arg(value_parser = arguments::key)]
+    name: KeySelector,
+    /// How many uses
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    uses: u32,
+    /// Within what time from the first one: 30m, 1h, 7d
+    #[arg(long = "for", value_name = "TIME", default_value = "1h")]
+    time: Span,
 }
 
 /// List what you have asked for and what you may decide
@@ -76,20 +96,24 @@ pub(crate) struct CancelArgs {
 pub(crate) fn run(command: &ApprovalCommand, context: &Context) -> Outcome {
     let client = context.client()?;
     let approval = match command {
+        ApprovalCommand::Ask(args) => {
+            let key = client.find(&args.name)?;
+            let id = client.ask_for_uses(&key.id, args.uses, args.time.seconds())?;
+            client.list_approvals(Some(id))?.pop().ok_or_else(|| absent(id))?
+        }
         ApprovalCommand::List(_) => return list(&client.list_approvals(None)?, context),
         ApprovalCommand::Show(args) => {
-            client.list_approvals(Some(args.id))?.pop().ok_or_else(|| {
-                Error::new(
-                    keyward_algorithms::ErrorKind::NotFound,
-                    format!("there is no approval {}", args.id),
-                )
-            })?
+            client.list_approvals(Some(args.id))?.pop().ok_or_else(|| absent(args.id))?
         }
         ApprovalCommand::Approve(args) => client.approve(args.id)?,
         ApprovalCommand::Deny(args) => client.deny(args.id)?,
         ApprovalCommand::Cancel(args) => client.cancel_approval(args.id)?,
     };
     context.output.result(&value(&approval), || text(&approval))
+}
+
+fn absent(id: ApprovalId) -> Error {
+    Error::new(ErrorKind::NotFound, format!("there is no approval {id}"))
 }
 
 fn list(approvals: &[Approval], context: &Context) -> Outcome {
@@ -139,6 +163,10 @@ fn text(approval: &Approval) -> String {
         let said = format!("{user} ({identity}) {}", time::moment(*time));
         (if decision.approves { "by" } else { "denied by" }, said)
     }));
+    if approval.uses_end != 0 {
+        let end = time::moment(approval.uses_end);
+        lines.push(("uses left", format!("{}, until {end}", approval.uses_left)));
+    }
     facts(&lines)
 }
 
@@ -166,6 +194,8 @@ fn value(approval: &Approval) -> Value {
         "asked": approval.asked,
         "expires": approval.expires,
         "decisions": decisions,
+        "uses_left": approval.uses_left,
+        "uses_end": approval.uses_end,
     })
 }
 

@@ -3,7 +3,7 @@
 use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
     ApprovalId,
-    messages::{self, ListApprovals},
+    messages::{self, ListApprovals, UseKey},
 };
 
 use crate::{
@@ -64,6 +64,21 @@ pub(crate) fn cancel(
     let asked = visible(service, caller, approval)?;
     trail.says(&asked.described());
     Ok(answer(vec![service.approvals.cancel(asked.id, user)?]))
+}
+
+/// Takes up an approval for uses of a key.
+pub(crate) fn use_key(
+    service: &Service,
+    caller: &Caller,
+    asked: &UseKey,
+    approval: u64,
+) -> Result<Reply> {
+    policy::logged_in(caller)?;
+    match ApprovalId::from_wire(approval) {
+        Some(id) => service.approvals.take_up(id, asked),
+        None => Err(Error::new(ErrorKind::Unsupported, "uses of keys are not under quorum here")
+            .hint("name \"use-key\" in a [[quorum]] section of the service's configuration")),
+    }
 }
 
 fn visible(service: &Service, caller: &Caller, approval: u64) -> Result<Approval> {

@@ -62,8 +62,7 @@ fn usable(
     id: &[u8],
     trail: &mut Trail,
 ) -> Result<Arc<Key>> {
-    let key =
-        service.keys.usable(caller, operation, None, trail.algorithm(), &KeyId::try_from(id)?)?;
+    let key = service.usable(caller, operation, None, trail, &KeyId::try_from(id)?)?;
     trail.uses(&key);
     Ok(key)
 }

@@ -30,7 +30,7 @@ pub(crate) fn sign(
     let right = scheme.map_or(Right::Sign, |scheme| scheme.row().right);
     check_message(&request.input)?;
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.keys.usable(caller, Operation::Sign, Some(right), trail.algorithm(), &id)?;
+    let key = service.usable(caller, Operation::Sign, Some(right), trail, &id)?;
     trail.uses(&key);
     Ok(Work::Sign(key, request))
 }
@@ -44,8 +44,7 @@ pub(crate) fn decrypt(
     let scheme = request.cipher.as_ref().and_then(|cipher| Encryption::from_code(cipher.scheme));
     let right = scheme.map_or(Right::Decrypt, |scheme| scheme.row().right);
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key =
-        service.keys.usable(caller, Operation::Decrypt, Some(right), trail.algorithm(), &id)?;
+    let key = service.usable(caller, Operation::Decrypt, Some(right), trail, &id)?;
     trail.uses(&key);
     Ok(Work::Decrypt(key, request))
 }
@@ -57,7 +56,7 @@ pub(crate) fn derive(
     trail: &mut Trail,
 ) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.keys.usable(caller, Operation::Derive, None, trail.algorithm(), &id)?;
+    let key = service.usable(caller, Operation::Derive, None, trail, &id)?;
     trail.uses(&key);
     Ok(Work::Derive(key, request))
 }
@@ -69,7 +68,7 @@ pub(crate) fn decapsulate(
     trail: &mut Trail,
 ) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.keys.usable(caller, Operation::Decapsulate, None, trail.algorithm(), &id)?;
+    let key = service.usable(caller, Operation::Decapsulate, None, trail, &id)?;
     trail.uses(&key);
     Ok(Work::Decapsulate(key, request))
 }
@@ -94,7 +93,7 @@ pub(crate) fn verify(
 ) -> Result<Reply> {
     check_message(&request.input)?;
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.keys.usable(caller, Operation::Verify, None, trail.algorithm(), &id)?;
+    let key = service.usable(caller, Operation::Verify, None, trail, &id)?;
     trail.uses(&key);
     let checked = request.algorithm.unwrap_or_default();
     let checked = checked.with_input(&request.input)?;
@@ -110,7 +109,7 @@ pub(crate) fn encrypt(
     trail: &mut Trail,
 ) -> Result<Reply> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.keys.usable(caller, Operation::Encrypt, None, trail.algorithm(), &id)?;
+    let key = service.usable(caller, Operation::Encrypt, None, trail, &id)?;
     trail.uses(&key);
     let cipher = request.cipher.clone().unwrap_or_default();
     let checked = cipher.with_input(&request.input)?;

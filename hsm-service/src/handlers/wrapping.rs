@@ -12,7 +12,6 @@ use crate::{
     audit::Trail,
     backend::{Work, WrappingKey},
     identity::Caller,
-    policy,
 };
 
 pub(crate) fn wrap(
@@ -22,14 +21,16 @@ pub(crate) fn wrap(
     trail: &mut Trail,
 ) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.keys.usable(caller, Operation::Wrap, None, trail.algorithm(), &id)?;
+    let key = service.usable(caller, Operation::Wrap, None, trail, &id)?;
     trail.uses(&key);
     if !key.record.exportable {
         let message = format!("key \"{}\" is not exportable", key.record.name);
         return Err(Error::new(ErrorKind::PermissionDenied, message)
             .hint("that is fixed at a key's birth: `keyward key generate --exportable`"));
     }
-    policy::approved(&key.record)?;
+    if key.record.attributes.restrictions.needs_approval {
+        service.spend(caller, &key.record, trail)?;
+    }
     let with = match (request.wrapping_key_id.as_slice(), request.wrapping_spki) {
         ([], spki) if !spki.is_empty() => {
             trail.says("to a public key from outside");
@@ -38,13 +39,7 @@ pub(crate) fn wrap(
         ([], _) => return Err(Error::invalid("no key is named to wrap with")),
         (with, _) => {
             let with = KeyId::try_from(with)?;
-            let with = service.keys.usable(
-                caller,
-                Operation::Wrap,
-                Some(Right::Wrap),
-                trail.algorithm(),
-                &with,
-            )?;
+            let with = service.usable(caller, Operation::Wrap, Some(Right::Wrap), trail, &with)?;
             trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
             WrappingKey::Own(with)
         }
@@ -65,7 +60,7 @@ pub(crate) fn unwrap(
     trail: &mut Trail,
 ) -> Result<Plan> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let with = service.keys.usable(caller, Operation::Unwrap, None, trail.algorithm(), &id)?;
+    let with = service.usable(caller, Operation::Unwrap, None, trail, &id)?;
     trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
     let secret = match (request.key_type.as_str(), SecretKind::from_name(&request.key_type)) {
         ("", _) => None,
@@ -97,7 +92,7 @@ pub(crate) fn derive_key(
     trail: &mut Trail,
 ) -> Result<Plan> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let from = service.keys.usable(caller, Operation::DeriveKey, None, trail.algorithm(), &id)?;
+    let from = service.usable(caller, Operation::DeriveKey, None, trail, &id)?;
     trail.says(&format!("from {}/{}", from.record.owner, from.record.name));
     let key_type = known_type(&request.key_type)?;
     let KeyType::Secret(kind, bits) = key_type else {

@@ -142,7 +142,7 @@ impl Keys {
     }
 
     /// The key with this identifier, if the caller may carry out the operation with it and with the
-    /// algorithm of this name. Without a name it is the agreement that the key's type has.
+    /// algorithm of this name; and whether that wants an approval. Without a name it is the agreement that the key's type has.
     ///
     /// A key that the caller may not see costs what one costs that does not exist: a look into the
     /// store, whether or not it is held ready.
@@ -153,7 +153,7 @@ impl Keys {
         right: Option<Right>,
         algorithm: &str,
         id: &KeyId,
-    ) -> Result<Arc<Key>> {
+    ) -> Result<(Arc<Key>, bool)> {
         let authorise = |record: &Record| {
             let target = match right {
                 Some(right) => Target::KeyThrough(record, right),
@@ -167,7 +167,7 @@ impl Keys {
         };
         if let Some(key) = self.ready.get(id) {
             match authorise(&key.record) {
-                Ok(()) => return Ok(key),
+                Ok(wants_approval) => return Ok((key, wants_approval)),
                 Err(error) if error.kind != ErrorKind::NotFound => return Err(error),
                 Err(_) => {}
             }
@@ -175,8 +175,8 @@ impl Keys {
         let Some((record, _)) = self.store.get(id)? else { return Err(absent(caller)) };
         authorise(&record)?;
         let key = self.parsed(id)?.ok_or_else(|| absent(caller))?;
-        authorise(&key.record)?;
-        Ok(key)
+        let wants_approval = authorise(&key.record)?;
+        Ok((key, wants_approval))
     }
 
     /// The parsed key, which is parsed once however many ask for it at the same time.

@@ -13,7 +13,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 50, 51, 90"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -106,6 +106,8 @@ pub mod request {
         Deny(super::Deny),
         #[prost(message, tag = "67")]
         CancelApproval(super::CancelApproval),
+        #[prost(message, tag = "68")]
+        UseKey(super::UseKey),
         #[prost(message, tag = "50")]
         ReadAudit(super::ReadAudit),
         #[prost(message, tag = "51")]
@@ -168,7 +170,8 @@ pub mod response {
         /// ShowAuthority and RotateAuthority answer with how things are.
         #[prost(message, tag = "56")]
         Authority(super::AuthorityState),
-        /// ListApprovals answers with all that it was asked for, the others with the one as it is now.
+        /// ListApprovals answers with all that it was asked for, Approve, Deny and CancelApproval with the
+        /// one as it is now.
         #[prost(message, tag = "64")]
         Approvals(super::Approvals),
         #[prost(message, tag = "50")]
@@ -1015,6 +1018,12 @@ pub struct Approval {
     pub expires: u64,
     #[prost(message, repeated, tag = "15")]
     pub decisions: ::prost::alloc::vec::Vec<Decision>,
+    /// Of an approval for uses of a key that was taken up: how many are left, and until when, in seconds
+    /// since 1970.
+    #[prost(uint32, tag = "16")]
+    pub uses_left: u32,
+    #[prost(uint64, tag = "17")]
+    pub uses_end: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Decision {
@@ -1043,6 +1052,18 @@ pub struct Deny {
 pub struct CancelApproval {
     #[prost(fixed64, tag = "1")]
     pub approval: u64,
+}
+/// Asks for uses of a key that is used with approvals alone, and with the approval takes it up. A use
+/// that has none asks for itself, and takes up what is approved.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UseKey {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// How many uses, and for how many seconds from when it is taken up.
+    #[prost(uint32, tag = "2")]
+    pub uses: u32,
+    #[prost(uint64, tag = "3")]
+    pub seconds: u64,
 }
 /// What the service keeps of an approval.
 #[derive(Clone, PartialEq, ::prost::Message)]
