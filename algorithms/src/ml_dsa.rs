@@ -12,6 +12,9 @@ pub const ML_DSA_CONTEXT_MAX: usize = 255;
 /// What the Java Cryptography Architecture calls all parameter sets together (JEP 497).
 pub const ML_DSA_JCA: &str = "ML-DSA";
 
+/// The name in Java of signatures over a digest that the caller made (FIPS 204's mu).
+pub const ML_DSA_MU_JCA: &str = "ML-DSA-EXTERNAL-MU";
+
 /// The facts about one parameter set.
 #[derive(Debug)]
 pub struct MlDsaRow {

@@ -53,6 +53,13 @@ pub fn algorithms_of(key_type: KeyType) -> Vec<&'static str> {
     distinct
 }
 
+/// Whether a key that is restricted to one algorithm may be used with another: with itself, and with
+/// that over mu where both make the same signatures.
+pub fn permits(permitted: &str, algorithm: &str) -> bool {
+    let over_mu = || Signature::from_name(permitted).and_then(Signature::over_mu);
+    permitted == algorithm || over_mu().is_some_and(|row| row.name == algorithm)
+}
+
 /// Keyward's name of an algorithm that is given by that or by Java's name, in any case.
 pub fn algorithm_from_name(name: &str) -> Option<&'static str> {
     let is = |known: &&'static str| known.eq_ignore_ascii_case(name);
@@ -101,6 +108,13 @@ mod tests {
         assert!(has("hmac", "hmac-sha256") && !has("hmac", "aes-cmac"));
         assert!(has("ml-kem-768", "ml-kem-768") && !has("ml-kem-768", "hkdf"));
         assert!(!has("ed25519", "ecdsa-sha256") && !has("rsa-pss-2048", "rsa-oaep"));
+    }
+
+    #[test]
+    fn who_may_sign_messages_with_ml_dsa_may_sign_their_digests() {
+        assert!(permits("ml-dsa-65", "ml-dsa-65") && permits("ml-dsa-65", "ml-dsa-65-mu"));
+        assert!(!permits("ml-dsa-65-mu", "ml-dsa-65") && !permits("ml-dsa-65", "ml-dsa-87-mu"));
+        assert!(!permits("rsa-pss-sha256", "rsa-pss-sha384"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who may do what: the one check.
 
-use keyward_algorithms::{ErrorKind, KeyType, Operation, Requires, Right, is_approved};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Requires, Right, is_approved, permits};
 
 use crate::{
     Error, Result,
@@ -88,7 +88,7 @@ fn decide(caller: &Caller, operation: Operation, target: Target<'_>) -> Result<O
 fn allowed(record: &Record, algorithm: &str) -> Result<()> {
     let held = &record.attributes.restrictions;
     let name = &record.name;
-    if !held.algorithms.is_empty() && !held.algorithms.iter().any(|one| one == algorithm) {
+    if !held.algorithms.is_empty() && !held.algorithms.iter().any(|one| permits(one, algorithm)) {
         let permitted = held.algorithms.join(", ");
         let message =
             format!("key \"{name}\" is not permitted {algorithm}: it is restricted to {permitted}");

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use keyward_algorithms::{
-    Agreement, Curve, Derivation, Digest, Encryption, ErrorKind, Family, ML_DSA_JCA, ML_KEM_JCA,
-    Mac, MlKem, Right, Scheme, SecretKind, Signature, SymmetricCipher, Wrapping,
+    Agreement, Curve, Derivation, Digest, Encryption, ErrorKind, Family, ML_DSA_JCA, ML_DSA_MU_JCA,
+    ML_KEM_JCA, Mac, MlKem, Right, Scheme, SecretKind, Signature, SymmetricCipher, Wrapping,
 };
 
 const HEADER: &str = "\
@@ -30,6 +30,11 @@ final class AlgorithmTable {
         "\n    /** ML-DSA with any parameter set. */\n    static final String ML_DSA = \"",
     );
     out.push_str(ML_DSA_JCA);
+    out.push_str("\";\n");
+    out.push_str(
+        "\n    /** ML-DSA over a digest that the caller made. */\n    static final String ML_DSA_MU = \"",
+    );
+    out.push_str(ML_DSA_MU_JCA);
     out.push_str("\";\n");
     out.push_str(
         "\n    /** ML-KEM with any parameter set. */\n    static final String ML_KEM = \"",

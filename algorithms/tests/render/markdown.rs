@@ -4,8 +4,8 @@ use std::fmt::Display;
 
 use keyward_algorithms::{
     Agreement, Audit, Curve, Derivation, Digest, Encryption, ErrorKind, Family, KeyType,
-    ML_DSA_JCA, ML_KEM_JCA, Mac, MlKem, Operation, Requires, Right, Scheme, SecretKind, Signature,
-    SymmetricCipher, Wrapping, algorithms_of, is_approved,
+    ML_DSA_JCA, ML_DSA_MU_JCA, ML_KEM_JCA, Mac, MlKem, Operation, Requires, Right, Scheme,
+    SecretKind, Signature, SymmetricCipher, Wrapping, algorithms_of, is_approved,
 };
 
 /// `docs/algorithms.md`.
@@ -117,7 +117,7 @@ fn signatures(out: &mut String) {
         out,
         "Signature algorithms",
         "Java also has `RSASSA-PSS`, which takes its digest and salt as parameters, `ML-DSA` for keys\n\
-         of any parameter set, and each ECDSA name with `inP1363Format` behind it.\n",
+         of any parameter set, `ML-DSA-EXTERNAL-MU` for them and a digest that the caller made, and each ECDSA name with `inP1363Format` behind it.\n",
         &["algorithm", "Java", "OID", "TLS"],
         rows,
     );
@@ -337,7 +337,7 @@ fn java_signatures() -> Vec<String> {
             names.push(format!("{name}inP1363Format"));
         }
     }
-    names.extend([Family::RsaPss.row().jca.to_owned(), ML_DSA_JCA.to_owned()]);
+    names.extend([Family::RsaPss.row().jca, ML_DSA_JCA, ML_DSA_MU_JCA].map(str::to_owned));
     names
 }
 

@@ -11,6 +11,9 @@ final class AlgorithmTable {
     /** ML-DSA with any parameter set. */
     static final String ML_DSA = "ML-DSA";
 
+    /** ML-DSA over a digest that the caller made. */
+    static final String ML_DSA_MU = "ML-DSA-EXTERNAL-MU";
+
     /** ML-KEM with any parameter set. */
     static final String ML_KEM = "ML-KEM";
 

@@ -64,6 +64,7 @@ final class KeywardSignature extends SignatureSpi {
             checkFit(serviceKey, pss, InvalidKeyException::new);
             key = serviceKey;
             delegate = null;
+            hashMessage();
             reset();
         } else if (pss != null && privateKey != null) {
             delegate(signature -> signature.initSign(privateKey, appRandom));
@@ -71,6 +72,19 @@ final class KeywardSignature extends SignatureSpi {
             throw new InvalidKeyException("the provider Keyward signs with keys of the KeyStore"
                 + " \"Keyward\" only; name no provider to use other keys");
         }
+    }
+
+    /** ML-DSA's digest takes the key, and not everywhere can it be made. */
+    private void hashMessage() {
+        if (shape.digest() != null || !scheme.takesMessage
+                || scheme == AlgorithmTable.Scheme.ED25519) {
+            return;
+        }
+        MessageInput mu = MlDsaMu.input(key.info());
+        if (mu != null) {
+            scheme = MlDsaMu.over(scheme);
+        }
+        input = mu != null ? mu : MessageInput.collecting();
     }
 
     @Override

@@ -24,7 +24,12 @@ interface MessageInput {
         } catch (NoSuchAlgorithmException failure) {
             throw new ProviderException("this Java has no " + digest.jca, failure);
         }
-        return new MessageInput() {
+        return digesting(hash);
+    }
+
+    /** The same with something before each message. */
+    static MessageInput digesting(MessageDigest hash, byte[]... prefix) {
+        MessageInput input = new MessageInput() {
             @Override
             public void update(byte[] bytes, int offset, int length) {
                 hash.update(bytes, offset, length);
@@ -32,14 +37,21 @@ interface MessageInput {
 
             @Override
             public byte[] finish() {
-                return hash.digest();
+                byte[] digest = hash.digest();
+                reset();
+                return digest;
             }
 
             @Override
             public void reset() {
                 hash.reset();
+                for (byte[] part : prefix) {
+                    hash.update(part);
+                }
             }
         };
+        input.reset();
+        return input;
     }
 
     /** For signatures over the message itself, or over a digest that the caller made. */

@@ -77,6 +77,10 @@ final class ServiceList {
         signature(AlgorithmTable.ML_DSA, List.of(), List.of(), new KeywardSignature.Shape(
             AlgorithmTable.ML_DSA, List.of(AlgorithmTable.Scheme.ML_DSA_44,
                 AlgorithmTable.Scheme.ML_DSA_65, AlgorithmTable.Scheme.ML_DSA_87), null, false));
+        signature(AlgorithmTable.ML_DSA_MU, List.of(), List.of(), new KeywardSignature.Shape(
+            AlgorithmTable.ML_DSA_MU, List.of(AlgorithmTable.Scheme.ML_DSA_44_MU,
+                AlgorithmTable.Scheme.ML_DSA_65_MU, AlgorithmTable.Scheme.ML_DSA_87_MU), null,
+            false));
     }
 
     private void signature(String name, List<String> aliases, List<String> moreKeyClasses,

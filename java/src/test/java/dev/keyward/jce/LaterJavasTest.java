@@ -63,6 +63,13 @@ class LaterJavasTest {
         }
     }
 
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("since25")
+    void ml_dsa_signs_messages_that_are_larger_than_a_request(Path home, RunningService service) {
+        String output = run(home, folder, service, "SignByMu.java");
+        assertTrue(output.contains("signed"), output);
+    }
+
     /** The key is made, and the secret put in, by the command line. */
     static void decapsulate(Path home, String algorithm, Path folder, RunningService service)
             throws Exception {
