@@ -13,3 +13,4 @@ pub(crate) mod handle;
 pub(crate) mod jobs;
 pub(crate) mod names;
 pub(crate) mod params;
+pub(crate) mod passphrase;

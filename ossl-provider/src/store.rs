@@ -6,6 +6,7 @@ mod search;
 use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
 use keyward_algorithms::{ErrorKind, Family, Right};
+use keyward_client::{Client, Pin};
 use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
         guard::Scope,
         names,
         params::Params,
+        passphrase::Passphrase,
     },
     key::Key,
     provider::Provider,
@@ -89,12 +91,12 @@ impl StoreContext {
     }
 
     /// Hands over the next object; whether the core took it.
-    pub(crate) fn load(&mut self, callback: Callback) -> Result<bool> {
+    pub(crate) fn load(&mut self, callback: Callback, passphrase: Passphrase) -> Result<bool> {
         if self.objects.is_none() {
             // Whatever comes of it, the end is reached: there are servers that go on asking until
             // it is.
             self.objects = Some(VecDeque::new());
-            let found = self.find()?;
+            let found = self.find(passphrase)?;
             if let Some(trace) = &self.provider.core().trace {
                 trace.note(format_args!("store {}: {} objects", self.uri, found.len()));
             }
@@ -116,26 +118,46 @@ impl StoreContext {
         self.objects.as_ref().is_some_and(VecDeque::is_empty)
     }
 
-    fn find(&self) -> Result<VecDeque<Object>> {
+    fn find(&self, passphrase: Passphrase) -> Result<VecDeque<Object>> {
         if self.expected == Expected::SomethingElse {
             return Ok(VecDeque::new());
         }
         let client = self.provider.client()?;
-        let found = match &self.uri.selector {
-            Some(selector) => {
-                let found = client.find(selector);
-                vec![found.map_err(|error| not_found(error, &self.uri, &client.place()))?]
+        let found = match self.ask_service(client) {
+            Err(error) if error.kind == ErrorKind::Unauthenticated && client.asks_for_pin()? => {
+                let Some(pin) = self.pin(passphrase)? else { return Err(error) };
+                client.log_in(pin)?;
+                self.ask_service(client)?
             }
-            None => {
-                let keys = client.list("")?.into_iter();
-                keys.filter(|key| may_use(key) && self.check_offers(key).is_ok()).collect()
-            }
+            outcome => outcome?,
         };
         let mut objects = VecDeque::new();
         for key in found {
             self.add(key, &mut objects)?;
         }
         Ok(objects)
+    }
+
+    fn ask_service(&self, client: &Client) -> Result<Vec<Found>> {
+        match &self.uri.selector {
+            Some(selector) => {
+                let found = client.find(selector);
+                Ok(vec![found.map_err(|error| not_found(error, &self.uri, &client.place()))?])
+            }
+            None => {
+                let keys = client.list("")?.into_iter();
+                Ok(keys.filter(|key| may_use(key) && self.check_offers(key).is_ok()).collect())
+            }
+        }
+    }
+
+    /// The caller's PIN, where the settings name none: from the file that the URI names, or from a
+    /// person.
+    fn pin(&self, passphrase: Passphrase) -> Result<Option<Pin>> {
+        match &self.uri.pin_source {
+            Some(path) => Pin::read(path).map(Some),
+            None => Ok(passphrase.ask(c"Keyward").map(|answer| Pin::copy_of(&answer))),
+        }
     }
 
     /// The objects of one key that the URI asks for and the application looks for.

@@ -34,6 +34,7 @@ names! {
     STORE_SERIAL = c"serial";
     STORE_FINGERPRINT = c"fingerprint";
     STORE_ALIAS = c"alias";
+    PASSPHRASE_INFO = c"info";
     STORE_INPUT_TYPE = c"input-type";
 
     // provider-keymgmt(7), EVP_PKEY-RSA(7), EVP_PKEY-EC(7), EVP_PKEY-X25519(7).

@@ -12,6 +12,7 @@ use crate::{
         guard::{guard, release},
         handle,
         params::Params,
+        passphrase::Passphrase,
     },
     provider::Provider,
     store::{SETTABLE, StoreContext},
@@ -76,14 +77,16 @@ unsafe extern "C" fn load(
     ctx: *mut c_void,
     callback: OSSL_CALLBACK,
     argument: *mut c_void,
-    _passphrase: OSSL_PASSPHRASE_CALLBACK,
-    _passphrase_argument: *mut c_void,
+    passphrase: OSSL_PASSPHRASE_CALLBACK,
+    passphrase_argument: *mut c_void,
 ) -> c_int {
     // SAFETY: the core passes a context of ours.
     let context = unsafe { handle::borrow::<StoreContext>(ctx) };
     // SAFETY: the core passes a callback and the argument that it takes.
     let callback = unsafe { Callback::new(callback, argument) };
-    guard(context, 0, |context| context.load(callback).map(c_int::from))
+    // SAFETY: the core passes a callback that asks, or null, and the argument that it takes.
+    let passphrase = unsafe { Passphrase::new(passphrase, passphrase_argument) };
+    guard(context, 0, |context| context.load(callback, passphrase).map(c_int::from))
 }
 
 unsafe extern "C" fn eof(ctx: *mut c_void) -> c_int {

@@ -18,9 +18,12 @@
 
 static const unsigned char message[] = "signed somewhere else";
 
-static EVP_PKEY *load(OSSL_LIB_CTX *libctx, const char *uri)
+/* Loads a key; whoever has to be asked something is asked by the method. */
+static EVP_PKEY *load_asking(OSSL_LIB_CTX *libctx, const char *uri, const UI_METHOD *method,
+                             void *argument)
 {
-    OSSL_STORE_CTX *store = OSSL_STORE_open_ex(uri, libctx, NULL, NULL, NULL, NULL, NULL, NULL);
+    OSSL_STORE_CTX *store =
+        OSSL_STORE_open_ex(uri, libctx, NULL, method, argument, NULL, NULL, NULL);
     EVP_PKEY *key = NULL;
 
     CHECK(store != NULL);
@@ -35,6 +38,11 @@ static EVP_PKEY *load(OSSL_LIB_CTX *libctx, const char *uri)
     CHECK(key != NULL);
     CHECK(ERR_peek_error() == 0);
     return key;
+}
+
+static inline EVP_PKEY *load(OSSL_LIB_CTX *libctx, const char *uri)
+{
+    return load_asking(libctx, uri, NULL, NULL);
 }
 
 /* The same key without its origin: as a stranger reads it from a certificate. */
