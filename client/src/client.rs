@@ -305,6 +305,8 @@ impl Shared {
         for endpoint in &self.endpoints {
             match endpoint.connect(&self.settings, Some(pin), &*self.pause) {
                 Ok(connection) => {
+                    // Those from before are not logged in.
+                    while endpoint.take_idle(0).is_some() {}
                     endpoint.put_idle(0, connection);
                     return Ok(());
                 }

@@ -4,7 +4,7 @@ use keyward_algorithms::{
     Derivation, Digest, Encryption, ErrorKind, KeyType, Mac, Scheme, Signature, SymmetricCipher,
     Wrapping,
 };
-use keyward_client::{Client, Settings, WrapWith};
+use keyward_client::{Client, Pin, Settings, WrapWith};
 use keyward_protocol::{
     CipherRequest, DerivationChoice, Error, KeyId, KeyUri, OaepParameters, PssParameters, Result,
     SignRequest, SymmetricRequest, WrappingChoice,
@@ -25,12 +25,34 @@ pub(crate) fn open(settings: &[String]) -> Result<i64> {
 pub(crate) fn who_am_i(client: i64) -> Result<String> {
     let client = clients::get(client)?;
     let hello = client.hello()?;
+    if hello.wants_pin {
+        let who = if hello.user.is_empty() { hello.identity } else { hello.user };
+        let message = format!("the service at {} wants a PIN from {who}", client.place());
+        return Err(Error::new(ErrorKind::Unauthenticated, message).hint(
+            "give it to KeyStore.load, or name the file that holds it: pin_file, KEYWARD_PIN_FILE",
+        ));
+    }
     if hello.user.is_empty() {
         let message = format!("the service at {} does not know {}", client.place(), hello.identity);
         return Err(Error::new(ErrorKind::Unauthenticated, message)
             .hint("map this identity to a user in the service's configuration"));
     }
     Ok(hello.user)
+}
+
+/// Whether the service asks for a PIN and the settings name none.
+pub(crate) fn asks_for_pin(client: i64) -> Result<bool> {
+    clients::get(client)?.asks_for_pin()
+}
+
+/// Logs in with a PIN that the program gives. Where the settings name one, that counts; where the
+/// service asks for none, nothing is sent.
+pub(crate) fn log_in(client: i64, pin: &[u8]) -> Result<()> {
+    let client = clients::get(client)?;
+    match client.settings().pin {
+        Some(_) => Ok(()),
+        None => client.log_in(Pin::copy_of(pin)),
+    }
 }
 
 pub(crate) fn find(client: i64, uri: &str) -> Result<Vec<u8>> {

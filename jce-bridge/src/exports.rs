@@ -3,7 +3,7 @@
 use jni::{
     EnvUnowned, jni_mangle,
     objects::{JByteArray, JClass, JObjectArray, JString},
-    sys::{jint, jlong},
+    sys::{jboolean, jint, jlong},
 };
 use zeroize::Zeroizing;
 
@@ -50,6 +50,26 @@ pub fn who_am_i<'local>(
     client: jlong,
 ) -> JString<'local> {
     run(env, |env| Ok(env.new_string(calls::who_am_i(client)?)?))
+}
+
+/// Whether the service asks for a PIN and the settings name none.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn asks_for_pin<'local>(env: EnvUnowned<'local>, _: JClass<'local>, client: jlong) -> jboolean {
+    run(env, |_| Ok(calls::asks_for_pin(client)?))
+}
+
+/// Logs in.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn log_in<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    pin: JByteArray<'local>,
+) {
+    run(env, |env| {
+        let pin = Zeroizing::new(bytes(env, &pin)?);
+        Ok(calls::log_in(client, &pin)?)
+    })
 }
 
 /// The key that a URI names.

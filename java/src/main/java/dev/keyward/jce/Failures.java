@@ -21,6 +21,15 @@ final class Failures {
         return new IOException(failure.getMessage(), failure);
     }
 
+    /** For a PIN that is wrong, with the cause that KeyStore.load promises for a password. */
+    static IOException login(KeywardException failure) {
+        return switch (failure.kind()) {
+            case UNAUTHENTICATED, LOCKED ->
+                new IOException(failure.getMessage(), unrecoverable(failure));
+            default -> load(failure);
+        };
+    }
+
     static UnrecoverableKeyException unrecoverable(KeywardException failure) {
         UnrecoverableKeyException exception = new UnrecoverableKeyException(failure.getMessage());
         exception.initCause(failure);

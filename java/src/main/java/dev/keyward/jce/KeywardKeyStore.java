@@ -24,11 +24,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import javax.crypto.SecretKey;
+import javax.security.auth.callback.Callback;
+import javax.security.auth.callback.PasswordCallback;
+import javax.security.auth.callback.UnsupportedCallbackException;
 
 /**
  * The KeyStore "Keyward": the caller's keys in the service, with the certificates kept beside them.
- * Nothing is stored here; entries come and go live. Passwords are accepted and mean nothing, since
- * the service knows its callers by other means.
+ * Nothing is stored here; entries come and go live. The password is the user's PIN where the service
+ * asks for one and the settings name no file with it. Elsewhere passwords are accepted and mean
+ * nothing, since the service knows its callers by other means.
  *
  * <p>It is loaded from nothing, or from a small text file for frameworks that insist on one:
  * <pre>
@@ -58,25 +62,58 @@ final class KeywardKeyStore extends KeyStoreSpi {
 
     @Override
     public void engineLoad(InputStream stream, char[] password) throws IOException {
-        try {
-            entries = stream == null
-                ? new Entries(ofProvider, KeyFilter.all()) : ofFile(stream);
-        } catch (KeywardException failure) {
-            throw Failures.load(failure);
-        }
+        entries = stream == null
+            ? open(ofProvider, KeyFilter.all(), password) : ofFile(stream, password);
     }
 
     @Override
     public void engineLoad(KeyStore.LoadStoreParameter parameter) throws IOException {
+        KeyFilter filter = parameter instanceof KeyFilter own ? own : KeyFilter.all();
+        char[] password = parameter == null ? null : password(parameter.getProtectionParameter());
+        entries = open(ofProvider, filter, password);
+    }
+
+    /** Asks for the password only where it is wanted. */
+    private char[] password(KeyStore.ProtectionParameter protection) throws IOException {
+        if (protection instanceof KeyStore.PasswordProtection given) {
+            return given.getPassword();
+        }
+        if (!(protection instanceof KeyStore.CallbackHandlerProtection asked)) {
+            return null;
+        }
+        PasswordCallback callback = new PasswordCallback("Keyward PIN: ", false);
         try {
-            entries = new Entries(ofProvider,
-                parameter instanceof KeyFilter filter ? filter : KeyFilter.all());
+            if (!ofProvider.asksForPin()) {
+                return null;
+            }
+            asked.getCallbackHandler().handle(new Callback[] {callback});
+            return callback.getPassword();
+        } catch (KeywardException failure) {
+            throw Failures.load(failure);
+        } catch (UnsupportedCallbackException failure) {
+            throw new IOException("the callback handler does not ask for the PIN", failure);
+        } finally {
+            callback.clearPassword();
+        }
+    }
+
+    private static Entries open(ServiceClient client, KeyFilter filter, char[] password)
+            throws IOException {
+        if (password != null && password.length > 0) {
+            try {
+                client.logIn(password);
+            } catch (KeywardException failure) {
+                throw Failures.login(failure);
+            }
+        }
+        try {
+            return new Entries(client, filter);
         } catch (KeywardException failure) {
             throw Failures.load(failure);
         }
     }
 
-    private Entries ofFile(InputStream stream) throws IOException, KeywardException {
+    private Entries ofFile(InputStream stream, char[] password) throws IOException {
         byte[] bytes = stream.readNBytes(FILE_BYTES_MAX + 1);
         if (bytes.length > FILE_BYTES_MAX) {
             throw new IOException("this is no Keyward key store file: it is too long");
@@ -87,7 +124,7 @@ final class KeywardKeyStore extends KeyStoreSpi {
         file = bytes;
         ServiceClient client = settings.equals(ofProvider.settings())
             ? ofProvider : new ServiceClient(settings);
-        return new Entries(client, filter);
+        return open(client, filter, password);
     }
 
     @Override

@@ -26,6 +26,12 @@ final class Native {
     /** Asks the service whether it is there and who it takes the caller for: the user's name. */
     static native String whoAmI(long client) throws KeywardException;
 
+    /** Whether the service asks for a PIN and the settings name none. */
+    static native boolean asksForPin(long client) throws KeywardException;
+
+    /** Logs in with a PIN in UTF-8, for all of the client's connections. */
+    static native void logIn(long client, byte[] pin) throws KeywardException;
+
     /** The key that a URI names, encoded for {@link KeyInfo#read}. */
     static native byte[] find(long client, String uri) throws KeywardException;
 

@@ -2,8 +2,12 @@ package dev.keyward.jce;
 
 import java.lang.ref.Cleaner;
 import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.nio.CharBuffer;
+import java.nio.charset.StandardCharsets;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateEncodingException;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
@@ -41,6 +45,26 @@ final class ServiceClient {
     /** The name of the user that the service takes the caller for. */
     String whoAmI() throws KeywardException {
         return call(Native::whoAmI);
+    }
+
+    /** Whether a person or the program has to give a PIN. */
+    boolean asksForPin() throws KeywardException {
+        return call(Native::asksForPin);
+    }
+
+    /** Logs in with a PIN, which is not changed. Where none is asked for, it is sent nowhere. */
+    void logIn(char[] pin) throws KeywardException {
+        ByteBuffer encoded = StandardCharsets.UTF_8.encode(CharBuffer.wrap(pin));
+        byte[] bytes = Arrays.copyOf(encoded.array(), encoded.limit());
+        try {
+            call(client -> {
+                Native.logIn(client, bytes);
+                return null;
+            });
+        } finally {
+            Arrays.fill(encoded.array(), (byte) 0);
+            Arrays.fill(bytes, (byte) 0);
+        }
     }
 
     /** The key of this alias: a name, or owner and name with a slash between. */

@@ -51,9 +51,7 @@ final class RunningService implements AutoCloseable {
     static RunningService forUsers(String... users) throws IOException {
         RunningService service = new RunningService("serve", "--config");
         service.keyward("init", "--state", service.state.toString()).succeeded();
-        StringBuilder configuration = new StringBuilder("state = \"" + service.state
-            + "\"\n[seal]\nkey_file = \"" + service.state.resolve("master.key")
-            + "\"\n[[listen]]\nunix = \"" + service.state.resolve("hsm.sock") + "\"\n");
+        StringBuilder configuration = service.configuration();
         for (String user : users) {
             configuration.append("[[user]]\nname = \"").append(user)
                 .append("\"\nidentities = [\"uid:").append(user).append("\"]\n");
@@ -62,6 +60,35 @@ final class RunningService implements AutoCloseable {
         service.command.add(file.toString());
         service.start();
         return service;
+    }
+
+    /** Starts a service of which the one who runs the tests is each of these users, with a PIN. */
+    static RunningService withPins(Path folder, List<String> users, List<String> pins)
+            throws IOException {
+        RunningService service = new RunningService("serve", "--config");
+        service.keyward("init", "--state", service.state.toString()).succeeded();
+        StringBuilder configuration = service.configuration();
+        String me = System.getProperty("user.name");
+        for (String user : users) {
+            configuration.append("[[user]]\nname = \"").append(user)
+                .append("\"\nidentities = [\"uid:").append(me)
+                .append("\"]\npin = \"required\"\n");
+        }
+        Path file = Files.writeString(service.state.resolve("test.toml"), configuration);
+        for (int i = 0; i < users.size(); i++) {
+            Path pin = Files.writeString(folder.resolve(users.get(i)), pins.get(i));
+            service.keyward("user", "set-pin", users.get(i), "--new-pin-file", pin.toString(),
+                "--offline", "--config", file.toString()).succeeded();
+        }
+        service.command.add(file.toString());
+        service.start();
+        return service;
+    }
+
+    private StringBuilder configuration() {
+        return new StringBuilder("state = \"" + state + "\"\n[seal]\nkey_file = \""
+            + state.resolve("master.key") + "\"\n[[listen]]\nunix = \""
+            + state.resolve("hsm.sock") + "\"\n");
     }
 
     /** Starts it again after {@link #stop}. */
