@@ -38,8 +38,8 @@ deb: dist ## Debian package in dist/
 install: ## install dist/ (PREFIX, DESTDIR)
 	@ops/install "$(DESTDIR)" "$(PREFIX)" "$(OPENSSL_MODULES_DIR)"
 
-bench: ## figures beside a local key, aws-lc and the JDK's providers
-	@ops/prerequisites build java demo test
+bench: ## figures beside a local key, aws-lc, the JDK's providers and SoftHSM
+	@ops/prerequisites build java demo test bench
 	@ops/dist
 	bench/run
 

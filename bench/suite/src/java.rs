@@ -1,23 +1,107 @@
-//! Java's `Signature` with keys of the service beside the JDK's own providers, by JMH.
+//! Java with keys of the service beside the JDK's own providers and SoftHSM, in every JDK at hand.
 
-use std::{fs, process::Command};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use keyward_tests::{CommandExt, Scratch, artifacts, repository};
 use serde::{Deserialize, Serialize};
 
+use crate::java_tls;
+
 /// How many threads `bench/java/run` measures with.
 const THREADS: [usize; 2] = [1, 4];
 
-/// One line of the table.
+/// What was measured with one JDK.
 #[derive(Serialize)]
-pub(crate) struct Row {
+pub(crate) struct Jdk {
+    pub(crate) version: String,
+    pub(crate) signing: Vec<Signing>,
+    pub(crate) key_store: KeyStore,
+    pub(crate) handshakes: Vec<java_tls::Row>,
+}
+
+/// Signatures per second, by JMH.
+#[derive(Serialize)]
+pub(crate) struct Signing {
     pub(crate) key_type: String,
     pub(crate) threads: usize,
-    /// Signatures per second with a key of the service.
+    /// With a key of the service.
     pub(crate) keyward: f64,
-    /// With a key of the JDK's.
-    pub(crate) peer: f64,
-    pub(crate) ratio: f64,
+    /// With a key of the JDK's own providers.
+    pub(crate) jdk: f64,
+    /// With a key of SoftHSM, by SunPKCS11.
+    pub(crate) softhsm: f64,
+    /// Bytes that the collector has to take away after a signature of the service.
+    pub(crate) garbage: f64,
+}
+
+/// Milliseconds to load a KeyStore of 1,000 keys and read all entries, by JMH.
+#[derive(Serialize)]
+pub(crate) struct KeyStore {
+    /// The service's.
+    pub(crate) keyward: f64,
+    /// A PKCS#12 file.
+    pub(crate) jdk: f64,
+}
+
+/// Measures with every JDK.
+pub(crate) fn measure(rounds: usize, duration: Duration) -> Vec<Jdk> {
+    let homes = java_homes();
+    homes.iter().map(|(version, home)| measure_with(version, home, rounds, duration)).collect()
+}
+
+fn measure_with(version: &str, home: &Path, rounds: usize, duration: Duration) -> Jdk {
+    eprintln!("Java {version} …");
+    let results = Scratch::new();
+    Command::new(repository().join("bench/java/run"))
+        .args([results.path(), home])
+        .env("KEYWARD_BIN", &artifacts().keyward)
+        .env("KEYWARD_JAR", provider())
+        .run()
+        .bytes();
+    let signing = THREADS.into_iter().flat_map(|threads| {
+        signing(threads, &report(&results.join(&format!("signing-{threads}.json"))))
+    });
+    let load = report(&results.join("keystore.json"));
+    Jdk {
+        version: version.to_owned(),
+        signing: signing.collect(),
+        key_store: KeyStore {
+            keyward: score(&load, "keyward", None),
+            jdk: score(&load, "jdk", None),
+        },
+        handshakes: java_tls::measure(home, rounds, duration),
+    }
+}
+
+/// The provider's jar.
+pub(crate) fn provider() -> PathBuf {
+    repository().join("dist/java/keyward-jce.jar")
+}
+
+/// The JDKs of this machine, by their versions.
+fn java_homes() -> Vec<(String, PathBuf)> {
+    let folders = fs::read_dir("/usr/lib/jvm").into_iter().flatten().flatten();
+    let mut homes: Vec<_> = folders
+        .filter(|folder| folder.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|folder| folder.path())
+        .filter(|home| home.join("bin/javac").exists())
+        .filter_map(|home| Some((version_of(&home)?, home)))
+        .collect();
+    homes.sort();
+    assert!(!homes.is_empty(), "there is no JDK in /usr/lib/jvm");
+    homes
+}
+
+/// The first number of a JDK's version.
+fn version_of(home: &Path) -> Option<String> {
+    let release = fs::read_to_string(home.join("release")).ok()?;
+    let version = release.lines().find_map(|line| line.strip_prefix("JAVA_VERSION=\""))?;
+    Some(version.split(['.', '"']).next()?.to_owned())
 }
 
 /// What is read of JMH's report.
@@ -26,12 +110,19 @@ pub(crate) struct Row {
 struct Measurement {
     params: Params,
     primary_metric: Metric,
+    secondary_metrics: Option<Secondary>,
 }
 
 #[derive(Deserialize)]
 struct Params {
     keys: String,
-    r#type: String,
+    r#type: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Secondary {
+    #[serde(rename = "gc.alloc.rate.norm")]
+    garbage: Option<Metric>,
 }
 
 #[derive(Deserialize)]
@@ -39,31 +130,31 @@ struct Metric {
     score: f64,
 }
 
-/// Runs the benchmark and pairs its results.
-pub(crate) fn measure() -> Vec<Row> {
-    eprintln!("Java …");
-    let results = Scratch::new();
-    Command::new(repository().join("bench/java/run"))
-        .arg(results.path())
-        .env("KEYWARD_BIN", &artifacts().keyward)
-        .env("KEYWARD_JAR", repository().join("dist/java/keyward-jce.jar"))
-        .run()
-        .bytes();
-    THREADS.into_iter().flat_map(|threads| rows(&results, threads)).collect()
+fn report(path: &Path) -> Vec<Measurement> {
+    let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).expect("JMH writes JSON")
 }
 
-fn rows(results: &Scratch, threads: usize) -> Vec<Row> {
-    let path = results.join(&format!("signing-{threads}.json"));
-    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let all: Vec<Measurement> = serde_json::from_str(&text).expect("JMH writes JSON");
-    let (ours, theirs): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|one| one.params.keys == "keyward");
-    ours.into_iter()
+fn signing(threads: usize, all: &[Measurement]) -> Vec<Signing> {
+    all.iter()
+        .filter(|one| one.params.keys == "keyward")
         .map(|one| {
-            let same = |other: &&Measurement| other.params.r#type == one.params.r#type;
-            let peer = theirs.iter().find(same).expect("both were measured").primary_metric.score;
-            let keyward = one.primary_metric.score;
-            Row { key_type: one.params.r#type, threads, keyward, peer, ratio: keyward / peer }
+            let key_type = one.params.r#type.as_deref();
+            let garbage = one.secondary_metrics.as_ref().and_then(|more| more.garbage.as_ref());
+            Signing {
+                key_type: key_type.expect("keys have types").to_owned(),
+                threads,
+                keyward: one.primary_metric.score,
+                jdk: score(all, "jdk", key_type),
+                softhsm: score(all, "softhsm", key_type),
+                garbage: garbage.map_or(f64::NAN, |metric| metric.score),
+            }
         })
         .collect()
+}
+
+fn score(all: &[Measurement], keys: &str, key_type: Option<&str>) -> f64 {
+    let same =
+        |one: &&Measurement| one.params.keys == keys && one.params.r#type.as_deref() == key_type;
+    all.iter().find(same).expect("all of them were measured").primary_metric.score
 }

@@ -8,6 +8,7 @@
 mod audit;
 mod handshakes;
 mod java;
+mod java_tls;
 mod machine;
 mod pinning;
 mod remote;
@@ -50,7 +51,7 @@ enum Part {
     Signatures,
     /// A service that records each use of a key beside one that does not
     Audit,
-    /// Java's Signature beside the JDK's own providers
+    /// Java beside the JDK's own providers and SoftHSM
     Java,
 }
 
@@ -69,7 +70,7 @@ struct Figures {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audit: Vec<audit::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    java: Vec<java::Row>,
+    java: Vec<java::Jdk>,
 }
 
 fn main() -> ExitCode {
@@ -92,7 +93,7 @@ fn main() -> ExitCode {
             Vec::new()
         },
         audit: if wanted(Part::Audit) { audit::measure(rounds, duration) } else { Vec::new() },
-        java: if wanted(Part::Java) { java::measure() } else { Vec::new() },
+        java: if wanted(Part::Java) { java::measure(rounds, duration) } else { Vec::new() },
     };
     print!("{}", table::render(&figures));
     let json = serde_json::to_string_pretty(&figures).expect("figures are plain numbers");

@@ -1,6 +1,6 @@
 //! The figures as Markdown, for people and for the README.
 
-use crate::{Figures, remote::Row, rounds::Pair};
+use crate::{Figures, java::Jdk, java_tls, remote::Row, rounds::Pair};
 
 /// Everything that was measured.
 pub(crate) fn render(figures: &Figures) -> String {
@@ -76,15 +76,46 @@ pub(crate) fn render(figures: &Figures) -> String {
             );
         }
     }
-    if !figures.java.is_empty() {
-        text += "\nJava, signatures per second\n\n\
-                 | key | threads | Keyward | the JDK's provider | ratio |\n|---|--:|--:|--:|--:|\n";
-        for row in &figures.java {
-            text += &format!(
-                "| {} | {} | {:.0} | {:.0} | {:.1} |\n",
-                row.key_type, row.threads, row.keyward, row.peer, row.ratio
-            );
-        }
+    for jdk in &figures.java {
+        text += &java(jdk);
+    }
+    text
+}
+
+fn java(jdk: &Jdk) -> String {
+    let version = &jdk.version;
+    let mut text = format!(
+        "\nJava {version}, signatures per second\n\n\
+         | key | threads | Keyward | the JDK's provider | ratio | SoftHSM by SunPKCS11 | ratio | \
+         bytes of garbage |\n|---|--:|--:|--:|--:|--:|--:|--:|\n"
+    );
+    for row in &jdk.signing {
+        text += &format!(
+            "| {} | {} | {:.0} | {:.0} | {:.1} | {:.0} | {:.1} | {:.0} |\n",
+            row.key_type,
+            row.threads,
+            row.keyward,
+            row.jdk,
+            row.keyward / row.jdk,
+            row.softhsm,
+            row.keyward / row.softhsm,
+            row.garbage
+        );
+    }
+    let load = &jdk.key_store;
+    text += &format!(
+        "\nJava {version}, milliseconds to load a KeyStore with 1,000 keys and read them all: {:.0}; a \
+         PKCS#12 file {:.0}\n\n\
+         Java {version}, full TLS 1.3 handshakes per second\n\n\
+         | key | in Keyward | in a PKCS#12 file | ratio |\n|---|--:|--:|--:|\n",
+        load.keyward, load.jdk
+    );
+    for java_tls::Row { key_type, pair } in &jdk.handshakes {
+        let Pair { keyward, peer, ratio, range } = pair;
+        text += &format!(
+            "| {key_type} | {keyward:.0} | {peer:.0} | {ratio:.2} ({:.2} – {:.2}) |\n",
+            range[0], range[1]
+        );
     }
     text
 }

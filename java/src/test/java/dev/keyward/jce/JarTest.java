@@ -224,13 +224,16 @@ class JarTest {
         String name = RedeployedApplication.class.getSimpleName() + ".class";
         Files.copy(Path.of("target/test-classes/dev/keyward/jce", name), classes.resolve(name));
         Files.writeString(inside.resolve("web.xml"), """
-            <web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0">
+            <web-app xmlns="https://jakarta.ee/xml/ns/jakartaee" version="6.0"
+                metadata-complete="true">
               <context-param><param-name>key</param-name><param-value>%s</param-value></context-param>
               <listener><listener-class>%s</listener-class></listener>
             </web-app>
             """.formatted(service.key("rsa-2048"), RedeployedApplication.class.getName()));
         List<String> command = Processes.java(Path.of(System.getProperty("java.home")), "java",
-            "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", Stream.of(System.getProperty("java.class.path").split(":"))
+            "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+            "-Dtomcat.util.scan.StandardJarScanFilter.jarsToSkip=*.jar", "-cp",
+            Stream.of(System.getProperty("java.class.path").split(":"))
                 .filter(jar -> jar.contains("tomcat") || jar.contains("annotation"))
                 .collect(Collectors.joining(":")),
             PROGRAMS.resolve("TomcatRedeploy.java").toString(), folder.toString(), "50");
