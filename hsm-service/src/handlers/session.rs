@@ -1,6 +1,6 @@
 //! Opening a connection, and how the service is.
 
-use std::sync::PoisonError;
+use std::{sync::PoisonError, thread};
 
 use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
@@ -17,6 +17,9 @@ use crate::{
 
 /// The program and its version.
 const SERVICE: &str = concat!("keyward/", env!("CARGO_PKG_VERSION"));
+
+/// The stack that the known-answer tests get.
+const SELF_TEST_STACK_BYTES: usize = 8 << 20;
 
 pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Result<Reply> {
     let (min, max) = (request.min_version, request.max_version);
@@ -69,7 +72,15 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
 
 pub(crate) fn self_test(caller: &Caller) -> Result<Reply> {
     policy::authorise(caller, Operation::SelfTest, Target::Service)?;
-    if keyward_crypto::self_test() {
+    // The tests of ML-DSA take more stack than the thread of a connection has.
+    let tests = thread::Builder::new()
+        .name("self-test".into())
+        .stack_size(SELF_TEST_STACK_BYTES)
+        .spawn(keyward_crypto::self_test)
+        .map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}"))
+        })?;
+    if matches!(tests.join(), Ok(true)) {
         return Ok(Reply::Done(Done {}));
     }
     let message = format!("the self-test of {} failed", keyward_crypto::module());

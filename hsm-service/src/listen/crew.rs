@@ -15,9 +15,10 @@ pub(super) type Task = Box<dyn FnOnce() + Send>;
 /// How long a thread waits for something new to do.
 const IDLE_TIME: Duration = Duration::from_secs(10);
 
-/// Room for SQLite and for the tables that a private operation has on its stack. Only the pages
-/// that are really touched take memory.
-const STACK_BYTES: usize = 256 << 10;
+/// Room for SQLite and for the tables that a private operation has on its stack: ML-DSA in aws-lc's
+/// FIPS module takes more than 256 KiB, and its frames may step over a guard page. Only the pages that
+/// are really touched take memory.
+const STACK_BYTES: usize = 1 << 20;
 
 /// The crew.
 #[derive(Clone, Default)]
