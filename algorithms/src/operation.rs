@@ -67,6 +67,13 @@ const OPERATIONAL: &[ServiceState] = &[ServiceState::Operational];
 /// However the service is.
 const ALWAYS: &[ServiceState] = ServiceState::ALL;
 
+/// While there is a seal to open or to close.
+const UNSEALABLE: &[ServiceState] = &[ServiceState::Sealed, ServiceState::Operational];
+
+/// While there are keys, whether they can be used or not.
+const HAS_KEYS: &[ServiceState] =
+    &[ServiceState::Sealed, ServiceState::Operational, ServiceState::Failed];
+
 /// But not while it is sealed: what a sealed service records reaches the log when it is unsealed.
 const NOT_SEALED: &[ServiceState] =
     &[ServiceState::Uninitialised, ServiceState::Operational, ServiceState::Failed];
@@ -175,7 +182,7 @@ table! {
             audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL, quorum: true },
         /// Logs a user in with its PIN, for this connection.
         Login = 58 => { name: "login", requires: Requires::Connection,
-            audit: Audit::Login, repeatable: true, slow: false, states: OPERATIONAL, quorum: false },
+            audit: Audit::Login, repeatable: true, slow: false, states: ALWAYS, quorum: false },
         /// Gives a user a PIN: an administrator anybody, whoever knows the old one himself.
         SetPin = 59 => { name: "set-pin", requires: Requires::User,
             audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL, quorum: true },
@@ -212,6 +219,21 @@ table! {
         /// Runs the known-answer tests of the cryptographic library.
         SelfTest = 90 => { name: "self-test", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: true, slow: true, states: OPERATIONAL, quorum: false },
+        /// Gives what opens the store, or a part of it.
+        Unseal = 80 => { name: "unseal", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: true, slow: true, states: UNSEALABLE, quorum: false },
+        /// Tells what seals the store.
+        ShowSeal = 81 => { name: "show-seal", requires: Requires::Role(Role::Admin),
+            audit: Audit::Nothing, repeatable: true, slow: false, states: ALWAYS, quorum: false },
+        /// Puts another seal on the store.
+        ChangeSeal = 82 => { name: "change-seal", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL, quorum: true },
+        /// Seals the running service.
+        LockSeal = 83 => { name: "lock-seal", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: true, slow: false, states: UNSEALABLE, quorum: true },
+        /// Destroys what opens the store.
+        Zeroize = 84 => { name: "zeroize", requires: Requires::Role(Role::Admin),
+            audit: Audit::Act, repeatable: false, slow: false, states: HAS_KEYS, quorum: true },
     }
 }
 

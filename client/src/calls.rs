@@ -553,6 +553,45 @@ impl Client {
         }
     }
 
+    /// Gives the service what opens its store, or a part of it: the passphrase or one share;
+    /// nothing where the seal opens by itself. Shares given before are forgotten where that is asked
+    /// for.
+    pub fn unseal(&self, secret: &[u8], forget: bool) -> Result<messages::SealReply> {
+        self.seal(Operation::Unseal(messages::Unseal { secret: secret.to_vec(), forget }))
+    }
+
+    /// What seals the service's store, and how far it is open.
+    pub fn show_seal(&self) -> Result<messages::SealReply> {
+        self.seal(Operation::ShowSeal(messages::GetSeal {}))
+    }
+
+    /// Puts another seal on the service's store. `present` is what opens the present one, where
+    /// people hold it.
+    pub fn change_seal(
+        &self,
+        present: Vec<Vec<u8>>,
+        next: messages::NewSeal,
+    ) -> Result<messages::SealReply> {
+        self.seal(Operation::ChangeSeal(messages::ChangeSeal { present, next: Some(next) }))
+    }
+
+    /// Seals the running service.
+    pub fn lock_seal(&self) -> Result<messages::SealReply> {
+        self.seal(Operation::LockSeal(messages::LockSeal {}))
+    }
+
+    /// Destroys what opens the store of the service with this fingerprint.
+    pub fn zeroize(&self, fingerprint: &str) -> Result<messages::SealReply> {
+        self.seal(Operation::Zeroize(messages::Zeroize { fingerprint: fingerprint.into() }))
+    }
+
+    fn seal(&self, operation: Operation) -> Result<messages::SealReply> {
+        match self.call(operation)? {
+            response::Result::Seal(seal) => Ok(seal),
+            _ => Err(unexpected()),
+        }
+    }
+
     /// Has a key made with what the template says.
     fn new_key(&self, operation: Operation, template: &KeyTemplate<'_>) -> Result<Key> {
         let key = self.key(operation)?;

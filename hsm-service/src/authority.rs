@@ -13,7 +13,7 @@
 //! shows how the authority that the client knows vouches for the next one.
 
 use std::sync::{
-    Arc, Mutex, PoisonError, RwLock,
+    Arc, Mutex, OnceLock, PoisonError, RwLock,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -95,8 +95,10 @@ impl Present {
 /// The authorities of a service.
 pub(crate) struct Authorities {
     store: Arc<dyn Store>,
-    service_id: String,
-    present: RwLock<Arc<Present>>,
+    /// Known from the first time on that the store was open, or from what is kept for a sealed one.
+    service_id: OnceLock<String>,
+    /// There while the store is open.
+    present: RwLock<Option<Arc<Present>>>,
     /// Held for a step, so that there is one at a time.
     stepping: Mutex<()>,
     /// Counts the steps.
@@ -104,28 +106,58 @@ pub(crate) struct Authorities {
 }
 
 impl Authorities {
-    /// The authorities that a store keeps.
-    pub(crate) fn load(store: Arc<dyn Store>) -> Result<Authorities> {
-        let current = Arc::new(Authority::load(&*store)?);
-        let next = Authority::kept(&*store, NEXT_CERTIFICATE, NEXT_KEY)?.map(Arc::new);
-        let switched = store.own_secret(STAGE)?.is_some_and(|stage| stage.expose() == SWITCHED);
-        Ok(Authorities {
-            service_id: service_id(&*store)?,
+    /// The authorities of a store that is sealed, and the service's name for itself, if that is
+    /// known.
+    pub(crate) fn new(store: Arc<dyn Store>, service_id: Option<String>) -> Authorities {
+        Authorities {
             store,
-            present: RwLock::new(Arc::new(Present { current, next, switched })),
+            service_id: service_id.map(OnceLock::from).unwrap_or_default(),
+            present: RwLock::default(),
             stepping: Mutex::default(),
             epoch: AtomicU64::new(0),
-        })
+        }
     }
 
-    /// The service's name for itself, which outlives every authority.
+    /// Takes the authorities from the open store.
+    pub(crate) fn load(&self) -> Result<()> {
+        let store = &*self.store;
+        let service_id = service_id(store)?;
+        if self.service_id.get_or_init(|| service_id.clone()) != &service_id {
+            let message = "the file `front` beside the store is of another service";
+            return Err(Error::new(ErrorKind::Internal, message).hint(
+                "somebody has written to the data folder: remove that file, and find out who",
+            ));
+        }
+        let current = Arc::new(Authority::load(store)?);
+        let next = Authority::kept(store, NEXT_CERTIFICATE, NEXT_KEY)?.map(Arc::new);
+        let switched = store.own_secret(STAGE)?.is_some_and(|stage| stage.expose() == SWITCHED);
+        self.set(Some(Present { current, next, switched }));
+        Ok(())
+    }
+
+    /// Forgets the authorities, whose keys are secrets.
+    pub(crate) fn seal(&self) {
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// The service's name for itself, which outlives every authority; empty where a sealed service
+    /// does not know it.
     pub(crate) fn service_id(&self) -> &str {
-        &self.service_id
+        self.service_id.get().map_or("", String::as_str)
     }
 
     /// The authorities at this moment.
-    pub(crate) fn present(&self) -> Arc<Present> {
-        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner))
+    pub(crate) fn present(&self) -> Result<Arc<Present>> {
+        let present = self.present.read().unwrap_or_else(PoisonError::into_inner);
+        present.as_ref().map(Arc::clone).ok_or_else(|| {
+            Error::new(ErrorKind::Sealed, "the service is sealed")
+                .hint("an administrator opens it: keyward unseal")
+        })
+    }
+
+    fn set(&self, present: Option<Present>) {
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = present.map(Arc::new);
+        self.epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Changes with every step.
@@ -136,7 +168,8 @@ impl Authorities {
     /// Why a client may not come in with a certificate that no longer counts.
     pub(crate) fn refusal(&self, identity: &Identity) -> Option<Error> {
         let Identity::Certificate { user, authority, .. } = identity else { return None };
-        if self.present().trusted().any(|one| one.key_id() == authority) {
+        // A sealed service has looked at it in the handshake.
+        if self.present().ok()?.trusted().any(|one| one.key_id() == authority) {
             return None;
         }
         let message = format!(
@@ -151,7 +184,7 @@ impl Authorities {
     /// What a client should do about its certificate.
     pub(crate) fn advice(&self, identity: &Identity) -> Option<String> {
         let Identity::Certificate { authority, .. } = identity else { return None };
-        let present = self.present();
+        let present = self.present().ok()?;
         (present.issuing().key_id() != authority).then(|| {
             "the authority of your certificate is being replaced: renew it with `keyward client \
              renew`, and reload the servers that use it"
@@ -162,7 +195,7 @@ impl Authorities {
     /// Takes the next step, on disk first.
     pub(crate) fn step(&self, step: Step) -> Result<()> {
         let _alone = self.stepping.lock().unwrap_or_else(PoisonError::into_inner);
-        let present = self.present();
+        let present = self.present()?;
         let following = match (step, present.reached(), &present.next) {
             (Step::Begin, Step::Unknown, _) => self.begin(&present)?,
             (Step::Switch, Step::Begin, _) => {
@@ -173,8 +206,7 @@ impl Authorities {
             (Step::Unknown, ..) => return Err(Error::invalid("no step is named")),
             (_, reached, _) => return Err(out_of_turn(reached)),
         };
-        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(following);
-        self.epoch.fetch_add(1, Ordering::Release);
+        self.set(Some(following));
         Ok(())
     }
 
@@ -182,7 +214,7 @@ impl Authorities {
         let next = Authority::generate()?;
         let [certificate, key] = next.secrets()?;
         self.store.set_own_secrets(&[
-            (SERVICE_ID, Secret::copy_of(self.service_id.as_bytes())),
+            (SERVICE_ID, Secret::copy_of(self.service_id().as_bytes())),
             (NEXT_CERTIFICATE, certificate),
             (NEXT_KEY, key),
             (STAGE, Secret::copy_of(b"begun")),

@@ -15,6 +15,7 @@ use prost::Message;
 
 use crate::{
     Error, Result,
+    front::Front,
     identity::Identity,
     issue::hex,
     peer::Source,
@@ -31,6 +32,7 @@ const KEEP_ENDED: u64 = 30 * 24 * 3600;
 /// The client certificates of a service.
 pub(crate) struct Clients {
     store: Arc<dyn Store>,
+    front: Arc<Front>,
     register: Mutex<Register>,
 }
 
@@ -43,13 +45,22 @@ struct Register {
 }
 
 impl Clients {
-    /// The list that a store keeps.
-    pub(crate) fn load(store: Arc<dyn Store>) -> Result<Clients> {
-        let register = match store.own_secret(NAME)? {
+    /// The list as it is known while the store is sealed.
+    pub(crate) fn new(store: Arc<dyn Store>, front: Arc<Front>) -> Clients {
+        let register = Register::new(front.clients());
+        Clients { store, front, register: Mutex::new(register) }
+    }
+
+    /// Takes over the list that the open store keeps.
+    pub(crate) fn load(&self) -> Result<()> {
+        let register = match self.store.own_secret(NAME)? {
             Some(kept) => Register::decode(kept.expose())?,
             None => Register::default(),
         };
-        Ok(Clients { store, register: Mutex::new(register) })
+        let mut present = self.lock();
+        self.front.keep(|front| front.clients = Some(register.message()))?;
+        *present = register;
+        Ok(())
     }
 
     /// Notes a certificate, before it is given to anybody, and whose place it takes.
@@ -189,9 +200,10 @@ impl Clients {
         change(&mut changed);
         let limit = now().saturating_sub(KEEP_ENDED);
         changed.by_serial.retain(|_, certificate| certificate.ends >= limit);
-        self.store.set_own_secrets(&[(NAME, Secret::copy_of(&changed.encode()))])?;
+        let message = changed.message();
+        self.store.set_own_secrets(&[(NAME, Secret::copy_of(&message.encode_to_vec()))])?;
         *present = changed;
-        Ok(())
+        self.front.keep(|front| front.clients = Some(message))
     }
 
     fn lock(&self) -> MutexGuard<'_, Register> {
@@ -206,17 +218,20 @@ impl Register {
             Error::new(ErrorKind::Internal, message)
                 .hint("restore the service's state from a backup")
         })?;
-        let by_serial = kept.certificates.into_iter();
-        let by_serial = by_serial.map(|certificate| (certificate.serial.clone(), certificate));
-        Ok(Register { by_serial: by_serial.collect(), revoked_users: kept.revoked_users })
+        Ok(Register::new(kept))
     }
 
-    fn encode(&self) -> Vec<u8> {
-        let kept = ClientRegister {
+    fn new(kept: ClientRegister) -> Register {
+        let by_serial = kept.certificates.into_iter();
+        let by_serial = by_serial.map(|certificate| (certificate.serial.clone(), certificate));
+        Register { by_serial: by_serial.collect(), revoked_users: kept.revoked_users }
+    }
+
+    fn message(&self) -> ClientRegister {
+        ClientRegister {
             certificates: self.by_serial.values().cloned().collect(),
             revoked_users: self.revoked_users.clone(),
-        };
-        kept.encode_to_vec()
+        }
     }
 }
 

@@ -66,14 +66,17 @@ pub struct Config {
     pub development: bool,
 }
 
-/// What opens the data key: exactly one of the settings.
+/// Where the service finds what opens the data key. A passphrase and shares need no setting: who has
+/// them gives them with `keyward unseal`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "snake_case")]
-pub enum SealConfig {
+#[serde(deny_unknown_fields, default)]
+pub struct SealConfig {
     /// A file with the master key, readable by the service alone.
-    KeyFile(PathBuf),
+    pub key_file: Option<PathBuf>,
     /// The name of a systemd credential with the same content.
-    SystemdCredential(String),
+    pub systemd_credential: Option<String>,
+    /// How long shares are kept that are not yet enough, in seconds.
+    pub keep_shares_seconds: u64,
 }
 
 /// One place to listen: exactly one of `unix` and `tls`.
@@ -341,7 +344,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             state: "/var/lib/keyward".into(),
-            seal: SealConfig::KeyFile("/etc/keyward/master.key".into()),
+            seal: SealConfig::default(),
             listen: vec![ListenConfig::unix("/run/keyward/hsm.sock")],
             user: Vec::new(),
             people: PeopleConfig::default(),
@@ -356,6 +359,24 @@ impl Default for Config {
             hardening: HardeningConfig::default(),
             development: false,
         }
+    }
+}
+
+impl Default for SealConfig {
+    fn default() -> SealConfig {
+        SealConfig { key_file: None, systemd_credential: None, keep_shares_seconds: 900 }
+    }
+}
+
+impl SealConfig {
+    /// The master key in this file.
+    pub fn in_file(path: impl Into<PathBuf>) -> SealConfig {
+        SealConfig { key_file: Some(path.into()), ..SealConfig::default() }
+    }
+
+    /// The file with the master key, where that is in a file.
+    pub fn key_file(&self) -> &Path {
+        self.key_file.as_deref().unwrap_or(Path::new("/etc/keyward/master.key"))
     }
 }
 
@@ -459,6 +480,10 @@ impl Config {
             return Err(Error::invalid("the configuration listens nowhere")
                 .hint("add a [[listen]] section with `unix = \"/run/keyward/hsm.sock\"`"));
         }
+        if self.seal.key_file.is_some() && self.seal.systemd_credential.is_some() {
+            return Err(Error::invalid("[seal] says twice where the master key is")
+                .hint("leave `key_file` or `systemd_credential` out"));
+        }
         for listen in &self.listen {
             match (&listen.unix, listen.tls) {
                 (Some(_), None) => {
@@ -550,11 +575,11 @@ mod tests {
 
     #[test]
     fn every_setting_of_the_shipped_example_exists() {
-        // Lines that begin with "#name = " or "#[section]" are settings switched off. Of the two
-        // seals there can be only one.
+        // Lines that begin with "#name = " or "#[section]" are settings switched off. The master key
+        // can be in one place only.
         let example: String = include_str!("../../ops/keyward.toml")
             .lines()
-            .filter(|line| !line.starts_with("key_file"))
+            .filter(|line| !line.starts_with("#key_file"))
             .map(|line| match line.strip_prefix('#') {
                 Some(setting)
                     if setting
@@ -629,6 +654,7 @@ mod tests {
                 ),
                 "get round",
             ),
+            ("[seal]\nkey_file = \"/k\"\nsystemd_credential = \"k\"", "twice"),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(error.to_string().contains(expected), "{text}: {error}");

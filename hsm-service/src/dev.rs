@@ -66,7 +66,7 @@ pub fn prepare(options: &DevOptions) -> Result<DevService> {
     let master_key = data.join("master.key");
     let config = Config {
         state,
-        seal: SealConfig::KeyFile(master_key),
+        seal: SealConfig::in_file(master_key),
         listen: vec![ListenConfig::unix(&socket)],
         user: users(&options.allow_users)?,
         audit: AuditConfig { journal_mib: JOURNAL_MIB, ..AuditConfig::default() },

@@ -18,7 +18,7 @@ use crate::{
     audit::Trail,
     backend::{BUSY_RETRY_MS, Product, Work, guarded},
     handlers::{
-        approvals, authority, backup, keys, login, making, people, session, symmetric, using,
+        approvals, authority, backup, keys, login, making, people, seal, session, symmetric, using,
         wrapping,
     },
     identity::Caller,
@@ -65,6 +65,13 @@ impl Service {
             Some(error) => Err(error.clone()),
             None => policy::admit(caller, asked),
         };
+        // What is refused because the service is sealed is not recorded: it would fill the journal,
+        // which a sealed service cannot empty.
+        if admitted.is_ok()
+            && let Err(error) = self.sealing.admit(asked)
+        {
+            return done(Err(error));
+        }
         if let Err(error) = admitted.and_then(|()| trail.admit()) {
             return done(trail.finish(Err(error)));
         }
@@ -73,7 +80,7 @@ impl Service {
             // It is in the log already.
             Ok(Gate::Answered(reply)) => return done(Ok(*reply)),
             Err(error) => {
-                wipe_asked(&mut operation);
+                operation.wipe();
                 return done(trail.finish(Err(error)));
             }
         };
@@ -182,6 +189,19 @@ impl Service {
             Asked::ListBackups(_) => backup::list(self, caller),
             Asked::ReadAudit(request) => self.audit.page(&request).map(Reply::AuditPage),
             Asked::AuditHead(_) => Ok(Reply::AuditHead(self.audit.head())),
+            Asked::ShowSeal(_) => seal::show(self, caller),
+            Asked::LockSeal(_) => seal::lock(self, caller),
+            Asked::Zeroize(request) => seal::zeroize(self, caller, &request, trail),
+            Asked::Unseal(mut request) => {
+                let reply = seal::unseal(self, caller, &request, trail);
+                request.secret.zeroize();
+                reply
+            }
+            Asked::ChangeSeal(mut request) => {
+                let reply = seal::change(self, caller, &request, trail);
+                request.wipe();
+                reply
+            }
             Asked::Sign(_)
             | Asked::Decrypt(_)
             | Asked::Derive(_)
@@ -247,20 +267,6 @@ fn unknown_operation() -> Error {
 }
 
 /// Overwrites the secrets of a request that is not carried out.
-fn wipe_asked(operation: &mut request::Operation) {
-    match operation {
-        request::Operation::Import(asked) => {
-            asked.pkcs8.zeroize();
-            asked.secret.zeroize();
-        }
-        request::Operation::SetPin(asked) => {
-            asked.pin.zeroize();
-            asked.old_pin.zeroize();
-        }
-        _ => {}
-    }
-}
-
 /// Overwrites a response that may carry a secret, once it is encoded.
 pub(crate) fn wipe(response: &mut Response) {
     if let Some(Reply::Output(bytes)) = &mut response.result {

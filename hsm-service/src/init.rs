@@ -1,7 +1,7 @@
 //! Makes the state of a new service.
 
 use std::{
-    fs,
+    fmt, fs,
     io::Write,
     net::SocketAddr,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
@@ -16,10 +16,14 @@ use zeroize::Zeroizing;
 use crate::{
     Config, Error, Result,
     clients::Clients,
-    config::SealConfig,
+    config::CertificatesConfig,
+    front::{Certified, Front},
     identity::Role,
     issue::{Authority, describe},
-    store::{SqliteStore, Store, create_master_key, open_seal},
+    store::{
+        KeyFile, Passphrase, Seal, SealKind, Share, Shares, SplitSecret, SqliteStore,
+        create_master_key,
+    },
 };
 
 /// What `init` is told.
@@ -27,8 +31,10 @@ use crate::{
 pub struct InitOptions {
     /// The service's folder.
     pub state: PathBuf,
-    /// Where the master key is put; `STATE/master.key` if nothing is said. It belongs on another
-    /// disk than the state.
+    /// What is to open the store.
+    pub seal: SealChoice,
+    /// Where the master key is put, if there is one; `STATE/master.key` if nothing is said. It
+    /// belongs on another disk than the state.
     pub master_key: Option<PathBuf>,
     /// The name of the first administrator.
     pub administrator: String,
@@ -43,6 +49,7 @@ impl InitOptions {
     pub fn new(state: impl Into<PathBuf>) -> InitOptions {
         InitOptions {
             state: state.into(),
+            seal: SealChoice::KeyFile,
             master_key: None,
             administrator: "admin".into(),
             hosts: vec!["localhost".into()],
@@ -51,11 +58,39 @@ impl InitOptions {
     }
 }
 
+/// What is to open the store of a new service.
+#[derive(Clone)]
+pub enum SealChoice {
+    /// A master key in a file.
+    KeyFile,
+    /// A master key that systemd will hand over as the credential of this name.
+    Credential(String),
+    /// A passphrase.
+    Passphrase(Arc<Passphrase>),
+    /// So many shares out of so many.
+    Shares(u8, u8),
+}
+
+/// Says nothing of a passphrase.
+impl fmt::Debug for SealChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SealChoice::KeyFile => f.write_str("KeyFile"),
+            SealChoice::Credential(name) => write!(f, "Credential({name:?})"),
+            SealChoice::Passphrase(_) => f.write_str("Passphrase"),
+            SealChoice::Shares(threshold, count) => write!(f, "Shares({threshold}, {count})"),
+        }
+    }
+}
+
 /// What `init` has issued.
 #[derive(Clone, Debug)]
 pub struct Issued {
-    /// The master key: without it the keys are lost, with it and the state they are open.
-    pub master_key: PathBuf,
+    /// The master key, if there is one: without it the keys are lost, with it and the state they are
+    /// open.
+    pub master_key: Option<PathBuf>,
+    /// The shares, each for another person, if there are any.
+    pub shares: Arc<[Share]>,
     /// The configuration to serve with.
     pub config: PathBuf,
     /// The authority's certificate, which clients trust.
@@ -90,12 +125,14 @@ pub fn init(options: &InitOptions) -> Result<Issued> {
     let text = config_text(&state, &master_key, options);
     let config = Config::parse(&text)?;
     make_folder(&state, 0o755)?;
-    create_state(&config)?;
-    let (certificate, key, authority) = administrator(&config, &options.administrator)?;
+    let NewSeal { seal, master_key, shares } = new_seal(options, master_key)?;
+    let store = create_store(&config, &*seal)?;
+    let (certificate, key, authority) = administrator(&config, store, &options.administrator)?;
     let folder = state.join(&options.administrator);
     make_folder(&folder, 0o700)?;
     let issued = Issued {
         master_key,
+        shares,
         config: config_path,
         ca: state.join("ca.pem"),
         service_id: authority.fingerprint().to_owned(),
@@ -114,42 +151,93 @@ pub fn init(options: &InitOptions) -> Result<Issued> {
 
 /// Makes what a configuration says there should be: master key, store, authority.
 pub(crate) fn create_state(config: &Config) -> Result<()> {
-    if let SealConfig::KeyFile(path) = &config.seal
-        && !path.exists()
-    {
+    let path = config.seal.key_file();
+    if !path.exists() {
         create_master_key(path)?;
     }
-    let store = SqliteStore::create(&config.data(), &*open_seal(&config.seal)?)?;
-    Authority::create(&store).map(drop)
+    create_store(config, &KeyFile::new(path)).map(drop)
+}
+
+fn create_store(config: &Config, seal: &dyn Seal) -> Result<SqliteStore> {
+    let store = SqliteStore::create(&config.data(), seal)?;
+    Authority::create(&store)?;
+    Ok(store)
+}
+
+struct NewSeal {
+    seal: Box<dyn Seal>,
+    master_key: Option<PathBuf>,
+    shares: Arc<[Share]>,
+}
+
+fn new_seal(options: &InitOptions, path: PathBuf) -> Result<NewSeal> {
+    let nobody = || Arc::from(Vec::new());
+    Ok(match &options.seal {
+        SealChoice::KeyFile | SealChoice::Credential(_) => {
+            create_master_key(&path)?;
+            let seal = Box::new(KeyFile::new(&path));
+            NewSeal { seal, master_key: Some(path), shares: nobody() }
+        }
+        SealChoice::Passphrase(passphrase) => {
+            passphrase.check()?;
+            let seal = Box::new(Arc::clone(passphrase));
+            NewSeal { seal, master_key: None, shares: nobody() }
+        }
+        SealChoice::Shares(threshold, count) => {
+            let split = SplitSecret::draw(*threshold, *count)?;
+            let seal = Box::new(Shares::new(&split.secret, split.set)?);
+            NewSeal { seal, master_key: None, shares: split.shares.into() }
+        }
+    })
 }
 
 type Credential = (Vec<u8>, Zeroizing<Vec<u8>>, Authority);
 
-fn administrator(config: &Config, name: &str) -> Result<Credential> {
-    let store: Arc<dyn Store> =
-        Arc::new(SqliteStore::open(&config.data(), &*open_seal(&config.seal)?)?);
-    let authority = Authority::load(&*store)?;
+fn administrator(config: &Config, store: SqliteStore, name: &str) -> Result<Credential> {
+    let needs_people = store.seal_row()?.kind().is_some_and(SealKind::needs_people);
+    let authority = Authority::load(&store)?;
     let (request, key) = Authority::client_request()?;
     let days = config.certificates.client_days;
     let certificate = authority.issue_client(&request, name, &[Role::Admin], days)?;
-    Clients::load(store)?.add(describe(&certificate)?, None)?;
+    let front = Arc::new(Front::open(&config.data()));
+    // The service will be sealed when it starts, and is to be reached all the same.
+    front.want(needs_people)?;
+    let CertificatesConfig { hosts, server_days, .. } = &config.certificates;
+    let (own, own_key) = authority.issue_server(hosts, *server_days)?;
+    let certified = Certified {
+        roots: vec![authority.certificate().clone()],
+        chain: vec![own],
+        key: Zeroizing::new(own_key.serialize_der()),
+    };
+    front.keep(|front| {
+        front.service_id = authority.fingerprint().into();
+        certified.write(front);
+    })?;
+    Clients::new(Arc::new(store), front).add(describe(&certificate)?, None)?;
     Ok((certificate, key, authority))
 }
 
 fn config_text(state: &Path, master_key: &Path, options: &InitOptions) -> String {
     let quoted = |path: &Path| format!("{:?}", path.display().to_string());
+    let seal = match &options.seal {
+        SealChoice::KeyFile => format!("key_file = {}", quoted(master_key)),
+        SealChoice::Credential(name) => format!("systemd_credential = {name:?}"),
+        SealChoice::Passphrase(_) | SealChoice::Shares(..) => {
+            "# After each start `keyward unseal` opens the store.".into()
+        }
+    };
     let hosts: Vec<String> = options.hosts.iter().map(|host| format!("{host:?}")).collect();
     format!(
         "# Made by `keyward init`. ops/keyward.toml explains every setting.\n\
          state = {}\n\n\
-         [seal]\nkey_file = {}\n\n\
+         [seal]\n{}\n\n\
          [[listen]]\nunix = {}\n\n\
          [[listen]]\ntls = \"{}\"\n\n\
          [certificates]\nhosts = [{}]\n\n\
          # Local users come in through the UNIX socket once they are named here:\n\
          # [[user]]\n# name = \"web\"\n# identities = [\"uid:0\", \"uid:www-data\"]\n",
         quoted(state),
-        quoted(master_key),
+        seal,
         quoted(&state.join("hsm.sock")),
         options.tls,
         hosts.join(", "),

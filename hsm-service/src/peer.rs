@@ -141,8 +141,10 @@ impl Known {
         caller.refused = service.authority.refusal(identity).or_else(|| {
             service.clients.refusal(identity, source, users.sources_of(identity, name))
         });
+        // What a sealed service does for anybody takes a share or the like, and PINs are sealed too.
         if let Some(user) = caller.user.as_deref()
             && name != Some(user)
+            && service.store().is_open()
             && (caller.pin == PinPolicy::Required || service.pins.asks(user))
         {
             caller.awaits_login = Some(pins::wanted(user));

@@ -63,13 +63,19 @@ pub(crate) struct Login {
 }
 
 impl Pins {
-    /// The register that a store keeps.
-    pub(crate) fn load(store: Arc<dyn Store>) -> Result<Pins> {
-        let register = match store.own_secret(NAME)? {
+    /// The register of a store that is sealed, in which nothing is known.
+    pub(crate) fn new(store: Arc<dyn Store>) -> Pins {
+        Pins { store, state: Mutex::default() }
+    }
+
+    /// Takes over the register that the open store keeps.
+    pub(crate) fn load(&self) -> Result<()> {
+        let register = match self.store.own_secret(NAME)? {
             Some(kept) => Register::decode(kept.expose())?,
             None => Register::default(),
         };
-        Ok(Pins { store, state: Mutex::new(State { register, ..State::default() }) })
+        self.lock().register = register;
+        Ok(())
     }
 
     /// Whether a user has to log in although the configuration does not say so.

@@ -10,7 +10,7 @@ use std::{
     time::Instant,
 };
 
-use keyward_algorithms::ErrorKind;
+use keyward_algorithms::{ErrorKind, ServiceState};
 
 use crate::{
     Config, Error, Result,
@@ -20,6 +20,7 @@ use crate::{
     backend::Backend,
     backup::Keeper,
     clients::Clients,
+    front::Front,
     identity::Identity,
     keys::Keys,
     lanes::{Lane, LaneOptions, Load},
@@ -27,21 +28,25 @@ use crate::{
     metrics::{Metrics, Queue},
     peer::{Peer, Source},
     pins::Pins,
-    store::{SqliteStore, Store, open_seal},
+    sealing::Sealing,
+    store::{SqliteStore, Store},
 };
 
 /// A running service, without its listeners.
 pub struct Service {
     /// What can be changed while it runs.
     pub(crate) live: Live,
+    /// Whether keys can be used.
+    pub(crate) sealing: Sealing,
     pub(crate) keys: Keys,
     pub(crate) backend: Backend,
-    pub(crate) authority: Authorities,
+    pub(crate) authority: Arc<Authorities>,
     pub(crate) clients: Clients,
     pub(crate) pins: Pins,
     /// Where PINs are hashed.
     pub(crate) logins: Lane,
     pub(crate) approvals: Approvals,
+    pub(crate) front: Arc<Front>,
     pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
     pub(crate) development: bool,
@@ -57,18 +62,17 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the store that a configuration names and makes it ready for requests.
+    /// Makes a service ready for requests. Its store is opened where the seal opens by itself, else
+    /// the service is sealed.
     pub fn open(config: &Config, warnings: Vec<String>) -> Result<Service> {
         let live = Live::new(Settings::new(config)?);
-        let seal = open_seal(&config.seal)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &*seal)?);
-        let authority = Authorities::load(Arc::clone(&store))?;
-        let clients = Clients::load(Arc::clone(&store))?;
-        let audit = Audit::start(config, &*store, authority.service_id())?;
-        let pins = Pins::load(Arc::clone(&store))?;
-        for act in pins.take_offline_acts()? {
-            audit.record_offline_act(&act)?;
-        }
+        let sealed = Arc::new(SqliteStore::open_sealed(&config.data())?);
+        let front = Arc::new(Front::open(&config.data()));
+        let store: Arc<dyn Store> = Arc::<SqliteStore>::clone(&sealed);
+        let authority = Arc::new(Authorities::new(Arc::clone(&store), front.service_id()));
+        let clients = Clients::new(Arc::clone(&store), Arc::clone(&front));
+        let audit = Audit::start(config)?;
+        let pins = Pins::new(Arc::clone(&store));
         let threads =
             |error| Error::new(ErrorKind::Internal, format!("cannot start threads: {error}"));
         let logins = Lane::start(&login_lane(config)).map_err(threads)?;
@@ -76,17 +80,18 @@ impl Service {
         if !quorum.is_empty() {
             audit.record_event("quorum", &quorum.described());
         }
-        let approvals = Approvals::load(Arc::clone(&store), Arc::clone(&audit))?;
+        let approvals = Approvals::new(Arc::clone(&store), Arc::clone(&audit));
         let backend = Backend::start(config.limits.slow_queue).map_err(threads)?;
         let metrics = Metrics::new();
         let backups = Keeper::start(
             config,
             Arc::clone(&store),
-            authority.service_id(),
+            Arc::clone(&authority),
             Arc::clone(&metrics),
         )?;
-        Ok(Service {
+        let service = Service {
             live,
+            sealing: Sealing::new(sealed, &config.seal),
             keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
             backend,
             authority,
@@ -94,6 +99,7 @@ impl Service {
             pins,
             logins,
             approvals,
+            front,
             audit,
             started: Instant::now(),
             development: config.development,
@@ -102,7 +108,9 @@ impl Service {
             ending: AtomicBool::new(false),
             warnings,
             reload_failure: Mutex::default(),
-        })
+        };
+        service.begin()?;
+        Ok(service)
     }
 
     /// The other side of a new connection, which comes from somewhere.
@@ -119,7 +127,15 @@ impl Service {
 
     /// Whether requests to sign are taken on.
     pub(crate) fn can_sign(&self) -> bool {
-        !self.ending.load(Ordering::Relaxed)
+        !self.ending.load(Ordering::Relaxed) && self.sealing.state() == ServiceState::Operational
+    }
+
+    /// The word for how it is.
+    pub(crate) fn state(&self) -> &'static str {
+        match self.ending.load(Ordering::Relaxed) {
+            true => "ending",
+            false => self.sealing.state().word(),
+        }
     }
 
     pub(crate) fn store(&self) -> &dyn Store {

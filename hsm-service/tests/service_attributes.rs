@@ -299,8 +299,8 @@ fn a_store_of_the_first_layout_is_brought_up_to_date_and_its_keys_go_on() {
     fs::copy(golden.join("keys.db"), state.data().join("keys.db")).unwrap();
     let _ = fs::remove_file(state.data().join("keys.db-wal"));
     let _ = fs::remove_file(state.data().join("keys.db-shm"));
-    fs::copy(golden.join("master.key"), &state.issued.master_key).unwrap();
-    fs::set_permissions(&state.issued.master_key, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::copy(golden.join("master.key"), state.master_key()).unwrap();
+    fs::set_permissions(state.master_key(), fs::Permissions::from_mode(0o600)).unwrap();
 
     let service = state.start();
     let client = service.client();

@@ -65,7 +65,7 @@ fn a_backup_of_a_running_service_restores_its_keys_as_they_were() {
     let before = generate(&client, "before", "p-256");
     let backup = make(&service);
     let after = generate(&client, "after", "p-256");
-    let verified = verify(&backup, &identity, &state.issued.master_key);
+    let verified = verify(&backup, &identity, state.master_key());
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let verified: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
     assert_eq!(verified["manifest"]["keys"], 1);
@@ -126,7 +126,7 @@ fn a_tampered_or_foreign_backup_is_refused_with_a_reason() {
     let service = state.start();
     generate(&service.client(), "web", "p-256");
     let backup = make(&service);
-    let key = &state.issued.master_key;
+    let key = state.master_key();
     let complaint = |backup: &Path, identity: &Path, key: &Path| {
         let output = verify(backup, identity, key);
         assert!(!output.status.success());
@@ -148,7 +148,7 @@ fn a_tampered_or_foreign_backup_is_refused_with_a_reason() {
     ok(&["backup", "identity", "--out", text(&stranger)]);
     assert!(complaint(&backup, &stranger, key).contains("not for any of these identities"));
     let (other, _) = state_with_backups();
-    assert!(complaint(&backup, &identity, &other.issued.master_key).contains("does not open"));
+    assert!(complaint(&backup, &identity, other.master_key()).contains("does not open"));
 
     // Into another service's place.
     other.start().terminate();
@@ -175,7 +175,7 @@ fn who_can_encrypt_to_the_recipient_cannot_forge_a_backup() {
     let line = fs::read_to_string(&identity).unwrap();
     let recipient = line.lines().find_map(|line| line.strip_prefix("# public key: ")).unwrap();
     age(&["-r", recipient, "-o", text(&forged), text(&plain)]);
-    assert!(verify(&forged, &identity, &state.issued.master_key).status.success());
+    assert!(verify(&forged, &identity, state.master_key()).status.success());
 
     // An older date, say, to have it taken for another one.
     let place = content.windows(9).position(|window| window == b"\"created\"").unwrap() + 10;
@@ -184,7 +184,7 @@ fn who_can_encrypt_to_the_recipient_cannot_forge_a_backup() {
     fs::write(&plain, changed).unwrap();
     fs::remove_file(&forged).unwrap();
     age(&["-r", recipient, "-o", text(&forged), text(&plain)]);
-    let output = verify(&forged, &identity, &state.issued.master_key);
+    let output = verify(&forged, &identity, state.master_key());
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(stderr.contains("not written by the service that it names"), "{stderr}");
 }

@@ -120,7 +120,7 @@ fn a_thread_that_is_confined_starts_no_program_and_reaches_its_folders_alone() {
         // What it needs goes on, on threads that begin later too.
         thread::spawn(move || {
             fs::write(options.state.join("backups.new"), "").unwrap();
-            fs::read(&issued.master_key).unwrap();
+            fs::read(issued.master_key.unwrap()).unwrap();
             fs::read("/etc/passwd").unwrap();
             TcpListener::bind("127.0.0.1:0").unwrap();
             assert!(Command::new("/bin/true").spawn().is_err_and(denied));

@@ -2,7 +2,7 @@
 
 mod service_support;
 
-use keyward_algorithms::{ErrorKind, Operation, Requires, Role};
+use keyward_algorithms::{ErrorKind, Operation, Requires, Role, ServiceState};
 use keyward_client::{Client, Pin};
 use keyward_protocol::{
     decode_request,
@@ -27,49 +27,74 @@ fn outcome(client: &Client, operation: Operation) -> Option<ErrorKind> {
     client.call(bare_request(operation)).err().map(|error| error.kind)
 }
 
+/// Brings the service into a state, whatever state the last request has left it in.
+fn bring(administrator: &Client, state: ServiceState) {
+    let found = administrator.show_seal().unwrap().state;
+    match state {
+        _ if found == state.word() => {}
+        ServiceState::Operational => drop(administrator.unseal(&[], false).unwrap()),
+        ServiceState::Sealed => drop(administrator.lock_seal().unwrap()),
+        _ => panic!("from {found} there is no way to {state}"),
+    }
+}
+
 #[test]
-fn each_role_opens_the_operations_that_the_table_says_and_no_others() {
+fn each_role_opens_in_each_state_the_operations_that_the_table_says_and_no_others() {
     let state = State::with("");
     let service = state.start();
-    let mut asked = 0;
-    for role in Role::ALL {
-        let client = service.enrol(role.word(), &[role.word()]);
-        for operation in Operation::ALL {
-            let allowed = operation.row().requires.role().is_none_or(|needed| needed == *role);
-            let outcome = outcome(&client, *operation);
-            let refused = outcome == Some(ErrorKind::PermissionDenied);
-            assert_eq!(!refused, allowed, "{} as {role}: {outcome:?}", operation.row().name);
-            assert_ne!(outcome, Some(ErrorKind::Unauthenticated));
-            asked += 1;
-        }
-    }
-    // Users who have not logged in.
-    for role in Role::ALL {
-        let name = format!("pin-{role}");
-        let client = service.enrol(&name, &[role.word()]);
-        service.administrator().set_pin(&name, &Pin::copy_of(b"correct horse"), None).unwrap();
-        for operation in Operation::ALL {
-            let open = operation.row().requires == Requires::Connection;
-            let outcome = outcome(&client, *operation);
-            let refused = outcome == Some(ErrorKind::Unauthenticated);
-            // Without a PIN a login is a wrong one.
-            let open = open && *operation != Operation::Login;
-            assert_eq!(!refused, open, "{} before the login: {outcome:?}", operation.row().name);
-            asked += 1;
-        }
-    }
+    let administrator = service.administrator();
+    let clients: Vec<(Role, Client)> =
+        Role::ALL.iter().map(|role| (*role, service.enrol(role.word(), &[role.word()]))).collect();
+    // Users who have not logged in. While the service is sealed, nobody has to.
+    let with_pins: Vec<(Role, Client)> = Role::ALL
+        .iter()
+        .map(|role| {
+            let name = format!("pin-{role}");
+            let client = service.enrol(&name, &[role.word()]);
+            administrator.set_pin(&name, &Pin::copy_of(b"correct horse"), None).unwrap();
+            (*role, client)
+        })
+        .collect();
     // Nobody in the configuration: a stranger on the UNIX socket.
     let stranger = service.client();
-    for operation in Operation::ALL {
-        // There is nobody whom a stranger could log in as.
-        let open =
-            operation.row().requires == Requires::Connection && *operation != Operation::Login;
-        let outcome = outcome(&stranger, *operation);
-        let refused = outcome == Some(ErrorKind::Unauthenticated);
-        assert_eq!(!refused, open, "{} as a stranger: {outcome:?}", operation.row().name);
-        asked += 1;
-    }
-    println!("{asked} pairs of operation and role");
+    let mut asked = 0;
+    let mut walk = |present: ServiceState| {
+        let is_open = present == ServiceState::Operational;
+        for operation in Operation::ALL {
+            let row = operation.row();
+            let called = row.states.contains(&present);
+            let mut ask = |client: &Client, who: &str| {
+                bring(&administrator, present);
+                asked += 1;
+                let outcome = outcome(client, *operation);
+                (outcome, format!("{} as {who}, {present}: {outcome:?}", row.name))
+            };
+            let known = clients.iter().chain(with_pins.iter().filter(|_| !is_open));
+            for (role, client) in known {
+                let (outcome, what) = ask(client, role.word());
+                let allowed = row.requires.role().is_none_or(|needed| needed == *role);
+                let refused = outcome == Some(ErrorKind::PermissionDenied);
+                assert_eq!(!refused, allowed, "{what}");
+                assert_eq!(outcome == Some(ErrorKind::Sealed), allowed && !called, "{what}");
+                assert_ne!(outcome, Some(ErrorKind::Unauthenticated), "{what}");
+            }
+            // Without a PIN a login is a wrong one, and a stranger has nobody to log in as.
+            let open = row.requires == Requires::Connection
+                && !(is_open && *operation == Operation::Login);
+            for (role, client) in with_pins.iter().filter(|_| is_open) {
+                let (outcome, what) = ask(client, &format!("{role} before the login"));
+                assert_eq!(outcome != Some(ErrorKind::Unauthenticated), open, "{what}");
+            }
+            let (outcome, what) = ask(&stranger, "a stranger");
+            assert_eq!(outcome != Some(ErrorKind::Unauthenticated), open, "{what}");
+            assert_eq!(outcome == Some(ErrorKind::Sealed), open && !called, "{what}");
+        }
+    };
+    walk(ServiceState::Operational);
+    walk(ServiceState::Sealed);
+    administrator.zeroize(&state.issued.service_id).unwrap();
+    walk(ServiceState::Uninitialised);
+    println!("{asked} triples of operation, role and state");
 }
 
 #[test]

@@ -193,13 +193,13 @@ fn a_data_folder_that_others_can_read_is_refused() {
 #[test]
 fn a_master_key_that_others_can_read_or_that_is_another_is_refused() {
     let state = State::with(ME);
-    let key = &state.issued.master_key;
+    let key = state.master_key();
     fs::set_permissions(key, fs::Permissions::from_mode(0o640)).unwrap();
     let text = refusal(&state);
     assert!(text.contains("open to other users"), "{text}");
 
     fs::set_permissions(key, fs::Permissions::from_mode(0o600)).unwrap();
-    fs::copy(&State::new().issued.master_key, key).unwrap();
+    fs::copy(State::new().master_key(), key).unwrap();
     let text = refusal(&state);
     assert!(text.contains("does not open this data folder"), "{text}");
     fs::remove_file(key).unwrap();
@@ -213,14 +213,12 @@ fn the_master_key_can_come_from_a_systemd_credential() {
     let key = generate(&service.client(), "k", "p-256");
     assert!(service.terminate().success());
     let config = fs::read_to_string(state.path("keyward.toml")).unwrap();
-    let config = config.replace(
-        &format!("key_file = {:?}", state.issued.master_key),
-        "systemd_credential = \"hsm\"",
-    );
+    let config = config
+        .replace(&format!("key_file = {:?}", state.master_key()), "systemd_credential = \"hsm\"");
     fs::write(state.path("credential.toml"), config).unwrap();
     let credentials = state.path("credentials");
     fs::create_dir(&credentials).unwrap();
-    fs::rename(&state.issued.master_key, credentials.join("hsm")).unwrap();
+    fs::rename(state.master_key(), credentials.join("hsm")).unwrap();
     let serve = |credentials: Option<&Path>| {
         let mut command = Command::new(KEYWARD);
         command.arg("serve").arg("--config").arg(state.path("credential.toml"));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use zeroize::Zeroize;
+use zeroize::Zeroize as _;
 
 include!("messages/generated.rs");
 
@@ -31,25 +31,79 @@ impl Request {
     /// Whether the frame that it came or goes in is to be wiped.
     pub fn carries_secret(&self) -> bool {
         use request::Operation as Asked;
-        let secret =
-            |asked: &Asked| matches!(asked, Asked::Import(_) | Asked::Login(_) | Asked::SetPin(_));
+        let secret = |asked: &Asked| {
+            matches!(
+                asked,
+                Asked::Import(_)
+                    | Asked::Login(_)
+                    | Asked::SetPin(_)
+                    | Asked::Unseal(_)
+                    | Asked::ChangeSeal(_)
+            )
+        };
         self.operation.as_ref().is_some_and(secret)
     }
 
     /// Overwrites the secrets that it carries.
     pub fn wipe(&mut self) {
-        match &mut self.operation {
-            Some(request::Operation::Import(import)) => {
+        self.operation.iter_mut().for_each(request::Operation::wipe);
+    }
+}
+
+impl request::Operation {
+    /// Overwrites the secrets that it carries.
+    pub fn wipe(&mut self) {
+        use request::Operation as Asked;
+        match self {
+            Asked::Import(import) => {
                 import.pkcs8.zeroize();
                 import.secret.zeroize();
             }
-            Some(request::Operation::Login(login)) => login.pin.zeroize(),
-            Some(request::Operation::SetPin(set)) => {
+            Asked::Login(login) => login.pin.zeroize(),
+            Asked::SetPin(set) => {
                 set.pin.zeroize();
                 set.old_pin.zeroize();
             }
+            Asked::Unseal(unseal) => unseal.secret.zeroize(),
+            Asked::ChangeSeal(change) => change.wipe(),
             _ => {}
         }
+    }
+}
+
+impl ChangeSeal {
+    /// Overwrites the secrets that it carries.
+    pub fn wipe(&mut self) {
+        self.present.iter_mut().for_each(zeroize::Zeroize::zeroize);
+        if let Some(next) = &mut self.next {
+            next.secret.zeroize();
+        }
+    }
+}
+
+/// Says nothing of the passphrase or share that it carries.
+impl fmt::Debug for Unseal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unseal").field("forget", &self.forget).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ChangeSeal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChangeSeal").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for NewSeal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NewSeal").field("kind", &self.kind).finish_non_exhaustive()
+    }
+}
+
+/// Says nothing of the private key.
+impl fmt::Debug for Front {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Front(..)")
     }
 }
 

@@ -54,5 +54,10 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::ReadAudit(_) => Operation::ReadAudit,
         Asked::AuditHead(_) => Operation::AuditHead,
         Asked::SelfTest(_) => Operation::SelfTest,
+        Asked::Unseal(_) => Operation::Unseal,
+        Asked::ShowSeal(_) => Operation::ShowSeal,
+        Asked::ChangeSeal(_) => Operation::ChangeSeal,
+        Asked::LockSeal(_) => Operation::LockSeal,
+        Asked::Zeroize(_) => Operation::Zeroize,
     }
 }

@@ -7,7 +7,7 @@ use keyward_protocol::{
     messages::{self, request},
 };
 
-use crate::{issue::hex, restrictions, span::Span};
+use crate::{issue::hex, restrictions, span::Span, store::SealKind};
 
 /// The longest text of a fact.
 const MAX_TEXT: usize = 300;
@@ -62,6 +62,11 @@ pub(super) fn facts(request: &request::Operation) -> Vec<String> {
             let step = asked.step().as_str_name().trim_start_matches("ROTATION_STEP_");
             facts.add("step", &step.to_lowercase());
         }
+        Asked::ChangeSeal(asked) => {
+            let kind = asked.next.as_ref().and_then(|next| SealKind::from_code(next.kind));
+            facts.add("seal", kind.map_or("unknown", SealKind::word));
+        }
+        Asked::Zeroize(asked) => facts.add("service", &asked.fingerprint),
         Asked::Wrap(asked) => {
             facts.wrapping(asked.wrapping.as_ref());
             facts.key("with", &asked.wrapping_key_id);

@@ -48,20 +48,24 @@ pub(crate) struct Approvals {
 }
 
 impl Approvals {
-    /// The approvals that a store keeps.
-    pub(crate) fn load(store: Arc<dyn Store>, audit: Arc<Audit>) -> Result<Approvals> {
+    /// The approvals of a store that is sealed: none are known.
+    pub(crate) fn new(store: Arc<dyn Store>, audit: Arc<Audit>) -> Approvals {
+        Approvals { store, audit, kept: Mutex::default() }
+    }
+
+    /// Takes over the approvals that the open store keeps.
+    pub(crate) fn load(&self) -> Result<()> {
         let mut kept = BTreeMap::new();
-        for (name, secret) in store.own_secrets(PREFIX)? {
+        for (name, secret) in self.store.own_secrets(PREFIX)? {
             let approval = Approval::decode(secret.expose()).ok_or_else(|| {
                 Error::new(ErrorKind::Internal, format!("the {name} in the store does not read"))
                     .hint("run the version of Keyward that wrote it, or a newer one")
             })?;
             kept.insert(approval.id, approval);
         }
-        let approvals = Approvals { store, audit, kept: Mutex::new(kept) };
-        gate::after_crash(&approvals)?;
-        approvals.sweep()?;
-        Ok(approvals)
+        *self.lock() = kept;
+        gate::after_crash(self)?;
+        self.sweep()
     }
 
     /// Asks the others for what is not asked for yet; the error that says so to the asker.

@@ -67,6 +67,18 @@ impl Standing {
     }
 }
 
+/// How far a journal has been taken over into the log in a folder.
+pub(super) fn taken_over(folder: &Path, journal: u64) -> io::Result<u64> {
+    for (_, path) in list(folder)?.into_iter().rev() {
+        let standing = scan(&fs::read(path)?).map(|scan| scan.standing);
+        // A file that was only begun has no checkpoint yet.
+        if let Some(standing) = standing.filter(|standing| !standing.checkpoint.0.is_empty()) {
+            return Ok(standing.journal_position(journal));
+        }
+    }
+    Ok(0)
+}
+
 /// The file that grows.
 pub(super) struct LogFile {
     folder: PathBuf,

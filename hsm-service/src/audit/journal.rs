@@ -51,11 +51,42 @@ pub(super) struct Journal {
     head: AtomicU64,
     /// Up to where entries are safe elsewhere.
     tail: AtomicU64,
+    /// Up to where a killed service wrote: before this, an entry that is not whole never will be.
+    left: u64,
 }
 
 impl Journal {
+    /// Goes on in the journal that a service has left, if there is anything in it from the position
+    /// on that `taken_over` gives for its identifier; else makes a new one.
+    pub(super) fn resume(
+        path: &Path,
+        bytes: u64,
+        taken_over: impl FnOnce(u64) -> io::Result<u64>,
+    ) -> io::Result<Journal> {
+        if path.exists() {
+            match Journal::open(path) {
+                Ok(mut journal) => {
+                    let from = taken_over(journal.id)?;
+                    let mut count: u64 = 0;
+                    let end = journal.recover(from, |_| count += 1);
+                    if count > 0 {
+                        tracing::info!(count, "audit entries of a killed service taken over");
+                        (journal.head, journal.tail) = (end.into(), from.into());
+                        journal.left = end;
+                        return Ok(journal);
+                    }
+                }
+                // Killed while it made it, or not ours: nothing can be told from it.
+                Err(error) => tracing::warn!("the audit journal does not read: {error}"),
+            }
+            // All of it is in the log by now; on a small disk there is no room for two.
+            fs::remove_file(path)?;
+        }
+        Journal::create(path, bytes)
+    }
+
     /// Makes a new, empty journal of so many bytes, in place of any other.
-    pub(super) fn create(path: &Path, bytes: u64) -> io::Result<Journal> {
+    fn create(path: &Path, bytes: u64) -> io::Result<Journal> {
         let words = (bytes / 8).next_power_of_two();
         let total = (words + HEADER_WORDS as u64) * 8;
         let draft = path.with_extension("new");
@@ -77,7 +108,7 @@ impl Journal {
     }
 
     /// Opens the journal that a service left.
-    pub(super) fn open(path: &Path) -> io::Result<Journal> {
+    fn open(path: &Path) -> io::Result<Journal> {
         let file = File::options().read(true).write(true).open(path)?;
         Journal::of(MappedWords::map(&file)?, file)
     }
@@ -89,7 +120,8 @@ impl Journal {
         if magic != MAGIC || size != ring as u64 || !size.is_power_of_two() {
             return Err(broken());
         }
-        Ok(Journal { words, file, secret, id, head: AtomicU64::new(0), tail: AtomicU64::new(0) })
+        let (head, tail) = (AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Journal { words, file, secret, id, head, tail, left: 0 })
     }
 
     /// Appends an entry and gives the position after it; `None` where fewer than `reserve` bytes
@@ -132,6 +164,11 @@ impl Journal {
         Ok(fdatasync(&self.file)?)
     }
 
+    /// The size of the ring in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        self.capacity() * 8
+    }
+
     /// Where the next entry will go.
     pub(super) fn head(&self) -> u64 {
         self.head.load(Acquire)
@@ -152,9 +189,15 @@ impl Journal {
     pub(super) fn read(&self, mut take: impl FnMut(&[u8]) -> bool) -> u64 {
         let mut position = self.tail();
         let mut body = Vec::new();
-        while position < self.head() && self.entry(position, &mut body) {
-            position += entry_words(body.len());
-            if !take(&body) {
+        while position < self.head() {
+            if self.entry(position, &mut body) {
+                position += entry_words(body.len());
+                if !take(&body) {
+                    break;
+                }
+            } else if position < self.left {
+                position += GRANULE_WORDS;
+            } else {
                 break;
             }
         }
@@ -163,7 +206,7 @@ impl Journal {
 
     /// Reads what a killed service left from a position on. An entry that was being written is
     /// missing, whatever came after it is not.
-    pub(super) fn recover(&self, from: u64, mut take: impl FnMut(&[u8])) -> u64 {
+    fn recover(&self, from: u64, mut take: impl FnMut(&[u8])) -> u64 {
         let end = from + self.capacity();
         let mut position = from;
         let mut last = from;

@@ -24,10 +24,9 @@ pub(crate) mod verify;
 mod writer;
 
 use std::{
-    fs,
     path::PathBuf,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
@@ -71,7 +70,8 @@ pub(crate) struct Audit {
     folder: PathBuf,
     config: AuditConfig,
     journal: Journal,
-    sinks: Sinks,
+    /// There from the first time on that the log was open.
+    sinks: OnceLock<Sinks>,
     /// The part of the journal that uses leave to acts, in bytes.
     reserve: u64,
     /// Uses that could not be recorded, and strangers' refusals that were not.
@@ -80,6 +80,8 @@ pub(crate) struct Audit {
     /// The second that is counted in, and the refusals recorded in it.
     strangers: (AtomicU64, AtomicU64),
     connections: AtomicU64,
+    /// Writes the log's files; there while the service has the key.
+    writer: Mutex<Option<Writer>>,
     state: Mutex<State>,
     wake: Condvar,
     done: Condvar,
@@ -122,73 +124,80 @@ struct State {
 }
 
 impl Audit {
-    /// Opens the log, takes over what a killed service left in its journal, and begins to record.
-    pub(crate) fn start(
-        config: &Config,
-        store: &dyn Store,
-        service_id: &str,
-    ) -> Result<Arc<Audit>> {
+    /// Begins to record. What is recorded waits in the journal, beside what a killed service left
+    /// there, until there is a key to sign the log with.
+    pub(crate) fn start(config: &Config) -> Result<Arc<Audit>> {
         let folder = config.audit_folder();
         files::make_folder(&folder)?;
-        let key = AuditKey::load(store, service_id)?;
-        let owner = Owner { service_id, spki: &key.spki };
-        let Opened { file, standing, damage } = LogFile::open(&folder, &owner)?;
-        let file_bytes = config.audit.file_mib << 20;
-        let mut writer = Writer { key, file, standing, file_bytes };
-        let from = end_of(&writer);
         let path = folder.join("journal");
-        let unwritable = |error| files::failed("write", &folder, &error);
-        if path.exists() {
-            match Journal::open(&path) {
-                Ok(left) => {
-                    let count = writer.recover(&left).map_err(unwritable)?;
-                    if count > 0 {
-                        tracing::info!(count, "audit entries of a killed service taken over");
-                    }
-                }
-                // Killed while it made it, or not ours: nothing can be told from it.
-                Err(error) => tracing::warn!("the audit journal does not read: {error}"),
-            }
-            // All of it is in the log by now; on a small disk there is no room for two.
-            let _ = fs::remove_file(&path);
-        }
         let journal_bytes = config.audit.journal_mib << 20;
-        let journal = Journal::create(&path, journal_bytes)
-            .map_err(|error| files::failed("make the journal in", &folder, &error))?;
-        if let Some(damage) = &damage {
-            tracing::error!("the audit log was changed from outside: {damage}");
-        }
+        let journal = Journal::resume(&path, journal_bytes, |id| files::taken_over(&folder, id))
+            .map_err(|error| files::failed("open the journal in", &folder, &error))?;
         let started = event("service-start", concat!("version ", env!("CARGO_PKG_VERSION")));
-        let found = damage.as_deref().map(|damage| event("log-damaged", damage));
-        let entries: Vec<Fields> = found.into_iter().chain([started]).collect();
-        let place = JournalPlace { id: journal.id, position: 0 };
-        writer.write(&entries, place).map_err(unwritable)?;
-        let state =
-            State { head: head_of(&writer), end: end_of(&writer), damage, ..State::default() };
-        let sinks = Sinks::start(&config.audit.sink, &folder, from)?;
-        sinks.publish(end_of(&writer));
+        journal.append(started.as_bytes(), 0);
         let audit = Arc::new(Audit {
             folder,
             config: config.audit.clone(),
+            reserve: journal.bytes() / 8,
             journal,
-            sinks,
-            reserve: journal_bytes / 8,
+            sinks: OnceLock::new(),
             lost: AtomicU64::new(0),
             suppressed: AtomicU64::new(0),
             strangers: (AtomicU64::new(0), AtomicU64::new(0)),
             connections: AtomicU64::new(0),
-            state: Mutex::new(state),
+            writer: Mutex::default(),
+            state: Mutex::default(),
             wake: Condvar::new(),
             done: Condvar::new(),
             thread: Mutex::new(None),
         });
         let working = Arc::clone(&audit);
         let spawned = thread::Builder::new().name("audit".into());
-        let thread = spawned.spawn(move || working.work(writer)).map_err(|error| {
+        let thread = spawned.spawn(move || working.work()).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}"))
         })?;
         *audit.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(audit)
+    }
+
+    /// Opens the log with the key that the store keeps for it, and writes what waits in the journal.
+    pub(crate) fn open(&self, store: &dyn Store, service_id: &str) -> Result<()> {
+        let key = AuditKey::load(store, service_id)?;
+        let owner = Owner { service_id, spki: &key.spki };
+        let Opened { file, standing, damage } = LogFile::open(&self.folder, &owner)?;
+        if let Some(damage) = &damage {
+            tracing::error!("the audit log was changed from outside: {damage}");
+            self.journal.append(event("log-damaged", damage).as_bytes(), 0);
+        }
+        let mut writer = Writer { key, file, standing, file_bytes: self.config.file_mib << 20 };
+        let from = end_of(&writer);
+        writer
+            .take_over(&self.journal)
+            .map_err(|error| files::failed("write", &self.folder, &error))?;
+        if self.sinks.get().is_none() {
+            let sinks = Sinks::start(&self.config.sink, &self.folder, from)?;
+            self.sinks.get_or_init(|| sinks).publish(end_of(&writer));
+        }
+        let mut state = self.lock();
+        state.head = head_of(&writer);
+        state.end = end_of(&writer);
+        state.damage = damage;
+        drop(state);
+        *self.writer() = Some(writer);
+        Ok(())
+    }
+
+    /// Writes what waits in the journal, and gives the key up.
+    pub(crate) fn seal(&self) {
+        let mut writer = self.writer();
+        if let Some(mut ending) = writer.take() {
+            if let Err(error) = self.round(&mut ending) {
+                tracing::error!("cannot write the audit log: {error}");
+            }
+            let mut state = self.lock();
+            state.head = head_of(&ending);
+            state.end = end_of(&ending);
+        }
     }
 
     /// Records the end of the service and takes everything over.
@@ -200,7 +209,18 @@ impl Audit {
         if let Some(thread) = thread {
             let _ = thread.join();
         }
-        self.sinks.close();
+        if let Some(sinks) = self.sinks.get() {
+            sinks.close();
+        }
+    }
+
+    /// Records what is about to happen to the service, on disk and as far as there is a key in the
+    /// log itself.
+    pub(crate) fn announce(&self, name: &str, detail: &str) -> Result<()> {
+        self.admit_act()?;
+        self.record_act(&event(name, detail))?;
+        self.catch_up();
+        Ok(())
     }
 
     /// A number for a new connection.
@@ -210,7 +230,7 @@ impl Audit {
 
     /// Refuses a use while a sink that is required is behind.
     fn admit_use(&self) -> Result<()> {
-        self.sinks.refusal().map_or(Ok(()), Err)
+        self.sinks.get().and_then(Sinks::refusal).map_or(Ok(()), Err)
     }
 
     /// Refuses an act that could not be recorded, before it is begun.
@@ -322,11 +342,11 @@ impl Audit {
             warnings.push(format!("{lost} uses of keys are missing in the audit log"));
         }
         drop(state);
-        warnings.extend(self.sinks.warnings());
+        warnings.extend(self.sinks.get().map(Sinks::warnings).unwrap_or_default());
         warnings
     }
 
-    fn work(&self, mut writer: Writer) {
+    fn work(&self) {
         let mut last_complaint: Option<Instant> = None;
         loop {
             let stop = {
@@ -337,8 +357,11 @@ impl Audit {
                 state.asked = false;
                 state.stop
             };
-            let result = self.round(&mut writer);
-            self.sinks.publish(end_of(&writer));
+            let mut writer = self.writer();
+            let result = writer.as_mut().map_or(Ok(()), |writer| self.round(writer));
+            if let (Some(writer), Some(sinks)) = (writer.as_ref(), self.sinks.get()) {
+                sinks.publish(end_of(writer));
+            }
             let mut state = self.lock();
             state.rounds += 1;
             match result {
@@ -346,8 +369,10 @@ impl Audit {
                     if state.failure.take().is_some() {
                         tracing::info!("the audit log is written again");
                     }
-                    state.head = head_of(&writer);
-                    state.end = end_of(&writer);
+                    if let Some(writer) = writer.as_ref() {
+                        state.head = head_of(writer);
+                        state.end = end_of(writer);
+                    }
                 }
                 Err(error) => {
                     if last_complaint.is_none_or(|last| last.elapsed() >= COMPLAINT_INTERVAL) {
@@ -393,20 +418,26 @@ impl Audit {
     /// How the log is, for metrics.
     pub(crate) fn load(&self) -> AuditLoad {
         let used = self.journal.head().saturating_sub(self.journal.tail());
-        let written = self.sinks.written();
-        let sinks = self.sinks.reports().iter().map(|report| SinkLoad {
-            name: report.name.clone(),
-            lag_seconds: report.lag().as_secs_f64(),
-            waiting: written.saturating_sub(report.sent.load(Relaxed)),
-            dropped: report.dropped.load(Relaxed),
-            failures: report.failures.load(Relaxed),
-        });
+        let written = self.sinks.get().map_or(0, Sinks::written);
+        let sinks =
+            self.sinks.get().map_or(&[][..], Sinks::reports).iter().map(|report| SinkLoad {
+                name: report.name.clone(),
+                lag_seconds: report.lag().as_secs_f64(),
+                waiting: written.saturating_sub(report.sent.load(Relaxed)),
+                dropped: report.dropped.load(Relaxed),
+                failures: report.failures.load(Relaxed),
+            });
         AuditLoad {
             journal_used_bytes: used * 8,
-            journal_bytes: self.config.journal_mib << 20,
+            journal_bytes: self.journal.bytes(),
             failing: self.lock().failure.is_some(),
             sinks: sinks.collect(),
         }
+    }
+
+    /// Taken before the state's lock, never after it.
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

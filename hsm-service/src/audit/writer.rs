@@ -79,19 +79,6 @@ impl Writer {
         self.finish(batch, place)
     }
 
-    /// Writes what a killed service left in its journal.
-    pub(super) fn recover(&mut self, journal: &Journal) -> io::Result<u64> {
-        let from = self.standing.journal_position(journal.id);
-        let before = self.standing.sequence;
-        let mut batch = self.batch();
-        let end = journal.recover(from, |body| batch.entry(body));
-        if batch.bytes.is_empty() {
-            return Ok(0);
-        }
-        self.finish(batch, JournalPlace { id: journal.id, position: end })?;
-        Ok(self.standing.sequence - before)
-    }
-
     /// Removes the oldest files until no more than so many are left; the numbers of those removed.
     pub(super) fn remove_oldest(folder: &Path, keep: u64) -> io::Result<Vec<u64>> {
         let files = files::list(folder)?;

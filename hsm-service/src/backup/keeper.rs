@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     Config, Error, Result,
+    authority::Authorities,
     config::BackupConfig,
     metrics::{Metrics, seconds_since_1970},
     store::Store,
@@ -39,7 +40,7 @@ const TICK: Duration = Duration::from_secs(30);
 /// What the thread has.
 struct Maker {
     store: Arc<dyn Store>,
-    service: String,
+    authority: Arc<Authorities>,
     config: BackupConfig,
     folder: std::path::PathBuf,
     /// Where a snapshot lies for a moment: the folder of the store, which is the service's alone.
@@ -53,7 +54,7 @@ impl Keeper {
     pub(crate) fn start(
         config: &Config,
         store: Arc<dyn Store>,
-        service: &str,
+        authority: Arc<Authorities>,
         metrics: Arc<Metrics>,
     ) -> Result<Option<Keeper>> {
         if config.backup.recipients.is_empty() {
@@ -68,7 +69,7 @@ impl Keeper {
         store.subscribe(Box::new(move |_| noted.store(true, Relaxed)));
         let maker = Maker {
             store,
-            service: service.to_owned(),
+            authority,
             config: config.backup.clone(),
             folder: path.clone(),
             data: config.data(),
@@ -112,6 +113,9 @@ impl Maker {
     }
 
     fn is_due(&self) -> bool {
+        if !self.store.is_open() {
+            return false;
+        }
         let age = seconds_since_1970(SystemTime::now())
             .saturating_sub(self.metrics.last_backup.load(Relaxed));
         let after = |setting: u64, seconds: u64| setting != 0 && age >= setting * seconds;
@@ -144,7 +148,7 @@ impl Maker {
         let created = seconds_since_1970(SystemTime::now());
         let written = self.store.snapshot(&snapshot).and_then(|keys| {
             let manifest = |bytes, sha256| Manifest {
-                service: self.service.clone(),
+                service: self.authority.service_id().to_owned(),
                 created,
                 version: env!("CARGO_PKG_VERSION").into(),
                 keys,

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Config, Error, Result, approvals, authority,
     backend::explain,
-    store::{Seal, SqliteStore, Store, open_seal},
+    store::{Seal, SqliteStore, Store},
 };
 
 /// Proves that a backup restores: it is unpacked in a temporary folder, and every key in it is
@@ -27,16 +27,20 @@ pub fn verify(backup: &Path, identities: &[Identity], seal: &dyn Seal) -> Result
 }
 
 /// Puts the store of a backup in place of what a configuration's service has, which keeps lying
-/// beside it. The service must not be running.
-pub fn restore(backup: &Path, identities: &[Identity], config: &Config) -> Result<Manifest> {
+/// beside it. The service must not be running. The seal opens both stores.
+pub fn restore(
+    backup: &Path,
+    identities: &[Identity],
+    config: &Config,
+    seal: &dyn Seal,
+) -> Result<Manifest> {
     let data = config.data();
-    let seal = open_seal(&config.seal)?;
     let present = data.join("keys.db");
     // Taking the present store's lock shows that no service is using it; and a backup of another
     // service is not to take its place.
     let own = match present.exists() {
         true => {
-            let store = SqliteStore::open(&data, &*seal)?;
+            let store = SqliteStore::open(&data, seal)?;
             Some(authority::service_id(&store)?)
         }
         false => None,
@@ -48,9 +52,9 @@ pub fn restore(backup: &Path, identities: &[Identity], config: &Config) -> Resul
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(|error| moving("write to", parent, &error))?;
-    let manifest = unpack(backup, identities, &*seal, draft.path())?;
+    let manifest = unpack(backup, identities, seal, draft.path())?;
     // What was approved then may have been done since.
-    approvals::forget_all(&SqliteStore::open(draft.path(), &*seal)?)?;
+    approvals::forget_all(&SqliteStore::open(draft.path(), seal)?)?;
     if let Some(own) = own.filter(|own| *own != manifest.service) {
         let message = format!("it is of the service {}, this is {own}", manifest.service);
         return Err(refused(&message));

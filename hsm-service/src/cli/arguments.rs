@@ -7,7 +7,7 @@ use keyward_algorithms::{
 };
 use keyward_protocol::{ApprovalId, Error, KeySelector, KeyUri, check_name};
 
-use crate::sources::SourceRange;
+use crate::{sources::SourceRange, store::MAX_SHARES};
 
 use super::symmetric::from_hex;
 
@@ -49,6 +49,19 @@ pub(crate) fn serial_number(text: &str) -> Result<SerialNumber, String> {
         .filter(|digits: &Vec<u32>| !digits.is_empty() && digits.len().is_multiple_of(2))
         .ok_or_else(|| format!("{text:?} is no serial number: write hexadecimal digits"))?;
     Ok(SerialNumber(digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()))
+}
+
+/// How many shares are enough, of how many: `3/5`.
+pub(crate) fn shares(text: &str) -> Result<(u8, u8), String> {
+    let numbers = text.split_once('/').and_then(|(threshold, count)| {
+        Some((threshold.trim().parse().ok()?, count.trim().parse().ok()?))
+    });
+    match numbers {
+        Some((threshold, count)) if (2..=count).contains(&threshold) && count <= MAX_SHARES => {
+            Ok((threshold, count))
+        }
+        _ => Err(format!("{text:?} is no number of shares: write 3/5 for three of five")),
+    }
 }
 
 /// What the command does about the approval of others.

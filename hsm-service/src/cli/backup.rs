@@ -11,13 +11,13 @@ use super::{
     context::Context,
     failure::{Outcome, file_error},
     output::{create_file, facts, table},
+    seal::AskingSeal,
     time,
 };
 use crate::{
     Config,
     backup::{self, Manifest, age::Identity},
-    config,
-    store::{KeyFile, Seal, open_seal},
+    config::{self, SealConfig},
 };
 
 /// Make, verify, restore and list backups
@@ -79,6 +79,9 @@ pub(crate) struct VerifyArgs {
     /// The master key [default: what the configuration says]
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     master_key: Option<PathBuf>,
+    /// File with the passphrase or the shares of the backup's store [default: ask for them]
+    #[arg(long, value_name = "FILE")]
+    seal_in: Option<PathBuf>,
     /// The service's configuration
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     config: PathBuf,
@@ -102,6 +105,9 @@ pub(crate) struct RestoreArgs {
     /// The configuration of the service to restore
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     config: PathBuf,
+    /// File with the passphrase or the shares of the stores, if people hold them [default: ask]
+    #[arg(long, value_name = "FILE")]
+    seal_in: Option<PathBuf>,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -136,11 +142,13 @@ fn identity(args: &IdentityArgs, context: &Context) -> Outcome {
 }
 
 fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
-    let seal: Box<dyn Seal> = match &args.master_key {
-        Some(path) => Box::new(KeyFile::new(path)),
-        None => open_seal(&Config::load(&args.config)?.seal)?,
+    let master_key = match &args.master_key {
+        Some(path) => SealConfig::in_file(path),
+        None if args.seal_in.is_some() && !args.config.exists() => SealConfig::default(),
+        None => Config::load(&args.config)?.seal,
     };
-    let manifest = backup::verify(&args.file, &identities(&args.identity)?, &*seal)?;
+    let seal = AskingSeal::new(master_key, args.seal_in.clone());
+    let manifest = backup::verify(&args.file, &identities(&args.identity)?, &seal)?;
     tell("restores", &manifest, context)
 }
 
@@ -148,7 +156,8 @@ fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
     let config = Config::load(&args.config)?;
     let question = format!("Put this backup in place of the keys in {}?", config.data().display());
     context.confirm(&question, args.yes)?;
-    let manifest = backup::restore(&args.file, &identities(&args.identity)?, &config)?;
+    let seal = AskingSeal::new(config.seal.clone(), args.seal_in.clone());
+    let manifest = backup::restore(&args.file, &identities(&args.identity)?, &config, &seal)?;
     tell("restored", &manifest, context)
 }
 

@@ -122,18 +122,8 @@ impl Context {
         if yes {
             return Ok(());
         }
-        if !is_interactive() {
-            return Err(Failure::usage(
-                "this cannot be undone and nobody is there to ask",
-                "say --yes to do it all the same",
-            ));
-        }
-        let failed = |error| file_error("ask on", "the terminal".as_ref(), &error);
-        eprint!("{question} [y/N] ");
-        io::stderr().flush().map_err(failed)?;
-        let mut answer = String::new();
-        io::stdin().read_line(&mut answer).map_err(failed)?;
-        match answer.trim().to_ascii_lowercase().as_str() {
+        let answer = self.ask(&format!("{question} [y/N]"), "say --yes to do it all the same")?;
+        match answer.to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
             _ => {
                 self.output.note("nothing was done");
@@ -153,6 +143,23 @@ pub(crate) fn prompt_pin(what: &str) -> Result<Pin, Error> {
     let answer = rpassword::prompt_password(format!("{what}: ")).map(Zeroizing::new);
     let answer = answer.map_err(|error| file_error("ask on", "the terminal".as_ref(), &error))?;
     Ok(Pin::copy_of(answer.as_bytes()))
+}
+
+impl Context {
+    /// Asks for a line on the terminal about something that cannot be undone; elsewhere the hint
+    /// says how to do without.
+    pub(crate) fn ask(&self, question: &str, hint: &str) -> Result<String, Failure> {
+        if !is_interactive() {
+            let message = "this cannot be undone and nobody is there to ask";
+            return Err(Failure::usage(message, hint));
+        }
+        let failed = |error| file_error("ask on", "the terminal".as_ref(), &error);
+        eprint!("{question} ");
+        io::stderr().flush().map_err(failed)?;
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).map_err(failed)?;
+        Ok(answer.trim().to_owned())
+    }
 }
 
 /// The URI of a key as its user named it.

@@ -22,6 +22,7 @@ mod kem;
 mod key;
 mod manual;
 mod output;
+mod seal;
 mod serve;
 mod signature;
 mod status;
@@ -96,6 +97,10 @@ enum Command {
     Audit(audit::AuditCommand),
     #[command(subcommand)]
     Backup(backup::BackupCommand),
+    Unseal(seal::UnsealArgs),
+    #[command(subcommand)]
+    Seal(seal::SealCommand),
+    Zeroize(seal::ZeroizeArgs),
     #[command(subcommand)]
     Config(config::ConfigCommand),
     #[command(subcommand)]
@@ -121,7 +126,7 @@ pub fn run() -> ExitCode {
 fn execute(cli: Cli, output: Output) -> Outcome {
     let context = Context::new(cli.connection, cli.approval, output);
     match cli.command {
-        Command::Init(args) => serve::init(&args, &output),
+        Command::Init(args) => serve::init(&args, &context),
         Command::Serve(args) => serve::serve(&args, &output),
         Command::Status(args) => status::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
@@ -140,6 +145,9 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Approval(command) => approval::run(&command, &context),
         Command::Audit(command) => audit::run(&command, &context),
         Command::Backup(command) => backup::run(&command, &context),
+        Command::Unseal(args) => seal::unseal(&args, &context),
+        Command::Seal(command) => seal::run(&command, &context),
+        Command::Zeroize(args) => seal::zeroize(&args, &context),
         Command::Config(command) => config::run(&command, &context),
         Command::Java(command) => java::run(&command, &context),
         Command::Bench(args) => bench::run(&args, &context),

@@ -8,13 +8,16 @@ use serde_json::json;
 
 use super::{
     arguments,
+    context::Context,
     failure::Outcome,
     output::{Output, facts},
+    seal::{Kind, new_passphrase, share_list, share_texts, write_shares},
 };
 use crate::{
     Config, config,
     dev::{self, DevOptions},
-    init::{self, InitOptions, Issued},
+    init::{self, InitOptions, Issued, SealChoice},
+    store::Passphrase,
 };
 
 /// Create the state of a new service and say what it issued
@@ -23,16 +26,32 @@ use crate::{
 /// and a configuration to serve with. Nothing that exists is overwritten.
 #[derive(Args, Debug)]
 #[command(after_help = "\
-Example:
+Examples:
   keyward init --state /var/lib/keyward --host hsm.example --tls 0.0.0.0:7433
-  keyward serve --config /var/lib/keyward/keyward.toml")]
+  keyward serve --config /var/lib/keyward/keyward.toml
+  keyward init --state /var/lib/keyward --seal shamir --shares 3/5")]
 pub(crate) struct InitArgs {
     /// The service's folder
     #[arg(long, value_name = "DIR")]
     state: PathBuf,
-    /// Where to put the master key, best on another disk [default: DIR/master.key]
+    /// What is to open the service's store after each start
+    #[arg(long, value_name = "KIND", default_value = "key-file")]
+    seal: Kind,
+    /// Where to put the master key, if there is one, best on another disk [default: DIR/master.key]
     #[arg(long, value_name = "FILE")]
     master_key: Option<PathBuf>,
+    /// Name of the systemd credential, with `--seal credential`
+    #[arg(long, value_name = "NAME", default_value = "keyward-master-key")]
+    credential: String,
+    /// File with the passphrase, with `--seal passphrase` [default: ask for it]
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// How many shares open the store, of how many, with `--seal shamir`
+    #[arg(long, value_name = "K/N", value_parser = arguments::shares, default_value = "3/5")]
+    shares: (u8, u8),
+    /// Folder for the shares, a file each [default: print them]
+    #[arg(long, value_name = "DIR")]
+    shares_out: Option<PathBuf>,
     /// Name of the first administrator
     #[arg(long, value_name = "NAME", value_parser = arguments::user_name)]
     #[arg(default_value_t = defaults().administrator)]
@@ -76,18 +95,43 @@ fn defaults() -> InitOptions {
 }
 
 /// Does what `keyward init` says.
-pub(crate) fn init(args: &InitArgs, output: &Output) -> Outcome {
+pub(crate) fn init(args: &InitArgs, context: &Context) -> Outcome {
+    let output = &context.output;
+    let seal = match args.seal {
+        Kind::KeyFile => SealChoice::KeyFile,
+        Kind::Credential => SealChoice::Credential(args.credential.clone()),
+        Kind::Passphrase => {
+            let passphrase = new_passphrase(args.passphrase_file.as_deref())?;
+            SealChoice::Passphrase(Passphrase::new(&passphrase).into())
+        }
+        Kind::Shamir => SealChoice::Shares(args.shares.0, args.shares.1),
+    };
     let issued = init::init(&InitOptions {
         state: args.state.clone(),
+        seal,
         master_key: args.master_key.clone(),
         administrator: args.administrator.clone(),
         hosts: args.hosts.clone(),
         tls: args.tls,
     })?;
+    let threshold = usize::from(args.shares.0);
+    let shares = match &args.shares_out {
+        Some(folder) if !issued.shares.is_empty() => {
+            write_shares(&issued.shares, threshold, folder, context)?;
+            None
+        }
+        _ => Some(share_texts(&issued.shares)?),
+    };
+    let printed: Vec<_> = shares
+        .iter()
+        .flatten()
+        .map(|(number, text)| json!({ "number": number, "share": **text }))
+        .collect();
     let value = json!({
         "config": issued.config,
         "service_id": issued.service_id,
         "master_key": issued.master_key,
+        "shares": printed,
         "ca": issued.ca,
         "administrator": {
             "name": issued.administrator,
@@ -96,29 +140,54 @@ pub(crate) fn init(args: &InitArgs, output: &Output) -> Outcome {
             "days": issued.administrator_days,
         },
     });
-    output.result(&value, || issued_text(&issued))?;
+    output.result(&value, || {
+        let shares = shares.as_deref().unwrap_or_default();
+        issued_text(&issued, args.seal) + &share_list(shares, threshold, issued.shares.len())
+    })?;
+    if args.seal == Kind::Credential {
+        let (name, path) = (&args.credential, issued.master_key.unwrap_or_default());
+        output.note(&format!(
+            "first: systemd-creds encrypt --name={name} {} /etc/credstore.encrypted/{name}, then \
+             `LoadCredentialEncrypted={name}` in the unit, and remove that file",
+            path.display()
+        ));
+    }
     output.note(&format!("next: keyward serve --config {}", issued.config.display()));
     Ok(())
 }
 
-fn issued_text(issued: &Issued) -> String {
+fn issued_text(issued: &Issued, seal: Kind) -> String {
     let of_administrator = |path: &PathBuf, what: &str| {
         format!("{} (of \"{}\", {what})", path.display(), issued.administrator)
     };
     let days = format!("valid for {} days", issued.administrator_days);
-    let made = facts(&[
+    let mut lines = vec![
         ("configuration", issued.config.display().to_string()),
         ("service id", issued.service_id.clone()),
         ("authority", issued.ca.display().to_string()),
         ("certificate", of_administrator(&issued.administrator_certificate, &days)),
         ("private key", of_administrator(&issued.administrator_key, "who may let clients in")),
-        ("master key", issued.master_key.display().to_string()),
-    ]);
+    ];
+    if let Some(path) = &issued.master_key {
+        lines.push(("master key", path.display().to_string()));
+    }
+    let secret = match seal {
+        Kind::KeyFile | Kind::Credential => {
+            "- the master key: without it all keys are lost, and whoever has it and the state has the\n\
+             \x20 keys. Keep a copy where the state is not."
+        }
+        Kind::Passphrase => {
+            "- the passphrase: without it all keys are lost. After each start: keyward unseal"
+        }
+        Kind::Shamir => {
+            "- the shares, each with another person: without enough of them all keys are lost. After\n\
+             \x20 each start they give them: keyward unseal"
+        }
+    };
     format!(
-        "{made}\nKeep safe:\n\
-         - the master key: without it all keys are lost, and whoever has it and the state has the\n\
-         \x20 keys. Keep a copy where the state is not.\n\
-         - the administrator's private key: whoever has it can let clients in.\n"
+        "{}\nKeep safe:\n{secret}\n\
+         - the administrator's private key: whoever has it can let clients in.\n",
+        facts(&lines)
     )
 }
 

@@ -15,12 +15,13 @@ use super::{
     context::{Context, is_interactive, prompt_pin},
     failure::{Failure, Outcome},
     output::table,
+    seal::AskingSeal,
     time,
 };
 use crate::{
     config::{self, Config},
     pins::Pins,
-    store::{SqliteStore, Store, open_seal},
+    store::{SqliteStore, Store},
 };
 
 /// See the users of the service, and look after their PINs
@@ -143,9 +144,11 @@ impl OfflineArgs {
             return Ok(None);
         }
         let config = Config::load(&self.config)?;
-        let seal = open_seal(&config.seal)?;
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &*seal)?);
-        Ok(Some((Pins::load(store)?, config)))
+        let seal = AskingSeal::new(config.seal.clone(), None);
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.data(), &seal)?);
+        let pins = Pins::new(store);
+        pins.load()?;
+        Ok(Some((pins, config)))
     }
 }
 

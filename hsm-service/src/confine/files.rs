@@ -13,7 +13,7 @@ use landlock::{
 
 use crate::{
     Config, Result, audit, backup,
-    config::{HealthAddress, SealConfig, SyslogAddress},
+    config::{HealthAddress, SyslogAddress},
     listen::socket,
 };
 
@@ -91,13 +91,11 @@ fn rules(config: &Config, file: Option<&Path>) -> Rules {
             rules.ports.push(port);
         }
     }
-    match &config.seal {
-        SealConfig::KeyFile(path) => rules.allow_folder_of(path, read),
-        SealConfig::SystemdCredential(_) => {
-            if let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY") {
-                rules.allow(folder.into(), read);
-            }
-        }
+    rules.allow_folder_of(config.seal.key_file(), read);
+    if config.seal.systemd_credential.is_some()
+        && let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY")
+    {
+        rules.allow(folder.into(), read);
     }
     if config.development {
         // A temporary one is removed at the end.

@@ -13,7 +13,7 @@ use crate::{
 /// The authority, and what its replacement waits for.
 pub(crate) fn show(service: &Service, caller: &Caller) -> Result<Reply> {
     policy::authorise(caller, Operation::ShowAuthority, Target::Service)?;
-    let present = service.authority.present();
+    let present = service.authority.present()?;
     let old_clients = match &present.next {
         Some(next) => service.clients.not_renewed_by(next.key_id()),
         None => Vec::new(),
@@ -35,7 +35,7 @@ pub(crate) fn rotate(
     request: &RotateAuthority,
 ) -> Result<Reply> {
     policy::authorise(caller, Operation::RotateAuthority, Target::Service)?;
-    let present = service.authority.present();
+    let present = service.authority.present()?;
     if request.step() == Step::Finish
         && let Identity::Certificate { authority, .. } = &caller.identity
         && authority != present.issuing().key_id()

@@ -37,6 +37,10 @@ pub(crate) fn log_in(
     request: Login,
 ) -> Found {
     let pin = Zeroizing::new(request.pin);
+    // A sealed service asks for none: PINs are sealed too. Once it is unsealed, it asks.
+    if !service.store().is_open() {
+        return Ok(None);
+    }
     let name = Some(request.user.as_str()).filter(|name| !name.is_empty());
     let named = service.live.settings().users.caller(caller.identity.clone(), name);
     let Some(user) = named.user else {

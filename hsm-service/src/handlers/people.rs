@@ -98,7 +98,7 @@ fn issue(
     renews: Option<&[u8]>,
 ) -> Result<Reply> {
     let Wanted { user, roles, sources, days } = *wanted;
-    let authorities = service.authority.present();
+    let authorities = service.authority.present()?;
     let certificate = authorities.issuing().issue_client(csr, user, roles, days)?;
     let by = caller.user.as_deref().unwrap_or_default();
     let noted = ClientCertificate {

@@ -52,6 +52,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
     warnings.extend(service.audit.warnings());
+    warnings.extend(service.sealing.failure());
     warnings.extend(service.authority.advice(&caller.identity));
     let failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(failure.clone());
@@ -61,12 +62,13 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
         version: env!("CARGO_PKG_VERSION").into(),
         fips: keyward_crypto::is_fips_module(),
         module: keyward_crypto::module(),
-        seal: "unsealed".into(),
+        seal: service.sealing.word().into(),
         keys,
         uptime_seconds: service.started.elapsed().as_secs(),
         roles: caller.roles.iter().map(|role| role.word().into()).collect(),
         warnings,
         development: service.development,
+        state: service.sealing.state().word().into(),
     }))
 }
 

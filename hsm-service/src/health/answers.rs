@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
+use keyward_algorithms::ServiceState;
 use serde_json::json;
 
 use super::request::{Answer, Request};
@@ -39,7 +40,7 @@ impl Answers {
     /// Whether requests to sign may be sent here: the service takes them and its store is readable.
     fn ready(&self) -> Answer {
         if !self.service.can_sign() {
-            return Answer::text("503 Service Unavailable", "ending");
+            return Answer::text("503 Service Unavailable", self.service.state());
         }
         match self.service.store().count(None) {
             Ok(_) => Answer::text("200 OK", "ready"),
@@ -55,9 +56,9 @@ impl Answers {
         let service = &self.service;
         let metrics = &service.metrics;
         let state = json!({
-            "state": if service.can_sign() { "operational" } else { "ending" },
+            "state": service.state(),
             "can_sign": service.can_sign(),
-            "seal": "unsealed",
+            "seal": service.sealing.word(),
             "version": env!("CARGO_PKG_VERSION"),
             "development": service.development,
             "uptime_seconds": service.started.elapsed().as_secs(),
@@ -67,7 +68,13 @@ impl Answers {
                 0 => None,
                 time => Some(time),
             },
-            "warnings": service.warnings.iter().cloned().chain(unlocked_secrets()).collect::<Vec<_>>(),
+            "warnings": service
+                .warnings
+                .iter()
+                .cloned()
+                .chain(unlocked_secrets())
+                .chain(service.sealing.failure())
+                .collect::<Vec<_>>(),
         });
         Answer {
             status: "200 OK",
@@ -80,14 +87,16 @@ impl Answers {
     fn metrics(&self) -> Answer {
         let service = &self.service;
         let (cached_keys, cached_keys_max) = service.keys.ready();
+        let authority = service.authority.present().ok();
+        let authority_ends = authority.and_then(|present| end_of(present.current.certificate()));
         let gauges = Gauges {
             can_sign: service.can_sign(),
-            sealed: false,
+            sealed: service.sealing.state() == ServiceState::Sealed,
             max_connections: service.live.settings().limits.connections,
             cached_keys,
             cached_keys_max,
             keys: service.store().count(None).ok(),
-            authority_ends: end_of(service.authority.present().current.certificate()).unwrap_or(0),
+            authority_ends,
             audit: service.audit.load(),
             lanes: service.loads(),
             locked_users: service.pins.locked(),

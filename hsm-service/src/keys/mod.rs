@@ -194,12 +194,21 @@ impl Keys {
             // Where the key was changed meanwhile, this one is used once and not kept.
             let _ = place.insert(Arc::clone(&key));
         }
+        // It may have been sealed meanwhile.
+        if !self.store.is_open() {
+            self.ready.clear();
+        }
         Ok(Some(key))
     }
 
     /// Holds so many keys ready from now on.
     pub(crate) fn hold_ready(&self, capacity: usize) {
         self.ready.set_capacity(capacity.max(1) as u64);
+    }
+
+    /// Holds none of the keys ready any more. Those in use now are gone when that has ended.
+    pub(crate) fn forget(&self) {
+        self.ready.clear();
     }
 
     /// How many keys are held ready, and how many can be.

@@ -154,7 +154,9 @@ async fn greet(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr) -> Res
     stream.set_nodelay(true).map_err(refused)?;
     rustix::net::sockopt::set_socket_keepalive(&stream, true)
         .map_err(|error| refused(error.into()))?;
-    let acceptor = shared.acceptor.now(&shared.service);
+    let Some(acceptor) = shared.acceptor.now(&shared.service) else {
+        return Err(Error::new(ErrorKind::Sealed, "the service is sealed and has no certificate"));
+    };
     let handshake = tokio::time::timeout(limits.handshake(), acceptor.accept(stream));
     let stream = handshake
         .await

@@ -31,8 +31,8 @@ pub(crate) struct Gauges {
     pub(crate) keys: Option<u64>,
     /// Approvals that wait, or were given and not used.
     pub(crate) approvals: usize,
-    /// When the authority's certificate ends, in seconds since 1970.
-    pub(crate) authority_ends: i64,
+    /// When the authority's certificate ends, in seconds since 1970, unless the service is sealed.
+    pub(crate) authority_ends: Option<i64>,
     /// Users who are locked after wrong PINs.
     pub(crate) locked_users: usize,
     /// How much each lane has to do.
@@ -167,7 +167,9 @@ impl Metrics {
     fn ends(&self, text: &mut Text, gauges: &Gauges) {
         let name = "keyward_certificate_expiry_timestamp_seconds";
         text.head(name, "gauge", "When a certificate of the service ends, in seconds since 1970.");
-        let _ = writeln!(text.0, "{name}{{certificate=\"authority\"}} {}", gauges.authority_ends);
+        if let Some(authority) = gauges.authority_ends {
+            let _ = writeln!(text.0, "{name}{{certificate=\"authority\"}} {authority}");
+        }
         let service = self.certificate_ends.load(Relaxed);
         if service != 0 {
             let _ = writeln!(text.0, "{name}{{certificate=\"service\"}} {service}");

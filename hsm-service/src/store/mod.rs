@@ -17,7 +17,12 @@ use crate::Result;
 
 pub(crate) use attributes::note;
 pub use record::{Grant, Record};
-pub use seal::{KeyFile, Seal, SystemdCredential, create_master_key, open as open_seal};
+pub(crate) use seal::DataKey;
+pub use seal::{
+    KeyFile, MAX_SHARES, MasterKey, Passphrase, Row as SealRow, Seal, SealKind, Share, Shares,
+    SplitSecret, SystemdCredential, create_master_key, next_of as next_master_key,
+    open as open_seal,
+};
 pub use sqlite::SqliteStore;
 
 /// The secret of a key: DER PKCS#8, or the bytes of a secret key, in locked memory. It is wiped when dropped and cannot be
@@ -79,7 +84,12 @@ pub struct Listing {
 
 /// Keeps records and their secrets. A change is durable when its call returns. Every record that
 /// comes out is as it went in: one that was edited or swapped on disk is an error.
+///
+/// While it is sealed, only what needs no secret can be asked for.
 pub trait Store: Send + Sync {
+    /// Whether secrets can be had.
+    fn is_open(&self) -> bool;
+
     /// A key with its secret. Takes the same work whether or not there is such a key.
     fn get(&self, id: &KeyId) -> Result<Option<(Record, Secret)>>;
 

@@ -7,7 +7,7 @@ use aws_lc_rs::{
 use keyward_algorithms::ErrorKind;
 use keyward_crypto::locked_memory::LockedBytes;
 
-use super::Secret;
+use super::{Secret, seal::DataKey};
 use crate::{Error, Result};
 
 /// A 256-bit key that seals, kept in locked memory. What aws-lc makes of it lives as long as one
@@ -26,6 +26,13 @@ impl Sealer {
         let mut sealer = Sealer { key: LockedBytes::copy_of(key), decoy: Vec::new() };
         sealer.decoy = sealer.seal(&[0; 1200], b"decoy")?;
         Ok(sealer)
+    }
+
+    /// The key itself.
+    pub(super) fn key(&self) -> DataKey {
+        let mut key = DataKey::default();
+        key.copy_from_slice(&self.key);
+        key
     }
 
     fn cipher(&self) -> Result<LessSafeKey> {

@@ -2,10 +2,11 @@
 
 mod rows;
 mod schema;
+mod sealing;
 
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use aws_lc_rs::rand;
@@ -27,7 +28,8 @@ pub struct SqliteStore {
     /// Connections for reading that nobody uses at the moment.
     readers: Mutex<Vec<Connection>>,
     path: std::path::PathBuf,
-    sealer: Sealer,
+    /// There while the store is open.
+    sealer: RwLock<Option<Arc<Sealer>>>,
     watchers: RwLock<Vec<Watcher>>,
     _folder: DataFolder,
 }
@@ -60,11 +62,20 @@ impl SqliteStore {
             Error::new(ErrorKind::Internal, format!("cannot name {}: {error}", path.display()))
         })?;
         data_folder::sync(folder)?;
-        SqliteStore::with_lock(&path, seal, lock)
+        let store = SqliteStore::with_lock(&path, lock)?;
+        store.unseal(seal)?;
+        Ok(store)
     }
 
     /// Opens the store in a folder.
     pub fn open(folder: &Path, seal: &dyn Seal) -> Result<SqliteStore> {
+        let store = SqliteStore::open_sealed(folder)?;
+        store.unseal(seal)?;
+        Ok(store)
+    }
+
+    /// Opens the store in a folder, which stays sealed.
+    pub fn open_sealed(folder: &Path) -> Result<SqliteStore> {
         let lock = DataFolder::open(folder)?;
         let path = folder.join("keys.db");
         if !path.exists() {
@@ -72,19 +83,17 @@ impl SqliteStore {
             return Err(Error::new(ErrorKind::Unavailable, message)
                 .hint("make a service's state with `keyward init --state DIR`"));
         }
-        SqliteStore::with_lock(&path, seal, lock)
+        SqliteStore::with_lock(&path, lock)
     }
 
-    fn with_lock(path: &Path, seal: &dyn Seal, folder: DataFolder) -> Result<SqliteStore> {
+    fn with_lock(path: &Path, folder: DataFolder) -> Result<SqliteStore> {
         let mut writer = schema::open(path, true)?;
         schema::bring_up_to_date(&mut writer, path)?;
-        let wrapped = schema::wrapped_data_key(&writer)?;
-        let sealer = Sealer::new(&*seal.unwrap(&wrapped)?)?;
         Ok(SqliteStore {
             writer: Mutex::new(writer),
             readers: Mutex::default(),
             path: path.to_owned(),
-            sealer,
+            sealer: RwLock::default(),
             watchers: RwLock::default(),
             _folder: folder,
         })
@@ -133,10 +142,11 @@ impl SqliteStore {
 
     /// Opens a row, or does the same work where there is none.
     fn open_row(&self, row: Option<rows::Row>) -> Result<Option<(Record, Secret)>> {
+        let sealer = self.sealer()?;
         match row {
-            Some(row) => row.open(&self.sealer).map(Some),
+            Some(row) => row.open(&sealer).map(Some),
             None => {
-                self.sealer.open_decoy();
+                sealer.open_decoy();
                 Ok(None)
             }
         }
@@ -144,6 +154,7 @@ impl SqliteStore {
 
     /// Looks at every key, after SQLite has looked at the file.
     pub(crate) fn check(&self, look: &mut dyn FnMut(&Record, &Secret) -> Result<()>) -> Result<()> {
+        let sealer = self.sealer()?;
         let verdict: String = self.read("check the store", |connection| {
             connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
         })?;
@@ -156,25 +167,30 @@ impl SqliteStore {
             let Some((end, _)) = rows.last() else { return Ok(()) };
             last = *end;
             for (_, row) in rows {
-                let (record, secret) = row.open(&self.sealer)?;
+                let (record, secret) = row.open(&sealer)?;
                 look(&record, &secret)?;
             }
         }
     }
 
-    fn open_all(&self, rows: Vec<rows::Row>) -> Vec<Record> {
-        let open = |row: rows::Row| match row.open(&self.sealer) {
+    fn open_all(&self, rows: Vec<rows::Row>) -> Result<Vec<Record>> {
+        let sealer = self.sealer()?;
+        let open = |row: rows::Row| match row.open(&sealer) {
             Ok((record, _)) => Some(record),
             Err(error) => {
                 tracing::error!("{error}");
                 None
             }
         };
-        rows.into_iter().filter_map(open).collect()
+        Ok(rows.into_iter().filter_map(open).collect())
     }
 }
 
 impl Store for SqliteStore {
+    fn is_open(&self) -> bool {
+        self.sealer.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     fn get(&self, id: &KeyId) -> Result<Option<(Record, Secret)>> {
         self.open_row(self.read("read a key", |connection| rows::by_id(connection, id))?)
     }
@@ -183,7 +199,7 @@ impl Store for SqliteStore {
         let rows = self
             .read("look up a key", |connection| rows::by_name(connection, viewer, name, owner))?;
         let found = rows.len();
-        let records = self.open_all(rows);
+        let records = self.open_all(rows)?;
         match records.is_empty() && found > 0 {
             true => Err(damaged(name)),
             false => Ok(records),
@@ -193,11 +209,11 @@ impl Store for SqliteStore {
     fn list(&self, page: Page<'_>) -> Result<Listing> {
         let rows = self.read("list keys", |connection| rows::page(connection, page))?;
         let more = rows.len() == page.limit;
-        Ok(Listing { records: self.open_all(rows), more })
+        Ok(Listing { records: self.open_all(rows)?, more })
     }
 
     fn insert(&self, record: &Record, secret: &Secret) -> Result<()> {
-        let sealed = self.sealer.seal(secret.expose(), &record.binding())?;
+        let sealed = self.sealer()?.seal(secret.expose(), &record.binding())?;
         self.write(|transaction| rows::insert(transaction, record, &sealed))?;
         self.tell(Event::Changed(record.id));
         Ok(())
@@ -208,7 +224,7 @@ impl Store for SqliteStore {
             let Some((mut record, secret)) = self.row(transaction, id)? else { return Ok(None) };
             change(&mut record)?;
             record.version += 1;
-            let sealed = self.sealer.seal(secret.expose(), &record.binding())?;
+            let sealed = self.sealer()?.seal(secret.expose(), &record.binding())?;
             rows::replace(transaction, &record, &sealed)?;
             Ok(Some(record))
         })?;
@@ -251,7 +267,7 @@ impl Store for SqliteStore {
     }
 
     fn authenticate(&self, purpose: &str, message: &[u8]) -> Result<Vec<u8>> {
-        self.sealer.authenticate(purpose, message)
+        self.sealer()?.authenticate(purpose, message)
     }
 
     fn subscribe(&self, watcher: Watcher) {
@@ -265,14 +281,14 @@ impl Store for SqliteStore {
                 .optional()
         })?;
         let Some(sealed) = sealed else { return Ok(None) };
-        let secret = self.sealer.open(&sealed, own_binding(name).as_bytes());
+        let secret = self.sealer()?.open(&sealed, own_binding(name).as_bytes());
         secret.map(Some).ok_or_else(|| damaged(name))
     }
 
     fn set_own_secrets(&self, secrets: &[(&str, Secret)]) -> Result<()> {
         self.write(|transaction| {
             for (name, secret) in secrets {
-                let sealed = self.sealer.seal(secret.expose(), own_binding(name).as_bytes())?;
+                let sealed = self.sealer()?.seal(secret.expose(), own_binding(name).as_bytes())?;
                 transaction
                     .execute("INSERT OR REPLACE INTO own VALUES (?, ?)", params![name, sealed])
                     .map_err(|error| failed("keep a secret of the service", &error))?;
@@ -291,7 +307,7 @@ impl Store for SqliteStore {
                 .collect::<rusqlite::Result<Vec<(String, Vec<u8>)>>>()
         })?;
         let open = |(name, sealed): (String, Vec<u8>)| {
-            let secret = self.sealer.open(&sealed, own_binding(&name).as_bytes());
+            let secret = self.sealer()?.open(&sealed, own_binding(&name).as_bytes());
             let secret = secret.ok_or_else(|| damaged(&name))?;
             Ok((name, secret))
         };

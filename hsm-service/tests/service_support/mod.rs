@@ -19,7 +19,7 @@ use std::{
 use keyward_client::{Client, KeyTemplate, Settings};
 use keyward_protocol::{Error, Key, SignRequest, messages::Enrol};
 use keyward_service::{
-    init::{self, InitOptions, Issued},
+    init::{self, InitOptions, Issued, SealChoice},
     issue::Authority,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -32,6 +32,8 @@ pub const KEYWARD: &str = env!("CARGO_BIN_EXE_keyward");
 pub struct State {
     folder: TempDir,
     pub issued: Issued,
+    /// What the configuration says of the seal.
+    pub seal: String,
     /// Sections to add to the configuration.
     pub more: String,
     /// The host names of the service.
@@ -41,15 +43,29 @@ pub struct State {
 impl State {
     /// Makes the state of a new service.
     pub fn new() -> State {
-        State::in_folder(TempDir::new().unwrap())
+        State::sealed_by(SealChoice::KeyFile)
+    }
+
+    /// The same with another seal than a key file.
+    pub fn sealed_by(seal: SealChoice) -> State {
+        State::in_folder_sealed_by(TempDir::new().unwrap(), seal)
     }
 
     /// The same in a folder that the test has chosen.
     pub fn in_folder(folder: TempDir) -> State {
+        State::in_folder_sealed_by(folder, SealChoice::KeyFile)
+    }
+
+    fn in_folder_sealed_by(folder: TempDir, seal: SealChoice) -> State {
         let mut options = InitOptions::new(folder.path().join("hsm"));
+        options.seal = seal;
         options.hosts = vec!["localhost".into(), "127.0.0.1".into()];
         let issued = init::init(&options).unwrap();
-        State { folder, issued, more: String::new(), hosts: vec!["localhost".into()] }
+        let seal = match &issued.master_key {
+            Some(path) => format!("key_file = {path:?}"),
+            None => String::new(),
+        };
+        State { folder, issued, seal, more: String::new(), hosts: vec!["localhost".into()] }
     }
 
     /// The same with more configuration. `ME` stands for the user who runs the test.
@@ -66,6 +82,10 @@ impl State {
         self.path("hsm/data")
     }
 
+    pub fn master_key(&self) -> &Path {
+        self.issued.master_key.as_deref().unwrap()
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.path("hsm/hsm.sock")
     }
@@ -79,10 +99,10 @@ impl State {
     /// Writes the configuration and gives the command that serves it.
     pub fn serve_command(&self) -> Command {
         let config = format!(
-            "state = {state:?}\n[seal]\nkey_file = {key:?}\n[[listen]]\nunix = {socket:?}\n\
+            "state = {state:?}\n[seal]\n{seal}\n[[listen]]\nunix = {socket:?}\n\
              [[listen]]\ntls = \"127.0.0.1:0\"\n[certificates]\nhosts = {hosts:?}\n{more}",
             state = self.path("hsm"),
-            key = self.issued.master_key,
+            seal = self.seal,
             socket = self.socket(),
             hosts = self.hosts,
             more = self.more,

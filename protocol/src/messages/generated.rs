@@ -13,7 +13,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90, 80, 81, 82, 83, 84"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -114,6 +114,16 @@ pub mod request {
         AuditHead(super::GetAuditHead),
         #[prost(message, tag = "90")]
         SelfTest(super::SelfTest),
+        #[prost(message, tag = "80")]
+        Unseal(super::Unseal),
+        #[prost(message, tag = "81")]
+        ShowSeal(super::GetSeal),
+        #[prost(message, tag = "82")]
+        ChangeSeal(super::ChangeSeal),
+        #[prost(message, tag = "83")]
+        LockSeal(super::LockSeal),
+        #[prost(message, tag = "84")]
+        Zeroize(super::Zeroize),
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -124,7 +134,7 @@ pub struct Response {
     pub id: u64,
     #[prost(
         oneof = "response::Result",
-        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 56, 64, 50, 51"
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 56, 64, 50, 51, 80"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -178,6 +188,9 @@ pub mod response {
         AuditPage(super::AuditPage),
         #[prost(message, tag = "51")]
         AuditHead(super::AuditHead),
+        /// Unseal, GetSeal, ChangeSeal, LockSeal and Zeroize answer with the seal as it is now.
+        #[prost(message, tag = "80")]
+        Seal(super::SealReply),
     }
 }
 /// Why a request was not carried out.
@@ -273,6 +286,9 @@ pub struct StatusReply {
     /// The library that cryptography runs in, and its version: `AWS-LC FIPS 4.2.0`.
     #[prost(string, tag = "20")]
     pub module: ::prost::alloc::string::String,
+    /// A word of the table of states.
+    #[prost(string, tag = "80")]
+    pub state: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SelfTest {}
@@ -1254,6 +1270,145 @@ pub struct AuditCheckpoint {
     pub journal: u64,
     #[prost(uint64, tag = "5")]
     pub journal_position: u64,
+}
+/// Gives what opens the store, or a part of it. A service that is open already leaves it unread.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Unseal {
+    /// The passphrase, or one share, as text; nothing where the seal opens by itself.
+    #[prost(bytes = "vec", tag = "1")]
+    pub secret: ::prost::alloc::vec::Vec<u8>,
+    /// Shares that were given before are forgotten first.
+    #[prost(bool, tag = "2")]
+    pub forget: bool,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetSeal {}
+/// Puts another seal on the store while the service goes on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct ChangeSeal {
+    /// What opens the present seal, where people hold it: the passphrase, or as many shares as it takes.
+    #[prost(bytes = "vec", repeated, tag = "1")]
+    pub present: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(message, optional, tag = "2")]
+    pub next: ::core::option::Option<NewSeal>,
+}
+/// What is to open the store from now on.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct NewSeal {
+    /// What a seal is: 1 a master key in a file or credential, 2 a passphrase, 3 shares.
+    #[prost(uint32, tag = "1")]
+    pub kind: u32,
+    /// The master key, 32 bytes; the passphrase; or the secret that was split into shares, 32 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub secret: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "3")]
+    pub shares: ::core::option::Option<ShareSet>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LockSeal {}
+/// Destroys what opens the store.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Zeroize {
+    /// The service's fingerprint, so that nobody destroys another service than is meant.
+    #[prost(string, tag = "1")]
+    pub fingerprint: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SealReply {
+    /// A word of the table of states.
+    #[prost(string, tag = "1")]
+    pub state: ::prost::alloc::string::String,
+    /// `master-key`, `passphrase`, `shamir`, or empty where nothing opens the store.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// What it is, for a person.
+    #[prost(string, tag = "3")]
+    pub description: ::prost::alloc::string::String,
+    /// Of shares: how many open, how many there are, and the numbers of those given so far.
+    #[prost(uint32, tag = "4")]
+    pub threshold: u32,
+    #[prost(uint32, tag = "5")]
+    pub shares: u32,
+    #[prost(uint32, repeated, tag = "6")]
+    pub given: ::prost::alloc::vec::Vec<u32>,
+    /// When the seal was put on, in seconds since 1970; 0 where that is not known.
+    #[prost(uint64, tag = "7")]
+    pub since: u64,
+    /// Fingerprint of the service's certificate authority.
+    #[prost(string, tag = "8")]
+    pub service_id: ::prost::alloc::string::String,
+    /// What remains to be destroyed by hand.
+    #[prost(string, repeated, tag = "9")]
+    pub leftover: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+/// Shares of one secret, as the store keeps them.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShareSet {
+    /// Tells this set from others: 8 random bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    /// How many of them give the secret.
+    #[prost(uint32, tag = "2")]
+    pub threshold: u32,
+    /// One digest for each share, by which it is recognised.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub digests: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+/// The store's row with the data key, unless a master key wraps it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SealedDataKey {
+    /// A SealParameters, to which the wrapped key is bound.
+    #[prost(bytes = "vec", tag = "1")]
+    pub parameters: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub wrapped: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SealParameters {
+    /// As in NewSeal.
+    #[prost(uint32, tag = "1")]
+    pub kind: u32,
+    /// When it was put on, in seconds since 1970.
+    #[prost(uint64, tag = "2")]
+    pub since: u64,
+    #[prost(message, optional, tag = "3")]
+    pub argon2: ::core::option::Option<Argon2Parameters>,
+    #[prost(message, optional, tag = "4")]
+    pub shares: ::core::option::Option<ShareSet>,
+}
+/// How a key is made from a passphrase (Argon2id, RFC 9106).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Argon2Parameters {
+    #[prost(bytes = "vec", tag = "1")]
+    pub salt: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub memory_kib: u32,
+    #[prost(uint32, tag = "3")]
+    pub passes: u32,
+    #[prost(uint32, tag = "4")]
+    pub lanes: u32,
+}
+/// What a service needs to be reached while it is sealed: the file `front` beside the store.
+#[derive(Clone, PartialEq, ::prost::Message)]
+#[prost(skip_debug)]
+pub struct Front {
+    /// The service's name for itself.
+    #[prost(string, tag = "1")]
+    pub service_id: ::prost::alloc::string::String,
+    /// DER certificates of the authorities whose clients come in.
+    #[prost(bytes = "vec", repeated, tag = "2")]
+    pub authorities: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// The service's DER certificate and what leads from it to an authority, and its DER PKCS#8 key.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub chain: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub key: ::prost::alloc::vec::Vec<u8>,
+    /// The client certificates, so that those that are revoked stay so.
+    #[prost(message, optional, tag = "5")]
+    pub clients: ::core::option::Option<ClientRegister>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]

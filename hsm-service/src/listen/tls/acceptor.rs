@@ -13,17 +13,16 @@ use rustls::{
     server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
 use tokio_rustls::TlsAcceptor;
+use zeroize::Zeroizing;
 
-use crate::{
-    Error, Result, Service, authority::Present, config::CertificatesConfig, issue::end_of,
-};
+use crate::{Error, Result, Service, config::CertificatesConfig, front::Certified, issue::end_of};
 
-/// Takes connections with the service's certificate, which is renewed while it runs. Its key is in
-/// memory alone.
+/// Takes connections with the service's certificate, which is renewed while it runs.
 pub(super) struct Acceptor {
-    current: RwLock<Current>,
+    current: RwLock<Option<Current>>,
 }
 
+#[derive(Clone)]
 struct Current {
     acceptor: TlsAcceptor,
     issued: SystemTime,
@@ -33,20 +32,27 @@ struct Current {
 
 impl Acceptor {
     pub(super) fn new(service: &Service, config: &CertificatesConfig) -> Result<Acceptor> {
-        Ok(Acceptor { current: RwLock::new(Current::new(service, config)?) })
+        let current = match service.store().is_open() {
+            true => Some(Current::new(service, config)?),
+            false => Current::of_front(service)?,
+        };
+        if current.is_none() {
+            tracing::warn!("nobody comes in over TLS until the service is unsealed");
+        }
+        Ok(Acceptor { current: RwLock::new(current) })
     }
 
-    /// What takes a connection at this moment.
-    pub(super) fn now(&self, service: &Service) -> TlsAcceptor {
-        let (acceptor, epoch) = {
-            let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
-            (current.acceptor.clone(), current.epoch)
-        };
-        if epoch == service.authority.epoch() {
+    /// What takes a connection at this moment; nothing where a sealed service has no certificate.
+    pub(super) fn now(&self, service: &Service) -> Option<TlsAcceptor> {
+        let current = self.current();
+        let acceptor = current.as_ref().map(|current| current.acceptor.clone());
+        if current.is_some_and(|current| current.epoch == service.authority.epoch())
+            || !service.store().is_open()
+        {
             return acceptor;
         }
         match self.renew(service, &service.live.settings().certificates) {
-            Ok(()) => self.current.read().unwrap_or_else(PoisonError::into_inner).acceptor.clone(),
+            Ok(()) => self.current().map(|current| current.acceptor),
             Err(error) => {
                 tracing::error!("cannot take over the service's authority: {error}");
                 acceptor
@@ -55,15 +61,17 @@ impl Acceptor {
     }
 
     /// Renews the certificate when two thirds of its time have passed, or the clock was set to
-    /// before it; whether it did.
+    /// before it; whether it did. A sealed service can't.
     pub(super) fn renew_if_due(
         &self,
         service: &Service,
         config: &CertificatesConfig,
     ) -> Result<bool> {
-        let issued = self.current.read().unwrap_or_else(PoisonError::into_inner).issued;
         let validity = Duration::from_secs(u64::from(config.server_days) * 24 * 3600);
-        if issued.elapsed().is_ok_and(|age| age < validity * 2 / 3) {
+        let fresh = self.current().is_some_and(|current| {
+            current.issued.elapsed().is_ok_and(|age| age < validity * 2 / 3)
+        });
+        if fresh || !service.store().is_open() {
             return Ok(false);
         }
         self.renew(service, config).map(|()| true)
@@ -72,51 +80,71 @@ impl Acceptor {
     /// Issues another certificate for new connections.
     pub(super) fn renew(&self, service: &Service, config: &CertificatesConfig) -> Result<()> {
         let renewed = Current::new(service, config)?;
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = renewed;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(renewed);
         Ok(())
+    }
+
+    fn current(&self) -> Option<Current> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
 impl Current {
+    /// With a new certificate.
     fn new(service: &Service, config: &CertificatesConfig) -> Result<Current> {
         // The epoch first: a step that is taken meanwhile is taken over by the next connection.
         let epoch = service.authority.epoch();
-        let authorities = service.authority.present();
-        let server = server_config(&authorities, config, service)?;
-        let acceptor = TlsAcceptor::from(Arc::new(server));
-        Ok(Current { acceptor, issued: SystemTime::now(), epoch })
+        let authorities = service.authority.present()?;
+        let (chain, key) = authorities.issue_server(&config.hosts, config.server_days)?;
+        let certified = Certified {
+            roots: authorities.trusted().map(|one| one.certificate().clone()).collect(),
+            chain,
+            key: Zeroizing::new(key.serialize_der()),
+        };
+        service.front.keep(|front| certified.write(front))?;
+        Ok(Current { acceptor: certified.acceptor(service)?, issued: SystemTime::now(), epoch })
+    }
+
+    /// With the certificate that lies ready for a sealed service.
+    fn of_front(service: &Service) -> Result<Option<Current>> {
+        let Some(certified) = service.front.certified() else { return Ok(None) };
+        let acceptor = certified.acceptor(service)?;
+        let epoch = service.authority.epoch();
+        Ok(Some(Current { acceptor, issued: SystemTime::now(), epoch }))
     }
 }
 
-/// The settings of the TLS front end, with a new certificate.
-fn server_config(
-    authorities: &Present,
-    config: &CertificatesConfig,
-    service: &Service,
-) -> Result<ServerConfig> {
-    let provider = Arc::new(provider());
-    let mut roots = RootCertStore::empty();
-    for authority in authorities.trusted() {
-        roots.add(authority.certificate().clone()).map_err(|error| failed(&error))?;
+impl Certified {
+    fn acceptor(&self, service: &Service) -> Result<TlsAcceptor> {
+        let ends = self.chain.first().and_then(|own| end_of(own)).unwrap_or(0);
+        service.metrics.certificate_ends.store(ends, Ordering::Relaxed);
+        Ok(TlsAcceptor::from(Arc::new(self.server_config()?)))
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
-        .build()
-        .map_err(|error| failed(&rustls::Error::General(error.to_string())))?;
-    let (chain, key) = authorities.issue_server(&config.hosts, config.server_days)?;
-    let ends = chain.first().and_then(|own| end_of(own)).unwrap_or(0);
-    service.metrics.certificate_ends.store(ends, Ordering::Relaxed);
-    let key = PrivateKeyDer::try_from(key.serialize_der())
-        .map_err(|error| failed(&rustls::Error::General(error.into())))?;
-    let mut server = ServerConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| failed(&error))?
-        .with_client_cert_verifier(verifier)
-        .with_single_cert(chain, key)
-        .map_err(|error| failed(&error))?;
-    // No resumption: every connection proves anew who it is. Connections are long-lived.
-    server.session_storage = Arc::new(NoServerSessionStorage {});
-    server.send_tls13_tickets = 0;
-    Ok(server)
+
+    /// The settings of the TLS front end.
+    fn server_config(&self) -> Result<ServerConfig> {
+        let provider = Arc::new(provider());
+        let mut roots = RootCertStore::empty();
+        for root in &self.roots {
+            roots.add(root.clone()).map_err(|error| failed(&error))?;
+        }
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone())
+                .build()
+                .map_err(|error| failed(&rustls::Error::General(error.to_string())))?;
+        let key = PrivateKeyDer::try_from(self.key.to_vec())
+            .map_err(|error| failed(&rustls::Error::General(error.into())))?;
+        let mut server = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .map_err(|error| failed(&error))?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.chain.clone(), key)
+            .map_err(|error| failed(&error))?;
+        // No resumption: every connection proves anew who it is. Connections are long-lived.
+        server.session_storage = Arc::new(NoServerSessionStorage {});
+        server.send_tls13_tickets = 0;
+        Ok(server)
+    }
 }
 
 fn provider() -> CryptoProvider {

@@ -165,9 +165,29 @@ pub(super) fn count_in(path: &Path) -> Result<u64> {
         .map_err(explain)
 }
 
-/// The data key as the seal wrapped it.
-pub(super) fn wrapped_data_key(connection: &Connection) -> Result<Vec<u8>> {
+/// The row of the seal.
+pub(super) fn seal_row(connection: &Connection) -> Result<Vec<u8>> {
     connection
         .query_row("SELECT value FROM own WHERE name = ?", [DATA_KEY], |row| row.get(0))
         .map_err(|error| failed("read the sealed data key", &error))
+}
+
+/// Puts another row of the seal in place of the present one.
+pub(super) fn set_seal_row(connection: &Connection, row: &[u8]) -> Result<()> {
+    connection
+        .execute("UPDATE own SET value = ?2 WHERE name = ?1", params![DATA_KEY, row])
+        .map(drop)
+        .map_err(|error| failed("write the sealed data key", &error))
+}
+
+/// Moves what is in the write-ahead log into the file, and empties the log, so that nothing that was
+/// overwritten stays there.
+pub(super) fn empty_log(connection: &Connection) -> Result<()> {
+    let busy: bool = connection
+        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))
+        .map_err(|error| failed("empty the store's log", &error))?;
+    match busy {
+        false => Ok(()),
+        true => Err(Error::new(ErrorKind::Busy, "the store's log is being read, so it stays")),
+    }
 }

@@ -1,4 +1,4 @@
-//! What protects the data key while the service is down.
+//! A master key that lies where the service can read it: in a file, or in a systemd credential.
 
 use std::{
     env, fs,
@@ -11,30 +11,34 @@ use aws_lc_rs::rand;
 use keyward_algorithms::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::sealer::{KEY_BYTES, Sealer};
-use crate::{Error, Result, config::SealConfig};
+use super::{DataKey, Row, Seal, SealKind, other_kind};
+use crate::{
+    Error, Result,
+    store::sealer::{KEY_BYTES, Sealer},
+};
 
-/// The data key: every secret of the store is sealed under it.
-pub(crate) type DataKey = Zeroizing<[u8; KEY_BYTES]>;
+/// A master key itself, wherever it will lie.
+pub struct MasterKey(Sealer);
 
-/// Wraps the data key, so that it can lie beside the data.
-pub trait Seal: Send + Sync {
-    /// What it is, for messages.
-    fn describe(&self) -> String;
-
-    /// Wraps a data key.
-    fn wrap(&self, data_key: &DataKey) -> Result<Vec<u8>>;
-
-    /// Gives a wrapped data key back.
-    fn unwrap(&self, wrapped: &[u8]) -> Result<DataKey>;
+impl MasterKey {
+    /// The seal with this master key.
+    pub fn new(key: &[u8; KEY_BYTES]) -> Result<MasterKey> {
+        Sealer::new(key).map(MasterKey)
+    }
 }
 
-/// The seal that a configuration asks for.
-pub fn open(config: &SealConfig) -> Result<Box<dyn Seal>> {
-    Ok(match config {
-        SealConfig::KeyFile(path) => Box::new(KeyFile::new(path)),
-        SealConfig::SystemdCredential(name) => Box::new(SystemdCredential::new(name)?),
-    })
+impl Seal for MasterKey {
+    fn describe(&self) -> String {
+        "the master key".into()
+    }
+
+    fn wrap(&self, data_key: &DataKey) -> Result<Vec<u8>> {
+        Row::wrap_bare(&self.0, data_key)
+    }
+
+    fn unwrap(&self, row: &[u8]) -> Result<DataKey> {
+        unwrap(&self.0, row, &self.describe())
+    }
 }
 
 /// A master key in a file that only the service may read.
@@ -47,17 +51,6 @@ impl KeyFile {
     pub fn new(path: impl Into<PathBuf>) -> KeyFile {
         KeyFile { path: path.into() }
     }
-
-    fn master_key(&self) -> Result<Sealer> {
-        let metadata = fs::metadata(&self.path).map_err(|error| unreadable(&self.path, &error))?;
-        let me = rustix::process::geteuid().as_raw();
-        if metadata.mode() & 0o077 != 0 || ![0, me].contains(&metadata.uid()) {
-            let message = format!("the master key {} is open to other users", self.path.display());
-            return Err(Error::new(ErrorKind::Sealed, message)
-                .hint(format!("chown it to the service's user and `chmod 600 {}`; if others may have read it, make new keys", self.path.display())));
-        }
-        read_master_key(&self.path)
-    }
 }
 
 impl Seal for KeyFile {
@@ -66,11 +59,20 @@ impl Seal for KeyFile {
     }
 
     fn wrap(&self, data_key: &DataKey) -> Result<Vec<u8>> {
-        wrap(&self.master_key()?, data_key)
+        Row::wrap_bare(&private_master_key(&self.path)?, data_key)
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<DataKey> {
-        unwrap(&self.master_key()?, wrapped, &self.describe())
+    fn unwrap(&self, row: &[u8]) -> Result<DataKey> {
+        let opened =
+            private_master_key(&self.path).and_then(|key| unwrap(&key, row, &self.describe()));
+        let next = next_of(&self.path);
+        if opened.is_ok() || !next.exists() {
+            return opened;
+        }
+        // A change to another master key was cut off before that got its name.
+        let by_next = private_master_key(&next).and_then(|key| unwrap(&key, row, "")).or(opened)?;
+        tracing::warn!("the store is sealed by {}: give it its name", next.display());
+        Ok(by_next)
     }
 }
 
@@ -101,18 +103,25 @@ impl Seal for SystemdCredential {
     }
 
     fn wrap(&self, data_key: &DataKey) -> Result<Vec<u8>> {
-        wrap(&read_master_key(&self.path)?, data_key)
+        Row::wrap_bare(&read_master_key(&self.path)?, data_key)
     }
 
-    fn unwrap(&self, wrapped: &[u8]) -> Result<DataKey> {
-        unwrap(&read_master_key(&self.path)?, wrapped, &self.describe())
+    fn unwrap(&self, row: &[u8]) -> Result<DataKey> {
+        unwrap(&read_master_key(&self.path)?, row, &self.describe())
     }
 }
 
 const LABEL: &str = "KEYWARD MASTER KEY";
 
+/// Where the next master key lies until the store is sealed by it.
+pub fn next_of(path: &Path) -> PathBuf {
+    let mut next = path.as_os_str().to_owned();
+    next.push(".next");
+    next.into()
+}
+
 /// Makes a new master key in a file that does not exist yet.
-pub fn create_master_key(path: &Path) -> Result<()> {
+pub fn create(path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
     let mut key = Zeroizing::new([0; KEY_BYTES]);
     rand::fill(key.as_mut_slice())
         .map_err(|_| Error::new(ErrorKind::Internal, "cannot draw a master key"))?;
@@ -128,7 +137,20 @@ pub fn create_master_key(path: &Path) -> Result<()> {
         .map_err(|error| {
             let message = format!("cannot write the master key {}: {error}", path.display());
             Error::new(ErrorKind::Internal, message)
-        })
+        })?;
+    Ok(key)
+}
+
+/// Reads a master key that only the service may read.
+fn private_master_key(path: &Path) -> Result<Sealer> {
+    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+    let me = rustix::process::geteuid().as_raw();
+    if metadata.mode() & 0o077 != 0 || ![0, me].contains(&metadata.uid()) {
+        let message = format!("the master key {} is open to other users", path.display());
+        return Err(Error::new(ErrorKind::Sealed, message)
+            .hint(format!("chown it to the service's user and `chmod 600 {}`; if others may have read it, make new keys", path.display())));
+    }
+    read_master_key(path)
 }
 
 fn read_master_key(path: &Path) -> Result<Sealer> {
@@ -151,18 +173,12 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
         .hint("name it in the [seal] section; `keyward init` makes a service's first one")
 }
 
-const BINDING: &[u8] = b"keyward data key 1";
-
-fn wrap(master_key: &Sealer, data_key: &DataKey) -> Result<Vec<u8>> {
-    master_key.seal(data_key.as_slice(), BINDING)
-}
-
-fn unwrap(master_key: &Sealer, wrapped: &[u8], seal: &str) -> Result<DataKey> {
-    let data_key = master_key.open(wrapped, BINDING).and_then(|secret| {
-        let bytes: [u8; KEY_BYTES] = secret.expose().try_into().ok()?;
-        Some(Zeroizing::new(bytes))
-    });
-    data_key.ok_or_else(|| {
+fn unwrap(master_key: &Sealer, row: &[u8], seal: &str) -> Result<DataKey> {
+    let row = Row::read(row)?;
+    if row.kind() != Some(SealKind::MasterKey) {
+        return Err(other_kind(&row));
+    }
+    row.open(master_key).ok_or_else(|| {
         Error::new(ErrorKind::Sealed, format!("{seal} does not open this data folder"))
             .hint("use the master key that the folder was made with")
     })

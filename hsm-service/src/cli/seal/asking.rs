@@ -1,0 +1,68 @@
+//! The seal of a store that is opened here, without a service: whatever kind it turns out to be.
+
+use std::path::PathBuf;
+
+use keyward_algorithms::ErrorKind;
+use zeroize::Zeroizing;
+
+use super::secrets::{Parts, ask, parts};
+use crate::{
+    Error, Result,
+    config::SealConfig,
+    store::{DataKey, Passphrase, Seal, SealKind, SealRow, Share, Shares, open_seal},
+};
+
+/// Opens stores by the configured master key, or by what people have: from a file, or asked for.
+pub(crate) struct AskingSeal {
+    master_key: SealConfig,
+    from: Option<PathBuf>,
+}
+
+impl AskingSeal {
+    /// With the master key from where the configuration says.
+    pub(crate) fn new(master_key: SealConfig, from: Option<PathBuf>) -> AskingSeal {
+        AskingSeal { master_key, from }
+    }
+
+    fn secrets(&self, what: &str, count: usize) -> Result<Vec<Zeroizing<Vec<u8>>>> {
+        match &self.from {
+            Some(path) if count == 1 => parts(Some(path), what, Parts::One),
+            Some(path) => parts(Some(path), what, Parts::Lines),
+            None if count == 1 => Ok(vec![ask(what)?]),
+            None => {
+                (1..=count).map(|number| ask(&format!("{what} ({number} of {count})"))).collect()
+            }
+        }
+    }
+}
+
+impl Seal for AskingSeal {
+    fn describe(&self) -> String {
+        "the seal".into()
+    }
+
+    fn wrap(&self, _: &DataKey) -> Result<Vec<u8>> {
+        Err(Error::new(ErrorKind::Internal, "a store is only read here"))
+    }
+
+    fn unwrap(&self, row: &[u8]) -> Result<DataKey> {
+        let found = SealRow::read(row)?;
+        match found.kind() {
+            Some(SealKind::Passphrase) => {
+                let secrets = self.secrets("Passphrase of the store", 1)?;
+                Passphrase::new(secrets.first().map_or(&[], |one| one)).unwrap(row)
+            }
+            Some(SealKind::Shares) => {
+                let set = found.parameters().shares.unwrap_or_default();
+                let what = format!("Share of the set {}", crate::issue::hex(&set.id));
+                let shares = self.secrets(&what, set.threshold as usize)?;
+                let shares = shares.iter().map(|text| Share::read(text));
+                // A file may have the shares of several stores.
+                let shares = shares
+                    .filter(|share| !share.as_ref().is_ok_and(|share| share.check(&set).is_err()));
+                Shares::of(&set, &shares.collect::<Result<Vec<_>>>()?)?.unwrap(row)
+            }
+            _ => open_seal(&self.master_key)?.unwrap(row),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Passphrases and shares: read from files or the terminal, and shown to their custodians.
+
+use std::{
+    fs,
+    io::{self, IsTerminal},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::Error;
+use zeroize::Zeroizing;
+
+use crate::{
+    cli::{
+        context::Context,
+        failure::{Outcome, file_error},
+        files,
+        output::create_file,
+    },
+    store::{Passphrase, Share},
+};
+
+/// What is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parts {
+    /// One secret: the first line.
+    One,
+    /// As many as there are lines.
+    Lines,
+}
+
+type Secret = Zeroizing<Vec<u8>>;
+
+/// Reads a passphrase or shares from a file, or asks for one on the terminal without showing it.
+pub(crate) fn parts(from: Option<&Path>, what: &str, parts: Parts) -> Result<Vec<Secret>, Error> {
+    let Some(path) = from else { return Ok(vec![ask(what)?]) };
+    let bytes = files::read(path)?;
+    // A file as `--out` writes it has a line of explanation, which begins with "#".
+    let lines = bytes.split(|byte| *byte == b'\n').map(|line| line.trim_ascii_end());
+    let lines = lines.filter(|line| !line.is_empty());
+    let secrets: Vec<Secret> = match parts {
+        Parts::One => lines.take(1).map(|line| line.to_vec().into()).collect(),
+        Parts::Lines => lines
+            .filter(|line| !line.starts_with(b"#"))
+            .map(|line| line.trim_ascii().to_vec().into())
+            .collect(),
+    };
+    if secrets.is_empty() {
+        return Err(Error::invalid(format!("there is nothing in {}", path.display())));
+    }
+    Ok(secrets)
+}
+
+/// Asks for a secret on the terminal.
+pub(super) fn ask(what: &str) -> Result<Secret, Error> {
+    if !io::stdin().is_terminal() {
+        let message = format!("{} is needed, and nobody is there to ask", what.to_lowercase());
+        return Err(Error::invalid(message).hint("give it with `--in FILE`, or `--in -`"));
+    }
+    let typed = rpassword::prompt_password(format!("{what}: ")).map(Zeroizing::new);
+    let typed = typed.map_err(|error| {
+        Error::new(ErrorKind::Internal, format!("cannot read from the terminal: {error}"))
+    })?;
+    Ok(Zeroizing::new(typed.trim_end_matches(['\r', '\n']).as_bytes().to_vec()))
+}
+
+/// A new passphrase, from a file or asked for twice.
+pub(crate) fn new_passphrase(from: Option<&Path>) -> Result<Secret, Error> {
+    let passphrase = match from {
+        Some(_) => parts(from, "Passphrase", Parts::One)?.remove(0),
+        None => {
+            let passphrase = ask("New passphrase")?;
+            if ask("The same again")? != passphrase {
+                return Err(Error::invalid("the two are not the same: nothing was done"));
+            }
+            passphrase
+        }
+    };
+    Passphrase::new(&passphrase).check()?;
+    Ok(passphrase)
+}
+
+/// Shares with their numbers, as text.
+pub(crate) type ShareTexts = Vec<(u8, Zeroizing<String>)>;
+
+/// The texts of shares.
+pub(crate) fn share_texts(shares: &[Share]) -> Result<ShareTexts, Error> {
+    shares.iter().map(|share| Ok((share.number, share.text()?))).collect()
+}
+
+/// Shares for a person to read, each under a line that says what it is.
+pub(crate) fn share_list(
+    shares: &[(u8, Zeroizing<String>)],
+    threshold: usize,
+    count: usize,
+) -> String {
+    let line = |(number, text): &(u8, Zeroizing<String>)| {
+        format!("\n{}{}\n", heading(*number, threshold, count), **text)
+    };
+    shares.iter().map(line).collect()
+}
+
+/// Writes each share into a file of its own.
+pub(crate) fn write_shares(
+    shares: &[Share],
+    threshold: usize,
+    folder: &Path,
+    context: &Context,
+) -> Outcome {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| file_error("make", folder, &error))?;
+    let count = shares.len();
+    for (number, text) in share_texts(shares)? {
+        let file = Zeroizing::new(format!("{}{}\n", heading(number, threshold, count), *text));
+        create_file(&folder.join(format!("share-{number}.txt")), 0o600, file.as_bytes())?;
+    }
+    context.output.note(&format!(
+        "{count} shares are in {}: give each to another person, and keep none there",
+        folder.display()
+    ));
+    Ok(())
+}
+
+fn heading(number: u8, threshold: usize, count: usize) -> String {
+    format!("# Keyward share {number} of {count}: any {threshold} of them unseal\n")
+}

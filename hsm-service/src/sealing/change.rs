@@ -1,0 +1,133 @@
+//! Another seal for the store of a running service, and the end of it.
+
+use keyward_algorithms::{ErrorKind, ServiceState};
+use keyward_protocol::messages::{ChangeSeal, NewSeal, SealReply, Zeroize};
+
+use crate::{
+    Error, Result, Service,
+    audit::Trail,
+    identity::Caller,
+    store::{MasterKey, Passphrase, Seal, SealKind, SealRow, Share, Shares},
+};
+
+impl Service {
+    /// Puts another seal on the store: one row is written, in one step.
+    pub(crate) fn change_seal(&self, request: &ChangeSeal, trail: &mut Trail) -> Result<SealReply> {
+        let mut custody = self.sealing.custody();
+        // Somebody may have sealed it while this waited.
+        if self.sealing.state() != ServiceState::Operational {
+            return Err(self.sealing.refusal());
+        }
+        let row = self.sealing.store.seal_row()?;
+        let (next, kind) = next_seal(request.next.as_ref())?;
+        trail.says(&format!("from {} to {}", self.sealing.describe(&row), next.describe()));
+        custody.admit()?;
+        let present = custody.judge(present_seal(&row, &request.present))?;
+        // First, so that whenever the service is killed it can be reached to be unsealed.
+        if kind.needs_people() {
+            self.front.want(true)?;
+        }
+        custody.judge(self.sealing.store.change_seal(present.as_deref(), &*next))?;
+        self.front.want(kind.needs_people())?;
+        custody.forget();
+        tracing::info!(seal = next.describe(), "the seal was changed");
+        self.describe_seal(&custody)
+    }
+
+    /// Destroys what opens the store. The audit log stays as it is; its key lives on in memory, so
+    /// that the log ends properly.
+    pub(crate) fn zeroize(
+        &self,
+        caller: &Caller,
+        request: &Zeroize,
+        trail: &mut Trail,
+    ) -> Result<SealReply> {
+        let custody = self.sealing.custody();
+        self.confirm_zeroize(request)?;
+        let row = self.sealing.store.seal_row()?;
+        let seal = self.sealing.describe(&row);
+        // In the log before anything is done: afterwards nobody can tell who it was.
+        self.audit.announce("zeroize", &format!("by {}", caller.identity))?;
+        self.sealing.set(ServiceState::Uninitialised);
+        self.give_up();
+        let destroyed = self.sealing.store.destroy().and_then(|()| self.front.destroy());
+        trail.says(&seal);
+        destroyed?;
+        tracing::warn!(by = %caller.identity, "the data key was destroyed");
+        let mut leftover = Vec::new();
+        if row.kind() == Some(SealKind::MasterKey) {
+            leftover.push(seal);
+        }
+        leftover.push("copies of the store, such as backups, and what opened them".into());
+        Ok(SealReply { leftover, ..self.describe_seal(&custody)? })
+    }
+
+    /// What must be given before keys are destroyed, besides the approvals that a quorum asks for.
+    fn confirm_zeroize(&self, request: &Zeroize) -> Result<()> {
+        let fingerprint = self.authority.service_id();
+        if fingerprint.is_empty() || request.fingerprint.eq_ignore_ascii_case(fingerprint) {
+            return Ok(());
+        }
+        Err(Error::invalid("this is not the fingerprint of the service")
+            .hint("`keyward seal show` prints it; make sure that you mean this service"))
+    }
+}
+
+/// The seal that is asked for.
+fn next_seal(asked: Option<&NewSeal>) -> Result<(Box<dyn Seal>, SealKind)> {
+    let unknown = || {
+        Error::new(ErrorKind::Unsupported, "this service does not know the kind of seal")
+            .hint("the client is newer than the service: upgrade the service first")
+    };
+    let asked = asked.ok_or_else(unknown)?;
+    let kind = SealKind::from_code(asked.kind).ok_or_else(unknown)?;
+    let key = || {
+        let key: &[u8; 32] = asked
+            .secret
+            .as_slice()
+            .try_into()
+            .map_err(|_| Error::invalid("the secret of a seal has 32 bytes"))?;
+        Ok::<_, Error>(key)
+    };
+    let seal: Box<dyn Seal> = match kind {
+        SealKind::MasterKey => Box::new(MasterKey::new(key()?)?),
+        SealKind::Passphrase => {
+            let passphrase = Passphrase::new(&asked.secret);
+            passphrase.check()?;
+            Box::new(passphrase)
+        }
+        SealKind::Shares => {
+            Box::new(Shares::new(key()?, asked.shares.clone().unwrap_or_default())?)
+        }
+    };
+    Ok((seal, kind))
+}
+
+/// The present seal, where it has to be proved that people have agreed.
+fn present_seal(row: &SealRow, given: &[Vec<u8>]) -> Result<Option<Box<dyn Seal>>> {
+    Ok(match row.kind() {
+        Some(SealKind::Passphrase) => {
+            let Some(passphrase) = given.first() else {
+                return Err(Error::new(
+                    ErrorKind::ApprovalRequired,
+                    "the present passphrase is needed to change the seal",
+                ));
+            };
+            Some(Box::new(Passphrase::new(passphrase)))
+        }
+        Some(SealKind::Shares) => {
+            let set = row.parameters().shares.unwrap_or_default();
+            if given.len() < set.threshold as usize {
+                let message = format!(
+                    "{} of the present shares are needed to change the seal, {} were given",
+                    set.threshold,
+                    given.len()
+                );
+                return Err(Error::new(ErrorKind::ApprovalRequired, message));
+            }
+            let shares = given.iter().map(|text| Share::read(text)).collect::<Result<Vec<_>>>()?;
+            Some(Box::new(Shares::of(&set, &shares)?))
+        }
+        _ => None,
+    })
+}

@@ -1,0 +1,81 @@
+//! Opening and sealing the store, and putting another seal on it: one row is written.
+
+use std::sync::{Arc, PoisonError};
+
+use keyward_algorithms::ErrorKind;
+use subtle::ConstantTimeEq;
+
+use super::{SqliteStore, lock, schema};
+use crate::{
+    Error, Result,
+    store::{Seal, SealRow, sealer::Sealer},
+};
+
+impl SqliteStore {
+    /// What is kept of the seal.
+    pub fn seal_row(&self) -> Result<SealRow> {
+        SealRow::read(&schema::seal_row(&lock(&self.writer))?)
+    }
+
+    /// Opens the store.
+    pub fn unseal(&self, seal: &dyn Seal) -> Result<()> {
+        let row = schema::seal_row(&lock(&self.writer))?;
+        let sealer = Sealer::new(&*seal.unwrap(&row)?)?;
+        self.set_sealer(Some(Arc::new(sealer)));
+        Ok(())
+    }
+
+    /// Seals the store: the data key is gone from memory when those who use it now have ended.
+    pub(crate) fn seal(&self) {
+        self.set_sealer(None);
+    }
+
+    /// Puts another seal on the open store. `present` is the present one, where it is to be proved
+    /// that the caller can open it.
+    pub(crate) fn change_seal(&self, present: Option<&dyn Seal>, next: &dyn Seal) -> Result<()> {
+        let data_key = self.sealer()?.key();
+        self.write(|transaction| {
+            if let Some(present) = present {
+                let opened = present.unwrap(&schema::seal_row(transaction)?)?;
+                if !bool::from(opened.ct_eq(data_key.as_slice())) {
+                    return Err(Error::new(ErrorKind::Internal, "the seal opens something else"));
+                }
+            }
+            let row = next.wrap(&data_key)?;
+            // A seal that would not open is never put on.
+            if !bool::from(next.unwrap(&row)?.ct_eq(data_key.as_slice())) {
+                return Err(Error::new(ErrorKind::Internal, "the next seal does not open"));
+            }
+            schema::set_seal_row(transaction, &row)
+        })?;
+        // The former row is overwritten on disk too, as far as a file system does that.
+        schema::empty_log(&lock(&self.writer)).or_else(|error| {
+            tracing::warn!("{error}");
+            Ok(())
+        })
+    }
+
+    /// Destroys the wrapped data key. What is sealed in the store never opens again, unless somebody
+    /// has an older copy of it and what opened that.
+    pub(crate) fn destroy(&self) -> Result<()> {
+        self.write(|transaction| schema::set_seal_row(transaction, &[]))?;
+        self.set_sealer(None);
+        lock(&self.readers).clear();
+        schema::empty_log(&lock(&self.writer))
+    }
+
+    /// What opens and seals secrets.
+    pub(super) fn sealer(&self) -> Result<Arc<Sealer>> {
+        let sealer = self.sealer.read().unwrap_or_else(PoisonError::into_inner);
+        sealer.as_ref().map(Arc::clone).ok_or_else(sealed)
+    }
+
+    fn set_sealer(&self, sealer: Option<Arc<Sealer>>) {
+        *self.sealer.write().unwrap_or_else(PoisonError::into_inner) = sealer;
+    }
+}
+
+/// The error for what needs a secret of a sealed store.
+fn sealed() -> Error {
+    Error::new(ErrorKind::Sealed, "the store is sealed").hint("`keyward unseal` opens it")
+}
