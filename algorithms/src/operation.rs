@@ -230,7 +230,7 @@ table! {
             audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL, quorum: true },
         /// Seals the running service.
         LockSeal = 83 => { name: "lock-seal", requires: Requires::Role(Role::Admin),
-            audit: Audit::Act, repeatable: true, slow: false, states: UNSEALABLE, quorum: true },
+            audit: Audit::Act, repeatable: true, slow: false, states: UNSEALABLE, quorum: false },
         /// Destroys what opens the store.
         Zeroize = 84 => { name: "zeroize", requires: Requires::Role(Role::Admin),
             audit: Audit::Act, repeatable: false, slow: false, states: HAS_KEYS, quorum: true },

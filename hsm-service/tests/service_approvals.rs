@@ -13,7 +13,7 @@ use keyward_protocol::{
     ApprovalId, Error, Key, KeyId, KeySelector, Restrictions, WrappingChoice,
     messages::{self, ApprovalState, request::Operation as Asked},
 };
-use keyward_service::issue::Authority;
+use keyward_service::{issue::Authority, store::SealKind};
 use service_support::{KEYWARD, Machine, Service, State, generate, named, sign};
 
 /// A service with users: alice asks, bob and carol are administrators, dave is an auditor.
@@ -207,6 +207,14 @@ impl Things {
                 step: messages::RotationStep::Begin.into(),
             }),
             Operation::MakeBackup => Asked::MakeBackup(messages::MakeBackup {}),
+            Operation::ChangeSeal => Asked::ChangeSeal(messages::ChangeSeal {
+                present: Vec::new(),
+                next: Some(messages::NewSeal {
+                    kind: SealKind::Passphrase as u32,
+                    secret: b"ten green bottles".to_vec(),
+                    shares: None,
+                }),
+            }),
             other => panic!("this test does not know how to ask for {}", other.row().name),
         }
     }
@@ -221,7 +229,11 @@ fn every_operation_that_can_be_under_quorum_is_refused_without_approvals_and_don
         let pin = Pin::copy_of(b"correct horse 1");
         world.alice.client(&service).set_pin(user, &pin, None).unwrap();
     }
-    let possible = || Operation::ALL.iter().copied().filter(|operation| operation.row().quorum);
+    // After `zeroize` there is nothing left to ask for; it has a test of its own.
+    let possible = || {
+        let all = Operation::ALL.iter().copied();
+        all.filter(|operation| operation.row().quorum && *operation != Operation::Zeroize)
+    };
     let names: Vec<&str> = possible().map(|operation| operation.row().name).collect();
     let identity = world.state.path("backup.key");
     let made = Command::new(KEYWARD)
@@ -287,6 +299,21 @@ fn every_operation_that_can_be_under_quorum_is_refused_without_approvals_and_don
         assert_eq!(log, expected, "{name}");
     }
     println!("{} operations", names.len());
+}
+
+#[test]
+fn the_keys_are_destroyed_only_with_the_approval_of_others() {
+    let (mut world, service) = World::new();
+    let key = generate(&world.alice.client(&service), "web", "p-256");
+    let service = world.again(service, &quorum(&["zeroize"], 1));
+    let [alice, bob] = [&world.alice, &world.bob].map(|one| one.client(&service));
+    let fingerprint = alice.hello().unwrap().service_id;
+    let id = asked(alice.zeroize(&fingerprint));
+    sign(&alice, &key).unwrap();
+    bob.approve(id).unwrap();
+    assert_eq!(alice.with_approval(id).zeroize(&fingerprint).unwrap().state, "uninitialised");
+    assert_eq!(kind(sign(&alice, &key)), Some(ErrorKind::Sealed));
+    assert_eq!(logged(&world, &service, id).last().unwrap().0, "zeroize");
 }
 
 #[test]
