@@ -1,14 +1,18 @@
 //! nginx with keys in the service, through everything that an operator does to it.
 
 use std::{
+    fs,
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
 use keyward_load::{CertificateFamily, Load, Report, Target, TargetBuilder, TlsVersion};
 use keyward_tests::{
-    Authority, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
+    Authority, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
     assert_memory_stays, owner_of,
 };
 
@@ -97,7 +101,6 @@ fn rsa_and_ecdsa_keys_serve_tls_1_2_and_1_3_from_one_server() {
 
 /// The first certificate of a PEM file, by plain openssl.
 fn der_of(pem: &str) -> Vec<u8> {
-    use keyward_tests::CommandExt;
     OpenSsl::plain(&["x509", "-outform", "DER"]).run_with(pem.as_bytes()).bytes()
 }
 
@@ -287,4 +290,63 @@ fn ten_thousand_handshakes_leave_the_memory_of_nginx_as_it_is() {
         assert_memory_stays(&target, &world.nginx.workers(), 3);
     }
     world.nginx.assert_no_crash();
+}
+
+/// The logins in the audit log that were refused, read as the user who runs the test.
+fn refused_logins(service: &Service, pin: &Path) -> Vec<String> {
+    let export = service.command(["audit", "export"]).env("KEYWARD_PIN_FILE", pin).run().text();
+    let is_refused = |line: &&str| {
+        line.contains("\"operation\":\"login\"") && line.contains("\"outcome\":\"unauthenticated\"")
+    };
+    export.lines().filter(is_refused).map(str::to_owned).collect()
+}
+
+#[test]
+fn workers_with_an_old_pin_lock_nobody_and_with_the_right_one_they_serve() {
+    let scratch = Scratch::new();
+    let mut service = ServiceBuilder::new(&scratch).allow("www-data").start();
+    let authority = Authority::new(&scratch);
+    let identity = service.certified_key("web", "p-256", &authority);
+    let me = Command::new("id").arg("-un").run().text();
+    let right = scratch.write("right", "correct horse");
+    let file = right.to_str().unwrap();
+    service.keyward(["user", "set-pin", me.trim(), "--new-pin-file", file]);
+
+    // Only the master can read it; its workers inherit what it has read.
+    let pin = scratch.write("web.pin", "the PIN of last year");
+    fs::set_permissions(&pin, fs::Permissions::from_mode(0o600)).unwrap();
+    let setting = format!("pin_file = {}", pin.display());
+    let openssl = OpenSsl::with_settings(&scratch, &service.address(), &setting);
+    let target = |nginx: &Nginx| {
+        let trusted_pem = Some(authority.certificate_pem());
+        let builder = TargetBuilder::new(nginx.address(), "localhost");
+        TargetBuilder { trusted_pem, request: Some("/".into()), ..builder }.build().unwrap()
+    };
+    let nginx = Nginx::start(&scratch, &openssl, &[&identity]);
+    // More tries, and from more processes, than different wrong PINs lock a user.
+    for _ in 0..6 {
+        for _ in 0..5 {
+            target(&nginx).visit().unwrap_err();
+        }
+        nginx.reload();
+    }
+    assert!(nginx.log().contains("is wrong"), "{}", nginx.log());
+    let refused = refused_logins(&service, &right);
+    assert!(refused.len() >= 30, "{refused:#?}");
+    let counted = refused.iter().filter(|line| line.contains("wrong PIN")).count();
+    assert_eq!(counted, 1, "{refused:#?}");
+    drop(nginx);
+
+    fs::write(&pin, "correct horse").unwrap();
+    let nginx = Nginx::start(&scratch, &openssl, &[&identity]);
+    let load = Load::start(&target(&nginx), THREADS);
+    for _ in 0..2 {
+        assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+        service.kill();
+        service.launch();
+    }
+    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    let report = load.stop();
+    assert_eq!(report.failures, 0, "{report:#?}\n{}", nginx.log());
+    nginx.assert_no_crash();
 }
