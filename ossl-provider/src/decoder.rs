@@ -1,7 +1,7 @@
 //! Loading from a file (provider-decoder(7)): the reference PEM, in the two steps that OpenSSL's
 //! loaders know, PEM to structure and structure to key. The service is not asked.
 
-use std::sync::Arc;
+use std::{ffi::CStr, sync::Arc};
 
 use keyward_algorithms::Family;
 use keyward_protocol::{
@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// The name of the structure between the two steps.
-const STRUCTURE: &std::ffi::CStr = c"keyward-reference";
+pub(crate) const STRUCTURE: &CStr = c"keyward-reference";
 
 /// The largest PEM block or structure that is read; a reference to an ML-DSA-87 key has 4 KiB.
 const LARGEST_BYTES: usize = 16 * 1024;
@@ -59,12 +59,7 @@ impl DecoderContext {
         let der = reference.to_der()?;
         let key = Key::in_service(self.provider.clone(), reference)?;
         self.provider.check_offers(key.family).map_err(|error| key.about(error))?;
-        let mut list = ParamList::new();
-        list.integer(names::OBJECT_TYPE, OSSL_OBJECT_PKEY);
-        list.text(names::OBJECT_DATA_TYPE, type_name(key.family));
-        list.text(names::OBJECT_DATA_STRUCTURE, STRUCTURE);
-        list.octets(names::OBJECT_DATA, &der);
-        Ok(Decoded::HandedOver(callback.call(&mut list)))
+        Ok(Decoded::HandedOver(hand_over_der(key.family, STRUCTURE, &der, callback)))
     }
 
     /// Reads the structure, if it is one and its key is of this family.
@@ -87,6 +82,21 @@ impl DecoderContext {
         }
         Ok(Decoded::HandedOver(hand_over_key(&Arc::new(key), callback)))
     }
+}
+
+/// Hands a key to the core as DER, for which the core looks for a decoder.
+pub(crate) fn hand_over_der(
+    family: Family,
+    structure: &CStr,
+    der: &[u8],
+    callback: Callback,
+) -> bool {
+    let mut list = ParamList::new();
+    list.integer(names::OBJECT_TYPE, OSSL_OBJECT_PKEY);
+    list.text(names::OBJECT_DATA_TYPE, type_name(family));
+    list.text(names::OBJECT_DATA_STRUCTURE, structure);
+    list.octets(names::OBJECT_DATA, der);
+    callback.call(&mut list)
 }
 
 /// The lines of the next PEM block if it has our label. A block of others' is read to its end, as

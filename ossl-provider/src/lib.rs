@@ -8,13 +8,15 @@
 //! - `ffi` is the border: bindings, upcalls, parameters, ownership, the guard against panics.
 //! - `shells` are the functions that the core calls, one file per operation, and the tables.
 //! - The rest is safe: `provider`, `key`, `public`, `store`, `decoder`, `encoder`, `keymgmt`,
-//!   `signature`, `asym_cipher`, `keyexch`, `kem`, one module per operation of OpenSSL's.
+//!   `signature`, `asym_cipher`, `keyexch`, `kem`, one module per operation of OpenSSL's, and for
+//!   secret keys `secret`, `cipher` and `mac`.
 //!
 //! The provider prints nothing, starts no thread and installs no handler. It keeps no state
 //! outside its instances, of which a process may have several.
 
 mod asym_cipher;
 mod capabilities;
+mod cipher;
 mod decoder;
 mod encoder;
 mod failure;
@@ -23,8 +25,10 @@ mod kem;
 mod key;
 mod keyexch;
 mod keymgmt;
+mod mac;
 mod provider;
 mod public;
+mod secret;
 mod self_test;
 mod shells;
 mod signature;

@@ -24,8 +24,8 @@ pub(crate) struct Provider {
     pub(crate) reference_pem: bool,
     /// Whether our algorithms are offered to those who ask for `fips=yes`.
     pub(crate) fips: bool,
-    /// The version of the OpenSSL that loaded us: its first two numbers.
-    openssl: (u32, u32),
+    /// The version of the OpenSSL that loaded us.
+    openssl: (u32, u32, u32),
 }
 
 impl Scope for Provider {
@@ -62,17 +62,33 @@ impl Provider {
 
     /// Whether the core fetches signature algorithms by a name with a digest in it.
     pub(crate) fn knows_fixed_signatures(&self) -> bool {
-        self.openssl >= (3, 4)
+        self.openssl >= (3, 4, 0)
     }
 
     /// Whether the core knows ML-DSA and ML-KEM: their object identifiers, ML-DSA's place in TLS.
     pub(crate) fn knows_post_quantum(&self) -> bool {
-        self.openssl >= (3, 5)
+        self.openssl >= (3, 5, 0)
+    }
+
+    /// Whether the core looks for the key management of a stored key at the store's own provider.
+    /// Before, it asks the first that knows the type, and never comes to us.
+    pub(crate) fn loads_references(&self) -> bool {
+        self.openssl >= (3, 0, 7)
+    }
+
+    /// Whether the core knows secret keys that it can't see (`EVP_SKEY`).
+    pub(crate) fn knows_secret_keys(&self) -> bool {
+        self.openssl >= (3, 5, 0)
+    }
+
+    /// Whether the core takes such keys from a store.
+    pub(crate) fn stores_secret_keys(&self) -> bool {
+        self.openssl >= (4, 0, 0)
     }
 
     /// Whether the core's own encoders print keys in the layout of OpenSSL 4.0.
     pub(crate) fn prints_as_4_0(&self) -> bool {
-        self.openssl >= (4, 0)
+        self.openssl >= (4, 0, 0)
     }
 
     /// Checks that there is key management for keys of a family here; the error says why not.
@@ -81,7 +97,7 @@ impl Provider {
         if !is_post_quantum || self.knows_post_quantum() {
             return Ok(());
         }
-        let (name, (major, minor)) = (family.row().name, self.openssl);
+        let (name, (major, minor, _)) = (family.row().name, self.openssl);
         let message = format!("keys of type {name} with OpenSSL {major}.{minor}");
         Err(unsupported(message).hint(
             "OpenSSL knows them from 3.5 on; `keyward sign` and `keyward decapsulate` use them anywhere",
@@ -118,11 +134,12 @@ fn setting(core: &Core, name: &str) -> Option<String> {
     core.setting(&CString::new(name).ok()?)
 }
 
-/// The version of the OpenSSL that loaded us: its first two numbers.
-fn version(core: &Core) -> (u32, u32) {
+/// The version of the OpenSSL that loaded us, without what may follow its three numbers.
+fn version(core: &Core) -> (u32, u32, u32) {
     let text = core.setting(c"openssl-version").unwrap_or_default();
-    let mut numbers = text.split('.').map_while(|part| part.parse().ok());
-    (numbers.next().unwrap_or(3), numbers.next().unwrap_or(0))
+    let numbers = text.split('-').next().unwrap_or_default();
+    let mut numbers = numbers.split('.').map_while(|part| part.parse().ok());
+    (numbers.next().unwrap_or(3), numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
 }
 
 /// A setting that is on or off, and what is wrong with it.

@@ -6,14 +6,17 @@
 //! function returns.
 
 mod asym_cipher;
+mod cipher;
 mod decoder;
 mod encoder;
 mod kem;
 mod keyexch;
 mod keymgmt;
+mod mac;
 mod offer;
 mod provider;
 mod signature;
+mod skeymgmt;
 mod store;
 
 pub(crate) use provider::init;

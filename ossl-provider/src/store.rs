@@ -5,14 +5,15 @@ mod search;
 
 use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
-use keyward_algorithms::{ErrorKind, Family, Right};
+use keyward_algorithms::{ErrorKind, Family, KeyType, Right, SecretKind};
 use keyward_client::{Client, Pin};
 use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
 
 use crate::{
+    decoder::{STRUCTURE, hand_over_der},
     failure::unsupported,
     ffi::{
-        bindings::{OSSL_OBJECT_CERT, OSSL_OBJECT_PKEY},
+        bindings::{OSSL_OBJECT_CERT, OSSL_OBJECT_PKEY, OSSL_OBJECT_SKEY},
         builder::{Callback, ParamList},
         core::Core,
         dispatch::{Descriptors, descriptors},
@@ -23,6 +24,7 @@ use crate::{
     },
     key::Key,
     provider::Provider,
+    secret::SecretKey,
     store::search::Criteria,
 };
 
@@ -50,6 +52,7 @@ enum Expected {
     PublicKey,
     PrivateKey,
     Certificate,
+    SecretKey,
     SomethingElse,
 }
 
@@ -60,6 +63,7 @@ impl Expected {
             3 => Expected::PublicKey,
             4 => Expected::PrivateKey,
             5 => Expected::Certificate,
+            7 => Expected::SecretKey,
             _ => Expected::SomethingElse,
         }
     }
@@ -67,6 +71,7 @@ impl Expected {
 
 enum Object {
     Key(Arc<Key>),
+    Secret(Arc<SecretKey>),
     Certificate(Vec<u8>),
 }
 
@@ -104,7 +109,17 @@ impl StoreContext {
         }
         match self.objects.as_mut().and_then(VecDeque::pop_front) {
             None => Ok(false),
-            Some(Object::Key(key)) => Ok(hand_over_key(&key, callback)),
+            Some(Object::Key(key)) if self.provider.loads_references() => {
+                Ok(hand_over_key(&key, callback))
+            }
+            Some(Object::Key(key)) => {
+                let (structure, der) = match key.has_private() {
+                    true => (STRUCTURE, key.reference()?.to_der()?),
+                    false => (c"SubjectPublicKeyInfo", key.public()?.spki.clone()),
+                };
+                Ok(hand_over_der(key.family, structure, &der, callback))
+            }
+            Some(Object::Secret(key)) => Ok(hand_over_secret(&key, callback)),
             Some(Object::Certificate(der)) => {
                 let mut list = ParamList::new();
                 list.integer(names::OBJECT_TYPE, OSSL_OBJECT_CERT);
@@ -163,6 +178,18 @@ impl StoreContext {
     /// The objects of one key that the URI asks for and the application looks for.
     fn add(&self, key: Found, objects: &mut VecDeque<Object>) -> Result<()> {
         let provider = || self.provider.clone();
+        if let KeyType::Secret(..) = key.key_type
+            && self.provider.stores_secret_keys()
+        {
+            let wants = matches!(self.expected, Expected::Anything | Expected::SecretKey)
+                && matches!(self.uri.kind, None | Some(ObjectKind::Private))
+                && self.wanted.meet_key(&key);
+            if wants {
+                let secret = SecretKey::of(provider(), &key, self.name(&key))?;
+                objects.push_back(Object::Secret(secret.into()));
+            }
+            return Ok(());
+        }
         let kind = match (self.uri.kind, self.expected) {
             (None, Expected::PublicKey) => Some(ObjectKind::Public),
             (None, Expected::PrivateKey) => Some(ObjectKind::Private),
@@ -195,6 +222,9 @@ impl StoreContext {
 
     /// Whether there is key management for the key here.
     fn check_offers(&self, key: &Found) -> Result<()> {
+        if matches!(key.key_type, KeyType::Secret(..)) && self.provider.stores_secret_keys() {
+            return Ok(());
+        }
         let family = key.key_type.family().ok_or_else(|| {
             unsupported(format!("a key of type {} from a URI", key.key_type))
                 .hint("`keyward encrypt`, `keyward mac` and the Java provider use secret keys")
@@ -225,7 +255,7 @@ impl StoreContext {
 /// Whether the caller may do more with a key than see and manage it. A key that is named is loaded
 /// in any case: a web server loads as one user what it uses as another.
 fn may_use(key: &Found) -> bool {
-    let uses = [Right::Sign, Right::Decrypt, Right::Derive, Right::Raw];
+    let uses = [Right::Sign, Right::Decrypt, Right::Derive, Right::Raw, Right::Encrypt];
     uses.into_iter().any(|right| key.rights.has(right))
 }
 
@@ -249,6 +279,23 @@ pub(crate) fn hand_over_key(key: &Arc<Key>, callback: Callback) -> bool {
     list.text(names::OBJECT_DATA_TYPE, type_name(key.family));
     list.octets(names::OBJECT_REFERENCE, &Arc::as_ptr(key).addr().to_ne_bytes());
     callback.call(&mut list)
+}
+
+/// The same for a secret key, which the core gives back to `import` of the key management.
+fn hand_over_secret(key: &Arc<SecretKey>, callback: Callback) -> bool {
+    let mut list = ParamList::new();
+    list.integer(names::OBJECT_TYPE, OSSL_OBJECT_SKEY);
+    list.text(names::OBJECT_DATA_TYPE, secret_type_name(key.kind));
+    list.octets(names::OBJECT_REFERENCE, &Arc::as_ptr(key).addr().to_ne_bytes());
+    callback.call(&mut list)
+}
+
+/// Our name of a kind of secret keys.
+fn secret_type_name(kind: SecretKind) -> &'static CStr {
+    match kind {
+        SecretKind::Aes => c"KEYWARD-AES",
+        SecretKind::Hmac => c"KEYWARD-HMAC",
+    }
 }
 
 /// OpenSSL's name of a type of keys.

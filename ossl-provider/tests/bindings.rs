@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 fn bindings_are_those_of_the_current_core_headers() {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     let openssl = openssl_src::source_dir().join("include");
-    let operations = "core|CRYPTO|OPENSSL|BIO|provider|keymgmt|keyexch|signature|asym_cipher|kem|encoder|decoder|store";
+    let operations = "core|CRYPTO|OPENSSL|BIO|provider|keymgmt|keyexch|signature|asym_cipher|kem|encoder|decoder|store|skeymgmt|cipher|mac";
     let bindings = bindgen::builder()
         .header(package.join("bindgen/core.h").to_str().unwrap())
         .clang_arg(format!("-I{}", package.join("bindgen").display()))

@@ -82,6 +82,46 @@ pub const OSSL_OP_ENCODER: i32 = 20;
 pub const OSSL_OP_DECODER: i32 = 21;
 pub const OSSL_OP_STORE: i32 = 22;
 pub const OSSL_OP__HIGHEST: i32 = 22;
+pub const OSSL_FUNC_CIPHER_NEWCTX: i32 = 1;
+pub const OSSL_FUNC_CIPHER_ENCRYPT_INIT: i32 = 2;
+pub const OSSL_FUNC_CIPHER_DECRYPT_INIT: i32 = 3;
+pub const OSSL_FUNC_CIPHER_UPDATE: i32 = 4;
+pub const OSSL_FUNC_CIPHER_FINAL: i32 = 5;
+pub const OSSL_FUNC_CIPHER_CIPHER: i32 = 6;
+pub const OSSL_FUNC_CIPHER_FREECTX: i32 = 7;
+pub const OSSL_FUNC_CIPHER_DUPCTX: i32 = 8;
+pub const OSSL_FUNC_CIPHER_GET_PARAMS: i32 = 9;
+pub const OSSL_FUNC_CIPHER_GET_CTX_PARAMS: i32 = 10;
+pub const OSSL_FUNC_CIPHER_SET_CTX_PARAMS: i32 = 11;
+pub const OSSL_FUNC_CIPHER_GETTABLE_PARAMS: i32 = 12;
+pub const OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS: i32 = 13;
+pub const OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS: i32 = 14;
+pub const OSSL_FUNC_CIPHER_PIPELINE_ENCRYPT_INIT: i32 = 15;
+pub const OSSL_FUNC_CIPHER_PIPELINE_DECRYPT_INIT: i32 = 16;
+pub const OSSL_FUNC_CIPHER_PIPELINE_UPDATE: i32 = 17;
+pub const OSSL_FUNC_CIPHER_PIPELINE_FINAL: i32 = 18;
+pub const OSSL_FUNC_CIPHER_ENCRYPT_SKEY_INIT: i32 = 19;
+pub const OSSL_FUNC_CIPHER_DECRYPT_SKEY_INIT: i32 = 20;
+pub const OSSL_FUNC_MAC_NEWCTX: i32 = 1;
+pub const OSSL_FUNC_MAC_DUPCTX: i32 = 2;
+pub const OSSL_FUNC_MAC_FREECTX: i32 = 3;
+pub const OSSL_FUNC_MAC_INIT: i32 = 4;
+pub const OSSL_FUNC_MAC_UPDATE: i32 = 5;
+pub const OSSL_FUNC_MAC_FINAL: i32 = 6;
+pub const OSSL_FUNC_MAC_GET_PARAMS: i32 = 7;
+pub const OSSL_FUNC_MAC_GET_CTX_PARAMS: i32 = 8;
+pub const OSSL_FUNC_MAC_SET_CTX_PARAMS: i32 = 9;
+pub const OSSL_FUNC_MAC_GETTABLE_PARAMS: i32 = 10;
+pub const OSSL_FUNC_MAC_GETTABLE_CTX_PARAMS: i32 = 11;
+pub const OSSL_FUNC_MAC_SETTABLE_CTX_PARAMS: i32 = 12;
+pub const OSSL_FUNC_MAC_INIT_SKEY: i32 = 13;
+pub const OSSL_FUNC_SKEYMGMT_FREE: i32 = 1;
+pub const OSSL_FUNC_SKEYMGMT_IMPORT: i32 = 2;
+pub const OSSL_FUNC_SKEYMGMT_EXPORT: i32 = 3;
+pub const OSSL_FUNC_SKEYMGMT_GENERATE: i32 = 4;
+pub const OSSL_FUNC_SKEYMGMT_GET_KEY_ID: i32 = 5;
+pub const OSSL_FUNC_SKEYMGMT_IMP_SETTABLE_PARAMS: i32 = 6;
+pub const OSSL_FUNC_SKEYMGMT_GEN_SETTABLE_PARAMS: i32 = 7;
 pub const OSSL_KEYMGMT_SELECT_PRIVATE_KEY: i32 = 1;
 pub const OSSL_KEYMGMT_SELECT_PUBLIC_KEY: i32 = 2;
 pub const OSSL_KEYMGMT_SELECT_DOMAIN_PARAMETERS: i32 = 4;
@@ -564,12 +604,249 @@ pub type OSSL_FUNC_provider_random_bytes_fn = ::std::option::Option<
         strength: ::std::os::raw::c_uint,
     ) -> ::std::os::raw::c_int,
 >;
+pub type OSSL_FUNC_cipher_newctx_fn = ::std::option::Option<
+    unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_cipher_encrypt_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        key: *const ::std::os::raw::c_uchar,
+        keylen: usize,
+        iv: *const ::std::os::raw::c_uchar,
+        ivlen: usize,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_decrypt_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        key: *const ::std::os::raw::c_uchar,
+        keylen: usize,
+        iv: *const ::std::os::raw::c_uchar,
+        ivlen: usize,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_update_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        out: *mut ::std::os::raw::c_uchar,
+        outl: *mut usize,
+        outsize: usize,
+        in_: *const ::std::os::raw::c_uchar,
+        inl: usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_final_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        out: *mut ::std::os::raw::c_uchar,
+        outl: *mut usize,
+        outsize: usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_cipher_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        out: *mut ::std::os::raw::c_uchar,
+        outl: *mut usize,
+        outsize: usize,
+        in_: *const ::std::os::raw::c_uchar,
+        inl: usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_pipeline_encrypt_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        key: *const ::std::os::raw::c_uchar,
+        keylen: usize,
+        numpipes: usize,
+        iv: *mut *const ::std::os::raw::c_uchar,
+        ivlen: usize,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_pipeline_decrypt_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        key: *const ::std::os::raw::c_uchar,
+        keylen: usize,
+        numpipes: usize,
+        iv: *mut *const ::std::os::raw::c_uchar,
+        ivlen: usize,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_pipeline_update_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        numpipes: usize,
+        out: *mut *mut ::std::os::raw::c_uchar,
+        outl: *mut usize,
+        outsize: *const usize,
+        in_: *mut *const ::std::os::raw::c_uchar,
+        inl: *const usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_pipeline_final_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        numpipes: usize,
+        out: *mut *mut ::std::os::raw::c_uchar,
+        outl: *mut usize,
+        outsize: *const usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_freectx_fn =
+    ::std::option::Option<unsafe extern "C" fn(cctx: *mut ::std::os::raw::c_void)>;
+pub type OSSL_FUNC_cipher_dupctx_fn = ::std::option::Option<
+    unsafe extern "C" fn(cctx: *mut ::std::os::raw::c_void) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_cipher_get_params_fn =
+    ::std::option::Option<unsafe extern "C" fn(params: *mut OSSL_PARAM) -> ::std::os::raw::c_int>;
+pub type OSSL_FUNC_cipher_get_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        params: *mut OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_set_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_gettable_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_cipher_settable_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        provctx: *mut ::std::os::raw::c_void,
+    ) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_cipher_gettable_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        provctx: *mut ::std::os::raw::c_void,
+    ) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_cipher_encrypt_skey_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        skeydata: *mut ::std::os::raw::c_void,
+        iv: *const ::std::os::raw::c_uchar,
+        ivlen: usize,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_cipher_decrypt_skey_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        cctx: *mut ::std::os::raw::c_void,
+        skeydata: *mut ::std::os::raw::c_void,
+        iv: *const ::std::os::raw::c_uchar,
+        ivlen: usize,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_mac_newctx_fn = ::std::option::Option<
+    unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_mac_dupctx_fn = ::std::option::Option<
+    unsafe extern "C" fn(src: *mut ::std::os::raw::c_void) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_mac_freectx_fn =
+    ::std::option::Option<unsafe extern "C" fn(mctx: *mut ::std::os::raw::c_void)>;
+pub type OSSL_FUNC_mac_init_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        key: *const ::std::os::raw::c_uchar,
+        keylen: usize,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_mac_update_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        in_: *const ::std::os::raw::c_uchar,
+        inl: usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_mac_final_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        out: *mut ::std::os::raw::c_uchar,
+        outl: *mut usize,
+        outsize: usize,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_mac_gettable_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_mac_gettable_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        provctx: *mut ::std::os::raw::c_void,
+    ) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_mac_settable_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        provctx: *mut ::std::os::raw::c_void,
+    ) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_mac_get_params_fn =
+    ::std::option::Option<unsafe extern "C" fn(params: *mut OSSL_PARAM) -> ::std::os::raw::c_int>;
+pub type OSSL_FUNC_mac_get_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        params: *mut OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_mac_set_ctx_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_mac_init_skey_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        mctx: *mut ::std::os::raw::c_void,
+        key: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_skeymgmt_free_fn =
+    ::std::option::Option<unsafe extern "C" fn(keydata: *mut ::std::os::raw::c_void)>;
+pub type OSSL_FUNC_skeymgmt_imp_settable_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *const OSSL_PARAM,
+>;
 pub type OSSL_FUNC_skeymgmt_import_fn = ::std::option::Option<
     unsafe extern "C" fn(
         provctx: *mut ::std::os::raw::c_void,
         selection: ::std::os::raw::c_int,
         params: *const OSSL_PARAM,
     ) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_skeymgmt_export_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        keydata: *mut ::std::os::raw::c_void,
+        selection: ::std::os::raw::c_int,
+        param_cb: OSSL_CALLBACK,
+        cbarg: *mut ::std::os::raw::c_void,
+    ) -> ::std::os::raw::c_int,
+>;
+pub type OSSL_FUNC_skeymgmt_gen_settable_params_fn = ::std::option::Option<
+    unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *const OSSL_PARAM,
+>;
+pub type OSSL_FUNC_skeymgmt_generate_fn = ::std::option::Option<
+    unsafe extern "C" fn(
+        provctx: *mut ::std::os::raw::c_void,
+        params: *const OSSL_PARAM,
+    ) -> *mut ::std::os::raw::c_void,
+>;
+pub type OSSL_FUNC_skeymgmt_get_key_id_fn = ::std::option::Option<
+    unsafe extern "C" fn(keydata: *mut ::std::os::raw::c_void) -> *const ::std::os::raw::c_char,
 >;
 pub type OSSL_FUNC_keymgmt_new_fn = ::std::option::Option<
     unsafe extern "C" fn(provctx: *mut ::std::os::raw::c_void) -> *mut ::std::os::raw::c_void,

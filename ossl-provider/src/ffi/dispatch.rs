@@ -125,6 +125,7 @@ pub(crate) enum ParamType {
     Utf8 = super::bindings::OSSL_PARAM_UTF8_STRING as isize,
     Octets = super::bindings::OSSL_PARAM_OCTET_STRING as isize,
     Utf8Pointer = super::bindings::OSSL_PARAM_UTF8_PTR as isize,
+    OctetsPointer = super::bindings::OSSL_PARAM_OCTET_PTR as isize,
 }
 
 /// "Not set" in a parameter's `return_size` (OSSL_PARAM(3)).

@@ -3,6 +3,9 @@
 
 use std::ffi::CStr;
 
+/// Our own: the URI that a secret key is imported by (docs/openssl.md).
+pub(crate) const SECRET_URI: &CStr = c"uri";
+
 macro_rules! names {
     ($($name:ident = $text:literal;)*) => {
         $(pub(crate) const $name: &CStr = $text;)*
@@ -96,6 +99,21 @@ names! {
 
     // provider-kem(7).
     KEM_IKME = c"ikme";
+
+    // provider-cipher(7), provider-mac(7).
+    CIPHER_MODE = c"mode";
+    CIPHER_BLOCK_SIZE = c"blocksize";
+    CIPHER_KEYLEN = c"keylen";
+    CIPHER_IVLEN = c"ivlen";
+    CIPHER_IV = c"iv";
+    CIPHER_UPDATED_IV = c"updated-iv";
+    CIPHER_PADDING = c"padding";
+    CIPHER_AEAD = c"aead";
+    CIPHER_CUSTOM_IV = c"custom-iv";
+    CIPHER_AEAD_TAG = c"tag";
+    CIPHER_AEAD_TAGLEN = c"taglen";
+    MAC_SIZE = c"size";
+    MAC_CIPHER = c"cipher";
 
     // provider-keyexch(7).
     EXCHANGE_PAD = c"pad";

@@ -90,6 +90,13 @@ impl<'a> Param<'a> {
 
     /// The value as bytes.
     pub(crate) fn octets(self) -> Result<&'a [u8]> {
+        if self.is(ParamType::OctetsPointer) {
+            let pointer: *const *const u8 = self.0.data.cast_const().cast();
+            // SAFETY: the value of this type is a pointer (OSSL_PARAM(3)).
+            let bytes = unsafe { pointer.as_ref() }.ok_or_else(|| self.wrong("byte string"))?;
+            // SAFETY: it leads to as many bytes as the parameter says, or is null.
+            return Ok(unsafe { super::handle::bytes(*bytes, self.0.data_size) });
+        }
         if self.is(ParamType::Octets) { Ok(self.data()) } else { Err(self.wrong("byte string")) }
     }
 

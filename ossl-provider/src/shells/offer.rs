@@ -10,7 +10,9 @@ use std::ffi::{CStr, c_int};
 
 use keyward_algorithms::{Agreement, Digest, Family};
 
-use super::{asym_cipher, decoder, encoder, kem, keyexch, keymgmt, signature, store};
+use super::{
+    asym_cipher, cipher, decoder, encoder, kem, keyexch, keymgmt, mac, signature, skeymgmt, store,
+};
 use crate::{
     ffi::{
         bindings,
@@ -35,6 +37,9 @@ pub(super) fn of(operation: c_int, provider: &Provider) -> Option<Algorithms> {
         bindings::OSSL_OP_DECODER if !provider.reference_pem => return None,
         bindings::OSSL_OP_DECODER if provider.knows_post_quantum() => &DECODERS,
         bindings::OSSL_OP_DECODER => &DECODERS_BEFORE_3_5,
+        bindings::OSSL_OP_SKEYMGMT if provider.knows_secret_keys() => &SECRET_KEYS,
+        bindings::OSSL_OP_CIPHER if provider.knows_secret_keys() => &CIPHERS,
+        bindings::OSSL_OP_MAC if provider.knows_secret_keys() => &MACS,
         bindings::OSSL_OP_STORE if provider.pkcs11_uri => &STORES_WITH_PKCS11,
         bindings::OSSL_OP_STORE => &STORES,
         _ => return None,
@@ -208,6 +213,37 @@ static KEMS: Offer = offer! {
     family(Family::MlKem1024), [] approved => kem::ML_KEM, DECAPSULATING;
 };
 
+const SECRET: &CStr = c"secret keys in a Keyward service";
+const ENCRYPTING: &CStr = c"encryption by secret keys in a Keyward service";
+const AUTHENTICATING: &CStr = c"message authentication by secret keys in a Keyward service";
+
+// Names of their own: under OpenSSL's, a host that lists us first would get these for the AES of
+// its own keys, whatever the properties say, and none of it would work.
+static SECRET_KEYS: Offer = offer! {
+    c"KEYWARD-AES", ["provider=keyward"] approved => skeymgmt::AES, SECRET;
+    c"KEYWARD-HMAC", ["provider=keyward"] approved => skeymgmt::HMAC, SECRET;
+};
+
+static CIPHERS: Offer = offer! {
+    c"KEYWARD-AES-128-GCM", ["provider=keyward"] approved => cipher::GCM_128, ENCRYPTING;
+    c"KEYWARD-AES-192-GCM", ["provider=keyward"] approved => cipher::GCM_192, ENCRYPTING;
+    c"KEYWARD-AES-256-GCM", ["provider=keyward"] approved => cipher::GCM_256, ENCRYPTING;
+    c"KEYWARD-AES-128-CBC", ["provider=keyward"] approved => cipher::CBC_128, ENCRYPTING;
+    c"KEYWARD-AES-192-CBC", ["provider=keyward"] approved => cipher::CBC_192, ENCRYPTING;
+    c"KEYWARD-AES-256-CBC", ["provider=keyward"] approved => cipher::CBC_256, ENCRYPTING;
+    c"KEYWARD-AES-128-CTR", ["provider=keyward"] approved => cipher::CTR_128, ENCRYPTING;
+    c"KEYWARD-AES-192-CTR", ["provider=keyward"] approved => cipher::CTR_192, ENCRYPTING;
+    c"KEYWARD-AES-256-CTR", ["provider=keyward"] approved => cipher::CTR_256, ENCRYPTING;
+    c"KEYWARD-AES-128-ECB", ["provider=keyward"] approved => cipher::ECB_128, ENCRYPTING;
+    c"KEYWARD-AES-192-ECB", ["provider=keyward"] approved => cipher::ECB_192, ENCRYPTING;
+    c"KEYWARD-AES-256-ECB", ["provider=keyward"] approved => cipher::ECB_256, ENCRYPTING;
+};
+
+static MACS: Offer = offer! {
+    c"KEYWARD-HMAC", ["provider=keyward"] approved => mac::HMAC, AUTHENTICATING;
+    c"KEYWARD-CMAC", ["provider=keyward"] approved => mac::CMAC, AUTHENTICATING;
+};
+
 const PUBLIC_HALF: &CStr = c"the public half of a key in a Keyward service";
 const REFERENCE: &CStr = c"a reference to a key in a Keyward service";
 
@@ -306,7 +342,17 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_list_have_the_same_entries() {
-        for offer in [&KEY_MANAGEMENT, &SIGNATURES, &KEMS, &ENCODERS, &DECODERS, &STORES] {
+        for offer in [
+            &KEY_MANAGEMENT,
+            &SIGNATURES,
+            &KEMS,
+            &ENCODERS,
+            &DECODERS,
+            &STORES,
+            &SECRET_KEYS,
+            &CIPHERS,
+            &MACS,
+        ] {
             assert_eq!(names(offer.plain), names(offer.fips));
             assert_eq!(names(offer.plain).len() + 1, offer.plain.0.len());
         }

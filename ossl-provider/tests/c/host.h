@@ -19,8 +19,8 @@
 static const unsigned char message[] = "signed somewhere else";
 
 /* Loads a key; whoever has to be asked something is asked by the method. */
-static EVP_PKEY *load_asking(OSSL_LIB_CTX *libctx, const char *uri, const UI_METHOD *method,
-                             void *argument)
+static inline EVP_PKEY *load_asking(OSSL_LIB_CTX *libctx, const char *uri, const UI_METHOD *method,
+                                    void *argument)
 {
     OSSL_STORE_CTX *store =
         OSSL_STORE_open_ex(uri, libctx, NULL, method, argument, NULL, NULL, NULL);
@@ -46,7 +46,7 @@ static inline EVP_PKEY *load(OSSL_LIB_CTX *libctx, const char *uri)
 }
 
 /* The same key without its origin: as a stranger reads it from a certificate. */
-static EVP_PKEY *public_half(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
+static inline EVP_PKEY *public_half(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
 {
     unsigned char *der = NULL;
     const unsigned char *next;
@@ -61,7 +61,7 @@ static EVP_PKEY *public_half(OSSL_LIB_CTX *libctx, EVP_PKEY *key)
     return public;
 }
 
-static void sign_and_verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, EVP_PKEY *public)
+static inline void sign_and_verify(OSSL_LIB_CTX *libctx, EVP_PKEY *key, EVP_PKEY *public)
 {
     const char *digest = EVP_PKEY_is_a(key, "ED25519") ? NULL : "SHA256";
     EVP_MD_CTX *md = EVP_MD_CTX_new();

@@ -6,23 +6,10 @@
 #include <fcntl.h>
 #include <openssl/async.h>
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/store.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#define CHECK(condition)                                                            \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);         \
-            ERR_print_errors_fp(stderr);                                            \
-            exit(1);                                                                \
-        }                                                                           \
-    } while (0)
+#include "host.h"
 
 #define JOBS 20
 #define ROUNDS 2
@@ -77,27 +64,8 @@ static size_t deepest(void)
     return most;
 }
 
-static EVP_PKEY *load(const char *uri)
-{
-    OSSL_STORE_CTX *store = OSSL_STORE_open(uri, NULL, NULL, NULL, NULL);
-    EVP_PKEY *key = NULL;
-
-    CHECK(store != NULL);
-    while (key == NULL && !OSSL_STORE_eof(store)) {
-        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
-
-        if (info != NULL)
-            key = OSSL_STORE_INFO_get1_PKEY(info);
-        OSSL_STORE_INFO_free(info);
-    }
-    OSSL_STORE_close(store);
-    CHECK(key != NULL);
-    return key;
-}
-
 static int sign(void *argument)
 {
-    static const unsigned char message[] = "signed somewhere else";
     EVP_PKEY *key = *(EVP_PKEY **)argument;
     unsigned char signature[1024];
     size_t length = sizeof(signature);
@@ -229,7 +197,7 @@ int main(int argc, char **argv)
     if (argc != 2)
         return 2;
     CHECK(CRYPTO_set_mem_functions(allocate, reallocate, release) == 1);
-    key = load(argv[1]);
+    key = load(NULL, argv[1]);
     abandon_jobs(key);
     sign_in_jobs(key, &good, &most);
     if (good == JOBS * ROUNDS)

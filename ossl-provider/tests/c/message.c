@@ -4,22 +4,8 @@
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <openssl/core_names.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/store.h>
-#include <openssl/x509.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#define CHECK(condition)                                                            \
-    do {                                                                            \
-        if (!(condition)) {                                                         \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);         \
-            ERR_print_errors_fp(stderr);                                            \
-            exit(1);                                                                \
-        }                                                                           \
-    } while (0)
+#include "host.h"
 
 typedef int init_fn(EVP_PKEY_CTX *, EVP_SIGNATURE *, const OSSL_PARAM *);
 
@@ -36,41 +22,6 @@ static void *look_up(const char *name)
 
     CHECK(function != NULL);
     return function;
-}
-
-static const unsigned char message[] = "signed somewhere else";
-
-static EVP_PKEY *load(const char *uri)
-{
-    OSSL_STORE_CTX *store = OSSL_STORE_open(uri, NULL, NULL, NULL, NULL);
-    EVP_PKEY *key = NULL;
-
-    CHECK(store != NULL);
-    while (key == NULL && !OSSL_STORE_eof(store)) {
-        OSSL_STORE_INFO *info = OSSL_STORE_load(store);
-
-        if (info != NULL)
-            key = OSSL_STORE_INFO_get1_PKEY(info);
-        OSSL_STORE_INFO_free(info);
-    }
-    OSSL_STORE_close(store);
-    CHECK(key != NULL);
-    return key;
-}
-
-static EVP_PKEY *public_half(EVP_PKEY *key)
-{
-    unsigned char *der = NULL;
-    const unsigned char *next;
-    int length = i2d_PUBKEY(key, &der);
-    EVP_PKEY *public;
-
-    CHECK(length > 0);
-    next = der;
-    public = d2i_PUBKEY(NULL, &next, length);
-    CHECK(public != NULL);
-    OPENSSL_free(der);
-    return public;
 }
 
 static EVP_PKEY_CTX *begin(EVP_PKEY *key, init_fn *init, EVP_SIGNATURE *algorithm)
@@ -127,8 +78,8 @@ int main(int argc, char **argv)
     verify_message_final = look_up("EVP_PKEY_verify_message_final");
     set_signature = look_up("EVP_PKEY_CTX_set_signature");
 
-    key = load(argv[1]);
-    public = public_half(key);
+    key = load(NULL, argv[1]);
+    public = public_half(NULL, key);
     ours = EVP_SIGNATURE_fetch(NULL, argv[2], "provider=keyward");
     theirs = EVP_SIGNATURE_fetch(NULL, argv[2], "provider=default");
     CHECK(ours != NULL && theirs != NULL);
