@@ -12,12 +12,8 @@ use std::{
 
 use keyward_algorithms::{ErrorKind, KeyType};
 use keyward_client::Client;
-use keyward_protocol::{
-    Error, Key, KeySelector,
-    messages::{AuditEntry, ReadAudit, request, response},
-};
-use prost::Message;
-use service_support::{KEYWARD, Service, State, generate, named, sign};
+use keyward_protocol::{Error, Key, KeySelector};
+use service_support::{KEYWARD, Service, State, audit_log, generate, named, sign};
 use tempfile::TempDir;
 
 /// Uses keys and reads the log.
@@ -106,32 +102,10 @@ fn warned(client: &Client) -> bool {
     warnings.iter().any(|one| one.contains("the audit log cannot be written"))
 }
 
-/// The entries of the log.
-fn log(client: &Client) -> Vec<AuditEntry> {
-    let mut found = Vec::new();
-    let mut after = Vec::new();
-    loop {
-        let asked = request::Operation::ReadAudit(ReadAudit { after, newest: 0 });
-        let response::Result::AuditPage(page) = client.call(asked).unwrap() else { panic!() };
-        let mut bytes = page.records.as_slice();
-        while let Some((kind, length)) = bytes.get(..5).map(|head| (head[0], &head[1..])) {
-            let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
-            if kind == b'E' {
-                found.push(AuditEntry::decode(&bytes[5..5 + length]).unwrap());
-            }
-            bytes = &bytes[5 + length..];
-        }
-        if page.end {
-            return found;
-        }
-        after = page.next;
-    }
-}
-
 /// Every key that was acknowledged is there and in the log, and the log is whole.
 fn all_is_there(service: &Service, keys: &[Key], audit: &Path) {
     let client = service.client();
-    let entries = log(&client);
+    let entries = audit_log(&client);
     for key in keys {
         let found = client.find(&KeySelector::Id(key.id)).unwrap();
         assert_eq!(found.name, key.name);
@@ -181,7 +155,7 @@ fn on_a_full_disk_acts_are_refused_uses_go_on_and_what_was_answered_is_there() {
     keys.push(wait_for("acts again", || made("after").inspect_err(|_| refused += 1).ok()));
     wait_for("no warning", || (!warned(&client)).then_some(()));
     all_is_there(&service, &keys, &audit);
-    let entries = log(&client);
+    let entries = audit_log(&client);
     let missing = entries.iter().find(|entry| entry.event == "uses-not-recorded").unwrap();
     let missing: usize = missing.detail.parse().unwrap();
     let sign_code = keyward_algorithms::Operation::Sign.code();
@@ -225,7 +199,7 @@ fn on_a_full_disk_uses_can_be_refused_instead() {
     disk.free();
     wait_for("uses again", || sign(&client, &key).ok());
     signed += 1;
-    let entries = log(&client);
+    let entries = audit_log(&client);
     let code = keyward_algorithms::Operation::Sign.code();
     let done = entries.iter().filter(|entry| entry.operation == code && entry.outcome == 0);
     // Every signature that was given out is in the log.

@@ -4,7 +4,7 @@ mod service_support;
 
 use std::{
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -56,4 +56,36 @@ fn a_drained_service_fails_no_request() {
 #[test]
 fn a_killed_service_fails_no_request() {
     restart_under_load(Service::kill);
+}
+
+#[test]
+fn a_thousand_clients_that_lose_their_connections_at_once_all_come_back() {
+    const CLIENTS: usize = 1000;
+    let state = State::with(ME);
+    let service = state.start();
+    let key = Arc::new(generate(&service.client(), "web", "p-256"));
+    let (connected, again) =
+        (Arc::new(Barrier::new(CLIENTS + 1)), Arc::new(Barrier::new(CLIENTS + 1)));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            // Each has a connection of its own, as processes have.
+            let client = service.patient_client();
+            let (key, connected, again) = (Arc::clone(&key), connected.clone(), again.clone());
+            let thread = thread::Builder::new().stack_size(256 << 10);
+            let work = move || {
+                sign(&client, &key).unwrap();
+                connected.wait();
+                again.wait();
+                sign(&client, &key).unwrap();
+            };
+            thread.spawn(work).unwrap()
+        })
+        .collect();
+    connected.wait();
+    service.kill();
+    again.wait();
+    let _service = state.start();
+    let back = clients.into_iter().filter_map(|client| client.join().ok()).count();
+    assert_eq!(back, CLIENTS);
+    println!("{back} clients came back, 0 failed");
 }

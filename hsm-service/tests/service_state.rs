@@ -3,6 +3,7 @@
 mod service_support;
 
 use std::{
+    collections::HashSet,
     fs,
     io::Read,
     os::unix::fs::PermissionsExt,
@@ -16,10 +17,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward_algorithms::{ErrorKind, KeyType, Right, Rights};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, Right, Rights};
+use keyward_client::Client;
 use keyward_protocol::{Key, KeySelector};
 use rusqlite::Connection;
-use service_support::{KEYWARD, ME, State, generate, named, sign};
+use service_support::{KEYWARD, ME, State, audit_log, generate, named, sign};
 
 fn database(state: &State) -> Connection {
     Connection::open(state.data().join("keys.db")).unwrap()
@@ -70,54 +72,75 @@ fn keys_outlive_the_service() {
     sign(&service.client(), &found).unwrap();
 }
 
+/// How often the service is killed: 40 times, or what `KEYWARD_KILLS` says.
+fn kills() -> u64 {
+    std::env::var("KEYWARD_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(40)
+}
+
+/// Makes keys and renames some until it is told to stop, or the service is gone; those that were
+/// acknowledged.
+fn write_keys(client: &Client, prefix: &str, stop: &AtomicBool) -> Vec<Key> {
+    let mut acknowledged: Vec<Key> = Vec::new();
+    for number in 0.. {
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        let name = format!("{prefix}-{number}");
+        let curve = KeyType::from_name("p-256").unwrap();
+        let Ok(mut key) = client.generate(curve, &named(&name)) else { break };
+        if number % 3 == 0 {
+            match client.rename(&key.id, &format!("{name}-renamed")) {
+                Ok(renamed) => key = renamed,
+                // It may have been done before the kill, or not.
+                Err(_) => break,
+            }
+        }
+        acknowledged.push(key);
+    }
+    acknowledged
+}
+
 #[test]
-fn a_kill_in_the_middle_of_writes_loses_no_acknowledged_key() {
-    let state = State::with(ME);
+fn kills_in_the_middle_of_mixed_work_lose_nothing_that_was_acknowledged() {
+    let me = ME.trim_end().to_owned() + "\nroles = [\"user\", \"auditor\"]\n";
+    let state = State::with(&format!("{me}[audit]\njournal_mib = 1\n"));
     let mut kept: Vec<Key> = Vec::new();
-    for round in 0..40 {
+    let mut signed = 0;
+    let find_all = |client: &Client, keys: &[Key]| {
+        for key in keys {
+            let found = client.find(&KeySelector::Id(key.id)).unwrap();
+            assert_eq!((&found.name, found.version), (&key.name, key.version));
+        }
+    };
+    let mut seen = 0;
+    for round in 0..kills() {
         let service = state.start();
         let client = service.impatient_client();
-        for key in &kept {
-            let found = client.find(&KeySelector::Id(key.id)).unwrap();
-            assert_eq!((&found.name, found.version), (&key.name, key.version), "round {round}");
-        }
-        if let Some(last) = kept.last() {
-            sign(&client, last).unwrap();
-        }
+        find_all(&client, &kept[seen..]);
+        seen = kept.len();
         let stop = Arc::new(AtomicBool::new(false));
         let writers: Vec<_> = (0..3)
             .map(|writer| {
                 let (client, stop) = (client.clone(), Arc::clone(&stop));
-                thread::spawn(move || {
-                    let mut acknowledged: Vec<Key> = Vec::new();
-                    for number in 0.. {
-                        if stop.load(Ordering::Relaxed) {
-                            break;
-                        }
-                        let name = format!("k{round}-{writer}-{number}");
-                        let curve = KeyType::from_name("p-256").unwrap();
-                        let Ok(mut key) = client.generate(curve, &named(&name)) else { break };
-                        let new_name = format!("{name}-renamed");
-                        if number % 3 == 0 {
-                            match client.rename(&key.id, &new_name) {
-                                Ok(renamed) => key = renamed,
-                                // It may have been done before the kill, or not.
-                                Err(_) => break,
-                            }
-                        }
-                        acknowledged.push(key);
-                    }
-                    acknowledged
-                })
+                let prefix = format!("k{round}-{writer}");
+                thread::spawn(move || write_keys(&client, &prefix, &stop))
             })
             .collect();
+        let signing = kept.last().cloned().map(|key| {
+            let (client, stop) = (client.clone(), Arc::clone(&stop));
+            thread::spawn(move || {
+                let on = || !stop.load(Ordering::Relaxed);
+                std::iter::repeat(()).take_while(|()| on() && sign(&client, &key).is_ok()).count()
+            })
+        });
         // Another moment in each round.
-        thread::sleep(Duration::from_micros(3000 + 1700 * round));
+        thread::sleep(Duration::from_micros(3000 + 1700 * (round % 40)));
         service.kill();
         stop.store(true, Ordering::Relaxed);
         for writer in writers {
             kept.extend(writer.join().unwrap());
         }
+        signed += signing.map_or(0, |thread| thread.join().unwrap());
         let check: String =
             database(&state).query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(check, "ok");
@@ -129,6 +152,23 @@ fn a_kill_in_the_middle_of_writes_loses_no_acknowledged_key() {
         assert_eq!(uncounted, 0);
     }
     assert!(!kept.is_empty(), "no key was written");
+    let service = state.start();
+    find_all(&service.client(), &kept);
+    // The log has every one of them, and every signature that was given out.
+    let entries = audit_log(&service.client());
+    let done = |operation: Operation| {
+        let code = operation.code();
+        entries.iter().filter(move |entry| entry.operation == code && entry.outcome == 0)
+    };
+    let generated: HashSet<_> = done(Operation::Generate).map(|entry| &entry.key_id[..]).collect();
+    let missing = kept.iter().filter(|key| !generated.contains(key.id.as_bytes().as_slice()));
+    assert_eq!(missing.count(), 0, "acts are missing in the log");
+    assert!(done(Operation::Sign).count() >= signed, "uses are missing in the log");
+    let audit = state.path("hsm/audit");
+    let verified =
+        Command::new(KEYWARD).args(["audit", "verify", "--in"]).arg(audit).output().unwrap();
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stdout));
+    println!("{} kills: {} keys and {signed} signatures acknowledged, 0 lost", kills(), kept.len());
 }
 
 #[test]

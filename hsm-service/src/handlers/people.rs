@@ -42,11 +42,8 @@ pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Resu
     let sources = request.sources.iter().map(|text| SourceRange::try_from(text.clone()));
     let sources = sources.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::invalid)?;
     let days = days(service, request.days)?;
-    if request.pin {
-        service.pins.require(&request.user)?;
-        service.live.changed();
-    }
-    let wanted = Wanted { user: &request.user, roles: &roles, sources: &sources, days };
+    let (user, pin) = (&request.user, request.pin);
+    let wanted = Wanted { user, roles: &roles, sources: &sources, days, pin };
     issue(service, caller, &request.csr, &wanted, None)
 }
 
@@ -68,7 +65,7 @@ pub(crate) fn renew(service: &Service, caller: &Caller, request: &RenewClient) -
     let sources: Vec<SourceRange> =
         known.into_iter().filter_map(|text| SourceRange::try_from(text).ok()).collect();
     let days = days(service, request.days)?;
-    let wanted = Wanted { user, roles, sources: &sources, days };
+    let wanted = Wanted { user, roles, sources: &sources, days, pin: false };
     issue(service, caller, &request.csr, &wanted, Some(serial))
 }
 
@@ -77,6 +74,8 @@ struct Wanted<'a> {
     roles: &'a [Role],
     sources: &'a [SourceRange],
     days: u32,
+    /// Whether the user has to log in with a PIN from now on.
+    pin: bool,
 }
 
 fn days(service: &Service, asked: u32) -> Result<u32> {
@@ -97,7 +96,7 @@ fn issue(
     wanted: &Wanted<'_>,
     renews: Option<&[u8]>,
 ) -> Result<Reply> {
-    let Wanted { user, roles, sources, days } = *wanted;
+    let Wanted { user, roles, sources, days, pin } = *wanted;
     let authorities = service.authority.present()?;
     let certificate = authorities.issuing().issue_client(csr, user, roles, days)?;
     let by = caller.user.as_deref().unwrap_or_default();
@@ -106,6 +105,11 @@ fn issue(
         issued_by: by.into(),
         ..describe(&certificate)?
     };
+    // Once nothing else can be wrong with the request: what is refused changes nothing.
+    if pin {
+        service.pins.require(user)?;
+        service.live.changed();
+    }
     service.clients.add(noted, renews)?;
     tracing::info!(user, by = %caller.identity, days, ?roles, "client certificate issued");
     Ok(Reply::Enrolment(Enrolment {

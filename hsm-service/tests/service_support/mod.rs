@@ -17,11 +17,15 @@ use std::{
 };
 
 use keyward_client::{Client, KeyTemplate, Settings};
-use keyward_protocol::{Error, Key, SignRequest, messages::Enrol};
+use keyward_protocol::{
+    Error, Key, SignRequest,
+    messages::{AuditEntry, Enrol, ReadAudit, request, response},
+};
 use keyward_service::{
     init::{self, InitOptions, Issued, SealChoice},
     issue::Authority,
 };
+use prost::Message;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -164,6 +168,14 @@ impl Service {
     pub fn client(&self) -> Client {
         let address = format!("unix:{}", self.socket.display());
         Client::new(Settings::load(&[("address", &address)]).unwrap())
+    }
+
+    /// A client on the UNIX socket that waits for long for a service that is away or busy.
+    pub fn patient_client(&self) -> Client {
+        let address = format!("unix:{}", self.socket.display());
+        let settings = [("address", address.as_str()), ("retry_for", "60")];
+        let long = [("connect_timeout", "20"), ("request_timeout", "20")];
+        Client::new(Settings::load(&[settings, long].concat()).unwrap())
     }
 
     /// A client on the UNIX socket that does not wait for a service that is away.
@@ -343,4 +355,26 @@ pub fn sign(client: &Client, key: &Key) -> Result<Vec<u8>, Error> {
     let algorithm = key.key_type.default_signature().unwrap();
     let input = [7; 32];
     client.sign(&key.id, &SignRequest { algorithm, pss: None, input: &input })
+}
+
+/// The entries of the audit log, for an auditor.
+pub fn audit_log(client: &Client) -> Vec<AuditEntry> {
+    let mut found = Vec::new();
+    let mut after = Vec::new();
+    loop {
+        let asked = request::Operation::ReadAudit(ReadAudit { after, newest: 0 });
+        let response::Result::AuditPage(page) = client.call(asked).unwrap() else { panic!() };
+        let mut bytes = page.records.as_slice();
+        while let Some((kind, length)) = bytes.get(..5).map(|head| (head[0], &head[1..])) {
+            let length = u32::from_be_bytes(length.try_into().unwrap()) as usize;
+            if kind == b'E' {
+                found.push(AuditEntry::decode(&bytes[5..5 + length]).unwrap());
+            }
+            bytes = &bytes[5 + length..];
+        }
+        if page.end {
+            return found;
+        }
+        after = page.next;
+    }
 }

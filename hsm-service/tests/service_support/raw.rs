@@ -34,11 +34,16 @@ impl Raw {
 
     /// The next response; `None` when the service has closed the connection.
     pub fn receive(&mut self) -> Option<Response> {
+        self.receive_with_bytes().map(|(response, _)| response)
+    }
+
+    /// The same with the frame that it came in.
+    pub fn receive_with_bytes(&mut self) -> Option<(Response, Vec<u8>)> {
         let mut prefix = [0; 4];
         self.stream.read_exact(&mut prefix).ok()?;
         let mut frame = vec![0; u32::from_be_bytes(prefix) as usize];
         self.stream.read_exact(&mut frame).ok()?;
-        Some(decode_response(&frame).unwrap())
+        Some((decode_response(&frame).unwrap(), frame))
     }
 
     /// The next response, which is a failure, and its kind.
