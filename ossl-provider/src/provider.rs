@@ -76,6 +76,11 @@ impl Provider {
         self.openssl >= (3, 0, 7)
     }
 
+    /// Whether the core has a word for PSS salts as long as the digest, or as the key has room for.
+    pub(crate) fn knows_auto_digest_max(&self) -> bool {
+        self.openssl >= (3, 1, 0)
+    }
+
     /// Whether the core knows secret keys that it can't see (`EVP_SKEY`).
     pub(crate) fn knows_secret_keys(&self) -> bool {
         self.openssl >= (3, 5, 0)

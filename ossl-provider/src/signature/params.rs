@@ -129,6 +129,15 @@ impl SignatureContext {
         Ok(())
     }
 
+    /// The salt length in words that the core knows: CMS of an early 3.0 writes into the
+    /// signature what it is told.
+    fn salt_to_tell(&self) -> Salt {
+        match self.salt {
+            Salt::AutoDigestMax if !self.provider.knows_auto_digest_max() => Salt::Digest,
+            salt => salt,
+        }
+    }
+
     pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
         questions.answer_each(|name, wants_text| {
             let digest = |digest: Option<Prehash>| {
@@ -154,9 +163,10 @@ impl SignatureContext {
                         false => Answer::Integer(*number),
                     }),
                 _ if name == names::PSS_SALTLEN && self.scheme == Scheme::RsaPss => {
+                    let salt = self.salt_to_tell();
                     Some(match wants_text {
-                        true => Answer::Text(self.salt.to_text().into()),
-                        false => Answer::Integer(self.salt.to_number()),
+                        true => Answer::Text(salt.to_text().into()),
+                        false => Answer::Integer(salt.to_number()),
                     })
                 }
                 _ => None,
