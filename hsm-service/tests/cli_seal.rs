@@ -106,6 +106,11 @@ fn a_service_that_is_killed_while_its_master_key_changes_opens_with_the_old_or_t
     let next = master_key.with_extension("key.next");
     let mut service = state.start();
     let key = generate(&service.client(), "k", "p-256");
+    // A file that the service will not look for is no master key of its.
+    let elsewhere = state.path("elsewhere.key");
+    let lost = run(&service, &["seal", "rotate", "--master-key", text(&elsewhere)]);
+    assert!(String::from_utf8_lossy(&lost.stderr).contains("does not find this master key"));
+    assert!(!elsewhere.with_extension("key.next").exists());
     let rotate = ["seal", "rotate", "--master-key", text(&master_key)];
     let begun = Instant::now();
     ok(&service, &rotate);

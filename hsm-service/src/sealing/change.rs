@@ -7,7 +7,8 @@ use crate::{
     Error, Result, Service,
     audit::Trail,
     identity::Caller,
-    store::{MasterKey, Passphrase, Seal, SealKind, SealRow, Share, Shares},
+    sealing::Sealing,
+    store::{DataKey, KeyFile, MasterKey, Passphrase, Seal, SealKind, SealRow, Share, Shares},
 };
 
 impl Service {
@@ -21,6 +22,9 @@ impl Service {
         let row = self.sealing.store.seal_row()?;
         let (next, kind) = next_seal(request.next.as_ref())?;
         trail.says(&format!("from {} to {}", self.sealing.describe(&row), next.describe()));
+        if kind == SealKind::MasterKey {
+            self.sealing.check_found(&*next)?;
+        }
         custody.admit()?;
         let present = custody.judge(present_seal(&row, &request.present))?;
         // First, so that whenever the service is killed it can be reached to be unsealed.
@@ -70,6 +74,24 @@ impl Service {
         }
         Err(Error::invalid("this is not the fingerprint of the service")
             .hint("`keyward seal show` prints it; make sure that you mean this service"))
+    }
+}
+
+impl Sealing {
+    /// Refuses a master key that the service would not find at its next start. What a credential
+    /// will hold only systemd knows.
+    fn check_found(&self, next: &dyn Seal) -> Result<()> {
+        let path = self.config.key_file();
+        if self.config.systemd_credential.is_some()
+            || KeyFile::new(path).would_open(&next.wrap(&DataKey::default())?)
+        {
+            return Ok(());
+        }
+        let message = format!("the service does not find this master key at {}", path.display());
+        Err(Error::invalid(message).hint(
+            "say --master-key with that file, on the service's machine; or name another under \
+             [seal] in the service's configuration and restart it first",
+        ))
     }
 }
 

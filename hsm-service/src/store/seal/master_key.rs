@@ -51,6 +51,14 @@ impl KeyFile {
     pub fn new(path: impl Into<PathBuf>) -> KeyFile {
         KeyFile { path: path.into() }
     }
+
+    /// Whether a row that was wrapped would open by the file, or by the one that is to take its
+    /// place.
+    pub fn would_open(&self, row: &[u8]) -> bool {
+        let opens =
+            |path: &Path| private_master_key(path).and_then(|key| unwrap(&key, row, "")).is_ok();
+        opens(&self.path) || opens(&next_of(&self.path))
+    }
 }
 
 impl Seal for KeyFile {
