@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod audit;
+mod flood;
 mod handshakes;
 mod java;
 mod java_tls;
@@ -51,6 +52,8 @@ enum Part {
     Signatures,
     /// A service that records each use of a key beside one that does not
     Audit,
+    /// P-256 while clients of RSA-4096 saturate the service, beside P-256 alone
+    Flood,
     /// Java beside the JDK's own providers and SoftHSM
     Java,
 }
@@ -69,6 +72,8 @@ struct Figures {
     signatures: Vec<signatures::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audit: Vec<audit::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    flood: Vec<flood::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     java: Vec<java::Jdk>,
 }
@@ -93,6 +98,7 @@ fn main() -> ExitCode {
             Vec::new()
         },
         audit: if wanted(Part::Audit) { audit::measure(rounds, duration) } else { Vec::new() },
+        flood: if wanted(Part::Flood) { flood::measure(rounds, duration) } else { Vec::new() },
         java: if wanted(Part::Java) { java::measure(rounds, duration) } else { Vec::new() },
     };
     print!("{}", table::render(&figures));

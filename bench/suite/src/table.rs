@@ -65,6 +65,14 @@ pub(crate) fn render(figures: &Figures) -> String {
         }
         text.push('\n');
     }
+    if !figures.flood.is_empty() {
+        text +=
+            "\nLatency of P-256 signatures in µs\n\n| RSA-4096 | median | 99 % |\n|---|--:|--:|\n";
+        for row in &figures.flood {
+            let others = if row.flooded { "16 clients without pause" } else { "nobody" };
+            text += &format!("| {others} | {:.0} | {:.0} |\n", row.p50_micros, row.p99_micros);
+        }
+    }
     if !figures.audit.is_empty() {
         text += "\nSignatures per second of a service on one core, by whether it records each use\n\n\
                  | key | recorded | not recorded | ratio |\n|---|--:|--:|--:|\n";
