@@ -110,6 +110,10 @@ pub struct UserConfig {
     /// Whether it logs in with a PIN on top of its identity.
     #[serde(default)]
     pub pin: PinPolicy,
+    /// How many keys it may own; what `[limits]` says if nothing is said, 0 for any number.
+    pub max_keys: Option<u64>,
+    /// How many requests it may make in a second, in the same way.
+    pub max_requests_per_second: Option<u32>,
 }
 
 /// Whether a user logs in with a PIN.
@@ -206,6 +210,10 @@ pub struct LimitsConfig {
     pub slow_queue: usize,
     /// Keys that are held ready in memory.
     pub cached_keys: usize,
+    /// Keys that one user may own, and requests that it may make in a second; 0 for any number.
+    pub max_keys: u64,
+    /// See `max_keys`.
+    pub max_requests_per_second: u32,
 }
 
 /// Backups of the keys.
@@ -420,6 +428,8 @@ impl Default for LimitsConfig {
             drain_ms: 10_000,
             slow_queue: 1024,
             cached_keys: 10_000,
+            max_keys: 0,
+            max_requests_per_second: 0,
         }
     }
 }

@@ -98,6 +98,8 @@ fn users(allowed: &[String]) -> Result<Vec<UserConfig>> {
         identities: vec![IdentityPattern::Uid(me)],
         roles: Role::ALL.to_vec(),
         sources: Vec::new(),
+        max_keys: None,
+        max_requests_per_second: None,
         pin: PinPolicy::IfSet,
     }];
     let others = allowed
@@ -111,6 +113,8 @@ fn users(allowed: &[String]) -> Result<Vec<UserConfig>> {
             identities: others,
             roles: vec![Role::User],
             sources: Vec::new(),
+            max_keys: None,
+            max_requests_per_second: None,
             pin: PinPolicy::IfSet,
         });
     }

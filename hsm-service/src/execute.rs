@@ -1,11 +1,11 @@
 //! From a request to its answer: the one match over operations.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use keyward_algorithms::ErrorKind;
+use keyward_algorithms::{ErrorKind, Requires};
 use keyward_protocol::{
     messages::{Failure, Request, Response, request, response},
     operation_of,
@@ -58,6 +58,15 @@ impl Service {
         };
         let asked = operation_of(&operation);
         tracing::debug!(operation = asked.row().name, caller = %caller.identity);
+        // What is over a user's quota is counted, and leaves nothing in the audit log to fill it with.
+        if let Some(quota) = &caller.quota
+            && asked.row().requires != Requires::Connection
+            && let Err(error) = quota.admit()
+        {
+            self.metrics.over_quota.fetch_add(1, Ordering::Relaxed);
+            operation.wipe();
+            return done(Err(error));
+        }
         let mut trail = Trail::begin(peer, caller, id, &operation);
         // Before anything of the request is looked at: what a caller may not ask for at all is
         // refused for that, whatever else may be wrong with it.

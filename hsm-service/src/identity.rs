@@ -12,6 +12,7 @@ use crate::{
     audit::Fields,
     config::{PinPolicy, UserConfig},
     issue::hex,
+    quotas::Quota,
     sources::SourceRange,
 };
 
@@ -153,6 +154,8 @@ pub struct Caller {
     pub(crate) queue: Arc<str>,
     /// Why nothing is done for it: its certificate is revoked, or used from elsewhere.
     pub(crate) refused: Option<Error>,
+    /// What the user may take of the service, if that is limited.
+    pub(crate) quota: Option<Arc<Quota>>,
     /// What the audit log says of the caller.
     pub(crate) audit: Fields,
 }
@@ -275,8 +278,8 @@ impl Users {
         };
         let user = (!name.is_empty()).then_some(name);
         let queue = user.clone().unwrap_or_else(|| identity.to_string().into());
-        let (refused, audit) = (None, Fields::default());
-        Caller { identity, user, roles, pin, awaits_login, queue, refused, audit }
+        let (refused, quota, audit) = (None, None, Fields::default());
+        Caller { identity, user, roles, pin, awaits_login, queue, refused, quota, audit }
     }
 
     /// Where the configuration lets a certificate be used from; nothing is everywhere.
@@ -309,6 +312,8 @@ mod tests {
                 .collect(),
             roles: vec![Role::User],
             sources: Vec::new(),
+            max_keys: None,
+            max_requests_per_second: None,
             pin: PinPolicy::IfSet,
         }
     }

@@ -36,6 +36,7 @@ mod metrics;
 mod peer;
 pub(crate) mod pins;
 pub mod policy;
+mod quotas;
 mod reload;
 mod restrictions;
 mod sealing;

@@ -41,6 +41,19 @@ impl Settings {
     }
 }
 
+impl Settings {
+    /// How many keys a user may own, and requests it may make in a second; 0 for any number.
+    pub(crate) fn quota(&self, user: &str) -> (u64, u32) {
+        let sections = || self.configured.iter().filter(|section| section.name == user);
+        let keys = sections().find_map(|section| section.max_keys);
+        let requests = sections().find_map(|section| section.max_requests_per_second);
+        (
+            keys.unwrap_or(self.limits.max_keys),
+            requests.unwrap_or(self.limits.max_requests_per_second),
+        )
+    }
+}
+
 /// The settings that count at this moment.
 pub(crate) struct Live {
     settings: RwLock<Arc<Settings>>,

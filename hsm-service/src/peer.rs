@@ -134,7 +134,8 @@ impl Known {
     ) -> Known {
         // The epoch first: settings that change meanwhile are looked at again.
         let epoch = service.live.epoch();
-        let users = &service.live.settings().users;
+        let settings = service.live.settings();
+        let users = &settings.users;
         let login = login.filter(|login| service.pins.admits(login));
         let name = login.as_ref().map(|login| &*login.user);
         let mut caller = users.caller(identity.clone(), name);
@@ -149,6 +150,7 @@ impl Known {
         {
             caller.awaits_login = Some(pins::wanted(user));
         }
+        caller.quota = caller.user.as_deref().and_then(|user| service.quotas.of(user, &settings));
         let proof = caller.identity.proof();
         caller.audit = Origin {
             identity: &caller.identity.to_string(),

@@ -28,6 +28,7 @@ use crate::{
     metrics::{Metrics, Queue},
     peer::{Peer, Source},
     pins::Pins,
+    quotas::Quotas,
     sealing::Sealing,
     store::{SqliteStore, Store},
 };
@@ -47,6 +48,7 @@ pub struct Service {
     pub(crate) logins: Lane,
     pub(crate) approvals: Approvals,
     pub(crate) front: Arc<Front>,
+    pub(crate) quotas: Quotas,
     pub(crate) audit: Arc<Audit>,
     pub(crate) started: Instant,
     pub(crate) development: bool,
@@ -100,6 +102,7 @@ impl Service {
             logins,
             approvals,
             front,
+            quotas: Quotas::new(),
             audit,
             started: Instant::now(),
             development: config.development,

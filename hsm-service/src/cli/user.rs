@@ -203,6 +203,10 @@ fn list(context: &Context) -> Outcome {
                 "pin": pin_word(user),
                 "wrong_pins": user.wrong_pins,
                 "locked": (user.locked != 0).then_some(user.locked),
+                "keys": user.keys,
+                "max_keys": (user.max_keys != 0).then_some(user.max_keys),
+                "max_requests_per_second":
+                    (user.max_requests_per_second != 0).then_some(user.max_requests_per_second),
             })
         })
         .collect();
@@ -220,10 +224,21 @@ fn list(context: &Context) -> Outcome {
                     (since, _) => format!("locked since {}", time::moment(since)),
                 };
                 let name = user.name.clone();
-                vec![name, or_none(&user.roles), known.into(), pin, identities, sources]
+                let keys = match user.max_keys {
+                    0 => user.keys.to_string(),
+                    most => format!("{} of {most}", user.keys),
+                };
+                let rate = match user.max_requests_per_second {
+                    0 => "-".into(),
+                    most => format!("{most}/s"),
+                };
+                let roles = or_none(&user.roles);
+                vec![name, roles, known.into(), pin, keys, rate, identities, sources]
             })
             .collect();
-        table(&["USER", "ROLES", "KNOWN BY", "PIN", "IDENTITIES", "SOURCES"], &rows)
+        let heads =
+            ["USER", "ROLES", "KNOWN BY", "PIN", "KEYS", "REQUESTS", "IDENTITIES", "SOURCES"];
+        table(&heads, &rows)
     })
 }
 

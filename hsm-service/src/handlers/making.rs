@@ -158,6 +158,10 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         grants: Vec::new(),
         attributes: KeyAttributes { restrictions, trusted: false, history },
     };
+    let quota = service.quotas.of(&record.owner, &service.live.settings());
+    let owned = || service.store().count_owned(&record.owner);
+    let _place =
+        quota.as_ref().map(|quota| quota.place_for_key(&record.owner, owned)).transpose()?;
     service.store().insert(&record, &secret_of(&key)?)?;
     tracing::info!(id = %record.id, key_type = %record.key_type, origin = record.origin.word(), "new key");
     Ok(Reply::Key(record.seen_by(&record.owner).into()))

@@ -165,7 +165,13 @@ pub(crate) fn revoke(service: &Service, caller: &Caller, request: &RevokeClient)
 /// The users of the configuration, and those that client certificates name.
 pub(crate) fn users(service: &Service, caller: &Caller) -> Result<Reply> {
     policy::authorise(caller, Operation::ListUsers, Target::Service)?;
-    Ok(Reply::Users(Users { users: all(service).collect() }))
+    let mut users: Vec<User> = all(service).collect();
+    let settings = service.live.settings();
+    for user in &mut users {
+        (user.max_keys, user.max_requests_per_second) = settings.quota(&user.name);
+        user.keys = service.store().count_owned(&user.name)?;
+    }
+    Ok(Reply::Users(Users { users }))
 }
 
 /// Refuses the name of nobody.

@@ -78,6 +78,8 @@ pub(crate) struct Metrics {
     pub(crate) certificate_ends: AtomicI64,
     /// Backups that were tried and did not come about.
     pub(crate) backups_failed: AtomicU64,
+    /// Requests that were over their user's quota.
+    pub(crate) over_quota: AtomicU64,
     /// When the last backup came about, in seconds since 1970; 0 where there is none.
     pub(crate) last_backup: AtomicU64,
     started: SystemTime,
@@ -111,6 +113,7 @@ impl Metrics {
             key_cache_misses: AtomicU64::new(0),
             certificate_ends: AtomicI64::new(0),
             backups_failed: AtomicU64::new(0),
+            over_quota: AtomicU64::new(0),
             last_backup: AtomicU64::new(0),
             started: SystemTime::now(),
         })

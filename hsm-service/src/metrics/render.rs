@@ -76,6 +76,11 @@ impl Metrics {
         if let Some(keys) = gauges.keys {
             text.gauge("keyward_keys", "Keys in the store.", keys);
         }
+        text.counter(
+            "keyward_requests_over_quota_total",
+            "Requests refused because their user made too many.",
+            self.over_quota.load(Relaxed),
+        );
         text.gauge(
             "keyward_approvals_open",
             "Approvals that wait for decisions, or were given and not used.",

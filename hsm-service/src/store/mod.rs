@@ -112,6 +112,9 @@ pub trait Store: Send + Sync {
     /// How many keys there are: all, or those that a viewer owns or is granted.
     fn count(&self, viewer: Option<&str>) -> Result<u64>;
 
+    /// How many keys a user owns.
+    fn count_owned(&self, owner: &str) -> Result<u64>;
+
     /// Writes a consistent copy of the store to a new file, secrets sealed as they are, while others
     /// go on using the store; how many keys are in it.
     fn snapshot(&self, path: &Path) -> Result<u64>;

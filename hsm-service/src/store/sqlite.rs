@@ -258,6 +258,14 @@ impl Store for SqliteStore {
         })
     }
 
+    fn count_owned(&self, owner: &str) -> Result<u64> {
+        self.read("count the keys", |connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM seen WHERE user = ?1 AND owner = ?1")?
+                .query_row([owner], |row| row.get(0))
+        })
+    }
+
     fn snapshot(&self, path: &Path) -> Result<u64> {
         let to = path.to_string_lossy();
         self.read("copy the store", |connection| {

@@ -887,6 +887,14 @@ pub struct User {
     /// Since when it is locked, in seconds since 1970; 0 where it is not.
     #[prost(uint64, tag = "8")]
     pub locked: u64,
+    /// How many keys it owns, and how many it may; 0 for any number.
+    #[prost(uint64, tag = "9")]
+    pub keys: u64,
+    #[prost(uint64, tag = "10")]
+    pub max_keys: u64,
+    /// How many requests it may make in a second; 0 for any number.
+    #[prost(uint32, tag = "11")]
+    pub max_requests_per_second: u32,
 }
 /// Logs in, for the rest of the connection. A client sends it only to a service that it has verified.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

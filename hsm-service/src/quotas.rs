@@ -1,0 +1,130 @@
+//! What one user may take of the service: keys, and requests in a second.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use keyward_algorithms::ErrorKind;
+
+use crate::{Error, Result, live::Settings};
+
+/// The quotas of the users that have any.
+pub(crate) struct Quotas {
+    by_user: Mutex<HashMap<String, Arc<Quota>>>,
+    started: Instant,
+}
+
+/// The quota of one user, which all of its connections share.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    /// Requests in a second; 0 for any number.
+    per_second: AtomicU32,
+    /// When the next request would come if they came evenly, in nanoseconds since the start: the
+    /// one number of a leaky bucket that holds a second's worth (GCRA).
+    next: AtomicU64,
+    /// Keys; 0 for any number.
+    keys: AtomicU64,
+    /// Held while a key is counted and kept, so that two do not take the last place.
+    making: Mutex<()>,
+    started: Instant,
+}
+
+const SECOND: u64 = 1_000_000_000;
+
+impl Quotas {
+    pub(crate) fn new() -> Quotas {
+        Quotas { by_user: Mutex::default(), started: Instant::now() }
+    }
+
+    /// The quota of a user by these settings, if it has one.
+    pub(crate) fn of(&self, user: &str, settings: &Settings) -> Option<Arc<Quota>> {
+        let (keys, per_second) = settings.quota(user);
+        if keys == 0 && per_second == 0 {
+            return None;
+        }
+        let mut by_user = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
+        let quota = by_user.entry(user.to_owned()).or_insert_with(|| {
+            let (making, started) = (Mutex::default(), self.started);
+            let [keys, next] = [0, 0].map(AtomicU64::new);
+            Arc::new(Quota { per_second: AtomicU32::new(0), next, keys, making, started })
+        });
+        quota.keys.store(keys, Relaxed);
+        quota.per_second.store(per_second, Relaxed);
+        Some(Arc::clone(quota))
+    }
+}
+
+impl Quota {
+    /// Counts a request, or refuses one that is too much.
+    pub(crate) fn admit(&self) -> Result<()> {
+        let per_second = u64::from(self.per_second.load(Relaxed));
+        match per_second {
+            0 => Ok(()),
+            _ => self.admit_at(self.started.elapsed().as_nanos() as u64, per_second),
+        }
+    }
+
+    fn admit_at(&self, now: u64, per_second: u64) -> Result<()> {
+        let interval = SECOND / per_second;
+        let admitted = self.next.fetch_update(Relaxed, Relaxed, |next| {
+            let next = next.max(now) + interval;
+            (next <= now + SECOND).then_some(next)
+        });
+        admitted.map(drop).map_err(|next| {
+            let wait = (next + interval).saturating_sub(now + SECOND).div_ceil(1_000_000).max(1);
+            let message = format!("over the quota of {per_second} requests a second");
+            Error::new(ErrorKind::Busy, message).hint(format!(
+                "try again in {wait} ms; the service's configuration sets max_requests_per_second"
+            ))
+        })
+    }
+
+    /// Holds a place for another key of a user who has so many.
+    pub(crate) fn place_for_key(
+        &self,
+        user: &str,
+        present: impl FnOnce() -> Result<u64>,
+    ) -> Result<MutexGuard<'_, ()>> {
+        let turn = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let most = self.keys.load(Relaxed);
+        if most != 0 && present()? >= most {
+            let message = format!("\"{user}\" has {most} keys, which is its quota");
+            return Err(Error::new(ErrorKind::LimitExceeded, message).hint(
+                "delete some, or raise max_keys of the user or of [limits] in the configuration",
+            ));
+        }
+        Ok(turn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_takes_as_many_requests_as_the_quota_says_however_they_come() {
+        let quotas = Quotas::new();
+        let quota = Quota {
+            per_second: AtomicU32::new(10),
+            next: AtomicU64::new(0),
+            keys: AtomicU64::new(0),
+            making: Mutex::default(),
+            started: quotas.started,
+        };
+        let admitted = |now| quota.admit_at(now, 10).is_ok();
+        // Ten at once, then one each tenth of a second.
+        assert_eq!((0..20).filter(|_| admitted(SECOND)).count(), 10);
+        assert!(!admitted(SECOND + SECOND / 10 - 1));
+        assert!(admitted(SECOND + SECOND / 10));
+        assert!(!admitted(SECOND + SECOND / 10));
+        let error = quota.admit_at(SECOND + SECOND / 10, 10).unwrap_err();
+        assert!(error.hint.unwrap().contains("in 100 ms"));
+        // A pause earns a second's worth and no more.
+        assert_eq!((0..50).filter(|_| admitted(60 * SECOND)).count(), 10);
+    }
+}
