@@ -178,7 +178,8 @@ class WycheproofTest {
         if (accepted && vector.result.equals("invalid")
                 && verify(vector, Signature.getInstance(vector.text(0)))) {
             // SunEC takes some encodings that are too long or too short; so it is not ours.
-            assertTrue(vector.name.contains("P1363"), vector.name);
+            assertTrue(vector.name.contains("P1363") || vector.name.startsWith("Ed25519"),
+                vector.name);
             return null;
         }
         return accepted ? new byte[] {1} : null;
