@@ -216,6 +216,15 @@ table! {
         /// Takes away some of what a key may do.
         Restrict = 72 => { name: "restrict", requires: Requires::Key(Right::Manage),
             audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL, quorum: true },
+        /// Brings a deleted key back.
+        Undelete = 73 => { name: "undelete", requires: Requires::Key(Right::Manage),
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL, quorum: true },
+        /// Makes a key that is to take another's place.
+        Rotate = 74 => { name: "rotate", requires: Requires::Key(Right::Manage),
+            audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL, quorum: true },
+        /// Signs a statement about a key.
+        Attest = 75 => { name: "attest", requires: Requires::Key(Right::See),
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL, quorum: false },
         /// Runs the known-answer tests of the cryptographic library.
         SelfTest = 90 => { name: "self-test", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: true, slow: true, states: OPERATIONAL, quorum: false },

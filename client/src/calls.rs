@@ -94,10 +94,14 @@ impl Client {
     /// All keys whose names begin with a prefix and which the caller may see. Keys of types that
     /// this version does not know are left out.
     pub fn list(&self, prefix: &str) -> Result<Vec<Key>> {
+        self.list_all(&messages::List { prefix: prefix.into(), ..messages::List::default() })
+    }
+
+    fn list_all(&self, list: &messages::List) -> Result<Vec<Key>> {
         let mut keys = Vec::new();
         let mut after = Vec::new();
         loop {
-            let (page, next) = self.list_page(prefix, after, 0)?;
+            let (page, next) = self.page(messages::List { after, ..list.clone() })?;
             keys.extend(page);
             if next.is_empty() {
                 return Ok(keys);
@@ -114,7 +118,11 @@ impl Client {
         after: Vec<u8>,
         limit: u32,
     ) -> Result<(Vec<Key>, Vec<u8>)> {
-        let list = messages::List { prefix: prefix.into(), after, limit };
+        let prefix = prefix.into();
+        self.page(messages::List { prefix, after, limit, ..messages::List::default() })
+    }
+
+    fn page(&self, list: messages::List) -> Result<(Vec<Key>, Vec<u8>)> {
         match self.call(Operation::List(list))? {
             response::Result::Keys(page) => Ok((
                 page.keys.into_iter().filter_map(|info| Key::try_from(info).ok()).collect(),
@@ -374,9 +382,46 @@ impl Client {
         self.key(Operation::Restrict(less))
     }
 
-    /// Deletes a key.
-    pub fn delete(&self, key: &KeyId) -> Result<()> {
-        self.done(Operation::Delete(messages::Delete { key_id: key.as_bytes().to_vec() }))
+    /// Deletes a key; until when it can be brought back, in seconds since 1970, or 0.
+    pub fn delete(&self, key: &KeyId) -> Result<u64> {
+        self.delete_key(messages::Delete { key_id: key.as_bytes().to_vec(), now: false })
+    }
+
+    /// Deletes a key, or one that was deleted before, for ever and at once.
+    pub fn delete_now(&self, key: &KeyId) -> Result<()> {
+        let delete = messages::Delete { key_id: key.as_bytes().to_vec(), now: true };
+        self.delete_key(delete).map(drop)
+    }
+
+    fn delete_key(&self, delete: messages::Delete) -> Result<u64> {
+        match self.call(Operation::Delete(delete))? {
+            response::Result::Deletion(left) => Ok(left.undelete_until),
+            _ => Err(unexpected()),
+        }
+    }
+
+    /// The caller's own keys that were deleted and can be brought back.
+    pub fn list_deleted(&self) -> Result<Vec<Key>> {
+        self.list_all(&messages::List { deleted: true, ..messages::List::default() })
+    }
+
+    /// Brings a deleted key back, under its own name or another.
+    pub fn undelete(&self, key: &KeyId, name: Option<&str>) -> Result<Key> {
+        let name = name.unwrap_or_default().into();
+        self.key(Operation::Undelete(messages::Undelete { key_id: key.as_bytes().to_vec(), name }))
+    }
+
+    /// Has the service sign a statement about a key, with a nonce that whoever wants it has drawn.
+    pub fn attest(&self, key: &KeyId, nonce: &[u8]) -> Result<String> {
+        let (key_id, nonce) = (key.as_bytes().to_vec(), nonce.to_vec());
+        let statement = self.output(Operation::Attest(messages::Attest { key_id, nonce }))?;
+        String::from_utf8(statement).map_err(|_| unexpected())
+    }
+
+    /// Makes a key that is to take another's place; the new key.
+    pub fn rotate(&self, key: &KeyId, rotate: messages::Rotate) -> Result<Key> {
+        let rotate = messages::Rotate { key_id: key.as_bytes().to_vec(), ..rotate };
+        self.key(Operation::Rotate(rotate))
     }
 
     /// Replaces the certificate chain beside a key: DER, the key's own first; none removes it.

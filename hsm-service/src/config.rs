@@ -21,6 +21,7 @@ use crate::{
     identity::{IdentityPattern, Role, Users},
     issue::{MAX_CLIENT_DAYS, server_names},
     sources::SourceRange,
+    span::Span,
 };
 
 pub use quorum::QuorumConfig;
@@ -49,6 +50,8 @@ pub struct Config {
     pub certificates: CertificatesConfig,
     /// Algorithms that are off unless they are allowed here.
     pub algorithms: AlgorithmsConfig,
+    /// What becomes of keys with time.
+    pub keys: KeysConfig,
     /// What one client may take of the service.
     pub limits: LimitsConfig,
     /// Where the service tells how it is.
@@ -185,6 +188,25 @@ impl AlgorithmsConfig {
     /// Whether only approved keys and algorithms are used.
     pub(crate) fn approved_only(&self) -> bool {
         self.approved_only.unwrap_or_else(keyward_crypto::is_fips_module)
+    }
+}
+
+/// What becomes of keys with time.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KeysConfig {
+    /// For how long a deleted key can be brought back; 0: it is gone at once.
+    pub undelete_for: Span,
+    /// How long before its end it is warned of a certificate or a key; 0: never.
+    pub warn_before_end: Span,
+}
+
+impl Default for KeysConfig {
+    fn default() -> KeysConfig {
+        KeysConfig {
+            undelete_for: Span::of_seconds(7 * 86_400),
+            warn_before_end: Span::of_seconds(30 * 86_400),
+        }
     }
 }
 
@@ -359,6 +381,7 @@ impl Default for Config {
             quorum: Vec::new(),
             certificates: CertificatesConfig::default(),
             algorithms: AlgorithmsConfig::default(),
+            keys: KeysConfig::default(),
             limits: LimitsConfig::default(),
             health: HealthConfig::default(),
             backup: BackupConfig::default(),
@@ -665,6 +688,7 @@ mod tests {
                 "get round",
             ),
             ("[seal]\nkey_file = \"/k\"\nsystemd_credential = \"k\"", "twice"),
+            ("[keys]\nundelete_for = \"7 days\"", "no length of time"),
         ] {
             let error = Config::parse(text).unwrap_err();
             assert!(error.to_string().contains(expected), "{text}: {error}");

@@ -18,8 +18,8 @@ use crate::{
     audit::Trail,
     backend::{BUSY_RETRY_MS, Product, Work, guarded},
     handlers::{
-        approvals, authority, backup, keys, login, making, people, seal, session, symmetric, using,
-        wrapping,
+        approvals, authority, backup, keys, login, making, people, rotation, seal, session,
+        symmetric, using, wrapping,
     },
     identity::Caller,
     metrics::{Series, Ticket},
@@ -118,6 +118,10 @@ impl Service {
                 return self.make(peer, plan, deadline, trail, done);
             }
             Asked::Decapsulate(request) => using::decapsulate(self, caller, request, &mut trail),
+            Asked::Rotate(request) => {
+                let plan = rotation::rotate(self, caller, request, &mut trail);
+                return self.make(peer, plan, deadline, trail, done);
+            }
             Asked::Generate(request) => {
                 return self.make(peer, making::generate(caller, request), deadline, trail, done);
             }
@@ -172,6 +176,8 @@ impl Service {
             Asked::Encrypt(request) => using::encrypt(self, caller, &request, trail),
             Asked::Random(request) => using::random(caller, request),
             Asked::Rename(request) => keys::rename(self, caller, request, trail),
+            Asked::Attest(request) => keys::attest(self, caller, &request, trail),
+            Asked::Undelete(request) => keys::undelete(self, caller, &request, trail),
             Asked::Restrict(request) => keys::restrict(self, caller, &request, trail),
             Asked::Delete(request) => keys::delete(self, caller, &request, trail),
             Asked::SetChain(request) => keys::set_chain(self, caller, request, trail),
@@ -223,6 +229,7 @@ impl Service {
             | Asked::DeriveKey(_)
             | Asked::Decapsulate(_)
             | Asked::Generate(_)
+            | Asked::Rotate(_)
             | Asked::Import(_)
             | Asked::Login(_)
             | Asked::SetPin(_) => Err(Error::new(ErrorKind::Internal, "this is work for a lane")),

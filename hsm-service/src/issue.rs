@@ -8,7 +8,8 @@ use keyward_protocol::{check_name, messages::ClientCertificate};
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
     DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm, SigningKey,
+    PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    SigningKey,
 };
 use rustls::pki_types::{CertificateDer, CertificateSigningRequestDer};
 use time::{Duration, OffsetDateTime};
@@ -34,6 +35,15 @@ pub(crate) const KEY: &str = "authority-key";
 /// What a client certificate says in its subject alternative names (RFC 5280, 4.2.1.6), as URIs.
 const USER_URI: &str = "urn:keyward:user:";
 const ROLE_URI: &str = "urn:keyward:role:";
+
+/// What the certificate of the key says that signs statements about keys, as a URI.
+pub(crate) const ATTESTATION_URI: &str = "urn:keyward:attestation";
+
+/// id-kp-documentSigning (RFC 9336).
+pub(crate) const DOCUMENT_SIGNING: [u64; 9] = [1, 3, 6, 1, 5, 5, 7, 3, 36];
+
+/// Validity of that certificate, which each statement gets anew, in days.
+const ATTESTATION_DAYS: i64 = 1;
 
 /// The longest validity of a client certificate in days.
 pub(crate) const MAX_CLIENT_DAYS: u32 = 3650;
@@ -161,6 +171,26 @@ impl Authority {
         Ok((request.der().to_vec(), Zeroizing::new(key.serialize_der())))
     }
 
+    /// Issues a certificate for an Ed25519 key (DER SubjectPublicKeyInfo) that signs statements about
+    /// keys, and is good for nothing else.
+    pub(crate) fn issue_attester(&self, spki: &[u8]) -> Result<Vec<u8>> {
+        // The key ends the SubjectPublicKeyInfo (RFC 8410, 4).
+        let raw = &spki[spki.len().saturating_sub(32)..];
+        let uri = ATTESTATION_URI.try_into().map(SanType::URI);
+        let uri = uri.map_err(|error| failed("name the purpose", &error))?;
+        let mut params = params("Keyward attestation");
+        params.subject_alt_names = vec![uri];
+        (params.not_before, params.not_after) = validity(ATTESTATION_DAYS);
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::Other(DOCUMENT_SIGNING.to_vec())];
+        params.use_authority_key_identifier_extension = true;
+        let certificate = params
+            .signed_by(&AttestationKey(raw), &self.issuer)
+            .map_err(|error| failed("issue the certificate of a statement", &error))?;
+        Ok(certificate.der().to_vec())
+    }
+
     /// Issues a client certificate for the key of a PKCS#10 request. Of the request nothing but
     /// the key counts, whose possession its signature proves.
     pub fn issue_client(
@@ -190,6 +220,19 @@ impl Authority {
             .signed_by(&self.issuer)
             .map_err(|error| failed("issue the client's certificate", &error))?;
         Ok(certificate.der().to_vec())
+    }
+}
+
+/// An Ed25519 key whose certificate is wanted: the raw public key.
+struct AttestationKey<'a>(&'a [u8]);
+
+impl PublicKeyData for AttestationKey<'_> {
+    fn der_bytes(&self) -> &[u8] {
+        self.0
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
     }
 }
 

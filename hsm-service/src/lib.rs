@@ -9,10 +9,12 @@
 #![forbid(unsafe_code)]
 
 mod approvals;
+pub mod attestation;
 pub(crate) mod audit;
 mod authority;
 mod backend;
 pub mod backup;
+mod caretaker;
 pub mod cli;
 mod clients;
 mod clock;

@@ -11,7 +11,9 @@ use tokio::sync::watch;
 use crate::{
     Config, Result,
     approvals::Quorum,
-    config::{AlgorithmsConfig, CertificatesConfig, LimitsConfig, PeopleConfig, UserConfig},
+    config::{
+        AlgorithmsConfig, CertificatesConfig, KeysConfig, LimitsConfig, PeopleConfig, UserConfig,
+    },
     identity::Users,
 };
 
@@ -25,6 +27,7 @@ pub(crate) struct Settings {
     pub(crate) certificates: CertificatesConfig,
     pub(crate) algorithms: AlgorithmsConfig,
     pub(crate) quorum: Quorum,
+    pub(crate) keys: KeysConfig,
 }
 
 impl Settings {
@@ -37,6 +40,7 @@ impl Settings {
             certificates: config.certificates.clone(),
             algorithms: config.algorithms.clone(),
             quorum: Quorum::new(&config.quorum),
+            keys: config.keys.clone(),
         })
     }
 }

@@ -66,7 +66,10 @@ fn decide(caller: &Caller, operation: Operation, target: Target<'_>) -> Result<O
     };
     let user = known(caller, Role::User)?;
     let rights = record.rights_of(user);
-    if !rights.has(Right::See) {
+    // A deleted key is hidden from all but who may bring it back or remove it for ever.
+    let is_for_deleted = matches!(operation, Operation::Undelete | Operation::Delete);
+    let is_hidden = record.is_deleted() && !(is_for_deleted && rights.has(right));
+    if is_hidden || !rights.has(Right::See) {
         return Err(not_found());
     }
     if !rights.has(right) {

@@ -67,6 +67,7 @@ impl Reload<'_> {
         old.quorum.clone_from(&new.quorum);
         old.certificates.clone_from(&new.certificates);
         old.algorithms.clone_from(&new.algorithms);
+        old.keys.clone_from(&new.keys);
         old.log.clone_from(&new.log);
         let slow_queue = old.limits.slow_queue;
         old.limits = crate::config::LimitsConfig { slow_queue, ..new.limits.clone() };

@@ -19,6 +19,7 @@ use crate::{
     authority::Authorities,
     backend::Backend,
     backup::Keeper,
+    caretaker::Caretaker,
     clients::Clients,
     front::Front,
     identity::Identity,
@@ -36,7 +37,7 @@ use crate::{
 /// A running service, without its listeners.
 pub struct Service {
     /// What can be changed while it runs.
-    pub(crate) live: Live,
+    pub(crate) live: Arc<Live>,
     /// Whether keys can be used.
     pub(crate) sealing: Sealing,
     pub(crate) keys: Keys,
@@ -55,6 +56,8 @@ pub struct Service {
     pub(crate) metrics: Arc<Metrics>,
     /// Makes backups, where there are recipients for them.
     pub(crate) backups: Option<Keeper>,
+    /// Removes deleted keys, and knows what ends.
+    pub(crate) caretaker: Caretaker,
     /// The service takes no more requests.
     pub(crate) ending: AtomicBool,
     /// What an operator should mend, found at the start.
@@ -67,7 +70,7 @@ impl Service {
     /// Makes a service ready for requests. Its store is opened where the seal opens by itself, else
     /// the service is sealed.
     pub fn open(config: &Config, warnings: Vec<String>) -> Result<Service> {
-        let live = Live::new(Settings::new(config)?);
+        let live = Arc::new(Live::new(Settings::new(config)?));
         let sealed = Arc::new(SqliteStore::open_sealed(&config.data())?);
         let front = Arc::new(Front::open(&config.data()));
         let store: Arc<dyn Store> = Arc::<SqliteStore>::clone(&sealed);
@@ -91,6 +94,8 @@ impl Service {
             Arc::clone(&authority),
             Arc::clone(&metrics),
         )?;
+        let caretaker =
+            Caretaker::start(Arc::clone(&store), Arc::clone(&audit), Arc::clone(&live))?;
         let service = Service {
             live,
             sealing: Sealing::new(sealed, &config.seal),
@@ -108,6 +113,7 @@ impl Service {
             development: config.development,
             metrics,
             backups,
+            caretaker,
             ending: AtomicBool::new(false),
             warnings,
             reload_failure: Mutex::default(),

@@ -61,6 +61,43 @@ fn ml_dsa_keys_request_and_sign_certificates() {
 }
 
 #[test]
+fn a_rotated_key_asks_for_a_certificate_with_the_names_of_the_old_one() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    let names = "www.example,ip:192.0.2.1,uri:https://b.example/";
+    let subject = "CN=web.example,O=Example\\, Ltd";
+    service.ok(&["key", "self-sign", "web", "--subject", subject, "--san", names]);
+    let old = service.json(&["key", "show", "web"]);
+
+    let request = service.write("next.csr", service.ok(&["key", "rotate", "web"]));
+    let text = openssl_text(&["req", "-in", &request, "-verify", "-noout", "-text"]);
+    for expected in
+        ["DNS:www.example, IP Address:192.0.2.1, URI:https://b.example/", "CN = web.example"]
+    {
+        assert!(text.contains(expected), "{text}");
+    }
+    // Another authority certifies it.
+    let [key, ca, certificate] = ["ca.key", "ca.crt", "web.crt"].map(|name| service.file(name));
+    let make = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=Authority"];
+    openssl(&[&make[..], &["-keyout", &key, "-out", &ca]].concat());
+    let sign = ["x509", "-req", "-in", &request, "-CA", &ca, "-CAkey", &key, "-days", "9"];
+    openssl(&[&sign[..], &["-out", &certificate]].concat());
+
+    // Imported under the name that counts, it puts the new key in its place.
+    service.ok(&["cert", "import", "web", "--in", &certificate]);
+    let new = service.json(&["key", "show", "web"]);
+    assert_ne!(new["id"], old["id"]);
+    assert_eq!(new["certificates"][0]["issuer"], "CN=Authority");
+    assert_eq!(service.json(&["key", "show", "web.1"])["id"], old["id"]);
+    let exported = service.write("out.crt", service.ok(&["cert", "export", "web"]));
+    let public = openssl_text(&["x509", "-in", &exported, "-noout", "-pubkey"]);
+    assert_eq!(public, service.ok(&["key", "public", "web"]));
+    // A certificate for neither key is refused as before.
+    let refused = service.error(&["cert", "import", "web", "--in", &ca], 1);
+    assert_eq!(refused["kind"], "invalid-argument");
+}
+
+#[test]
 fn the_digest_and_padding_of_a_request_can_be_chosen() {
     let service = Service::start();
     service.ok(&["key", "generate", "web", "--type", "rsa-2048"]);

@@ -28,6 +28,32 @@ fn a_key_lives_from_generate_to_delete() {
 }
 
 #[test]
+fn a_deleted_key_is_listed_and_brought_back_by_its_name() {
+    let service = Service::start();
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    let deleted = service.json(&["key", "delete", "web", "--yes"]);
+    assert!(deleted["undelete_until"].as_str().unwrap().starts_with("20"), "{deleted}");
+    let listed = service.json(&["key", "list", "--deleted"]);
+    assert_eq!(listed[0]["name"], "web");
+    assert!(service.ok(&["key", "list", "--deleted"]).contains("UNTIL"));
+    let back = service.json(&["key", "undelete", "web", "--as", "web-2"]);
+    assert_eq!((&back["id"], back["name"].as_str()), (&listed[0]["id"], Some("web-2")));
+
+    let by_id = format!("id={}", back["id"].as_str().unwrap());
+    service.ok(&["key", "delete", "web-2", "--yes"]);
+    service.ok(&["key", "delete", &by_id, "--now", "--yes"]);
+    assert_eq!(service.json(&["key", "list", "--deleted"]), serde_json::json!([]));
+    assert_eq!(service.error(&["key", "undelete", "web-2"], 1)["kind"], "not-found");
+    // Of several with one name, one has to be said.
+    for _ in 0..2 {
+        service.ok(&["key", "generate", "twin", "--type", "ed25519"]);
+        service.ok(&["key", "delete", "twin", "--yes"]);
+    }
+    let which = service.error(&["key", "undelete", "twin"], 1);
+    assert!(which["hint"].as_str().unwrap().contains("id="), "{which}");
+}
+
+#[test]
 fn a_key_is_held_to_what_was_said_at_its_birth_and_since() {
     let service = Service::start();
     let flags = ["--algorithms", "SHA256withECDSA,ecdsa-sha384", "--not-after", "2099-01-31"];
@@ -130,7 +156,7 @@ fn on_a_terminal_deleting_asks_first() {
         cli_support::with_input(command, answer.as_bytes())
     };
     let refused = ask("n\n");
-    assert!(refused.text().contains("cannot be brought back"), "{}", refused.text());
+    assert!(refused.text().contains("only as long as the service keeps it"), "{}", refused.text());
     service.ok(&["key", "show", "web"]);
     assert_eq!(ask("y\n").status, 0);
     assert_eq!(service.error(&["key", "show", "web"], 1)["kind"], "not-found");

@@ -117,8 +117,10 @@ impl Things {
         let usage = Some(Rights::of(&[Right::Derive]));
         let secret = KeyType::from_name("hmac-256").unwrap();
         let secret = client.generate(secret, &KeyTemplate { usage, ..named("secret") }).unwrap().id;
-        let keys = (0..5).map(|number| generate(client, &format!("key{number}"), "p-256"));
-        Things { wrapping, wrapped, secret, keys: [exported].into_iter().chain(keys).collect() }
+        let keys = (0..7).map(|number| generate(client, &format!("key{number}"), "p-256"));
+        let keys: Vec<Key> = [exported].into_iter().chain(keys).collect();
+        client.delete(&keys[6].id).unwrap();
+        Things { wrapping, wrapped, secret, keys }
     }
 
     /// A request that the service would carry out.
@@ -140,7 +142,18 @@ impl Things {
             Operation::Rename => {
                 Asked::Rename(messages::Rename { key_id: id(1), name: "renamed".into() })
             }
-            Operation::Delete => Asked::Delete(messages::Delete { key_id: id(2) }),
+            Operation::Delete => Asked::Delete(messages::Delete { key_id: id(2), now: false }),
+            Operation::Undelete => {
+                Asked::Undelete(messages::Undelete { key_id: id(6), name: String::new() })
+            }
+            Operation::Rotate => {
+                let awaits_certificate = true;
+                Asked::Rotate(messages::Rotate {
+                    key_id: id(7),
+                    awaits_certificate,
+                    ..Default::default()
+                })
+            }
             Operation::Restrict => Asked::Restrict(messages::Restrict {
                 key_id: id(5),
                 forbid_export: true,
@@ -256,7 +269,8 @@ fn every_operation_that_can_be_under_quorum_is_refused_without_approvals_and_don
         assert_eq!(id, asked(alice.call(request.clone())), "{name}: asked for once");
         let shown = bob.list_approvals(Some(id)).unwrap().remove(0);
         assert_eq!((shown.operation, shown.user.as_str()), (operation.code(), "alice"));
-        let says_all = matches!(operation, Operation::Delete | Operation::MakeBackup);
+        let says_all =
+            matches!(operation, Operation::Delete | Operation::Undelete | Operation::MakeBackup);
         assert_eq!(shown.facts.is_empty(), says_all, "{name}: {:?}", shown.facts);
 
         let approved = alice.with_approval(id);

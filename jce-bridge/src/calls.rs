@@ -298,7 +298,7 @@ pub(crate) fn set_chain(client: i64, key: &[u8], chain: &[Vec<u8>]) -> Result<Ve
 }
 
 pub(crate) fn delete(client: i64, key: &[u8]) -> Result<()> {
-    clients::get(client)?.delete(&key_id(key)?)
+    clients::get(client)?.delete(&key_id(key)?).map(drop)
 }
 
 fn oaep(digest: i32, mgf1: i32, label: &[u8]) -> Result<OaepParameters<'_>> {

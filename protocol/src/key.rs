@@ -4,7 +4,7 @@ use keyward_algorithms::{ErrorKind, KeyType, Rights};
 
 use crate::{Error, KeyId, Result, messages};
 
-pub use messages::{KeyEvent, KeyEventKind, Restrictions};
+pub use messages::{KeyEvent, KeyEventKind, Restrictions, Succession};
 
 /// A key as its viewer sees it: [`messages::KeyInfo`] in checked form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +46,12 @@ pub struct KeyAttributes {
     pub restrictions: Restrictions,
     /// It may wrap keys that leave only with a trusted one.
     pub trusted: bool,
+    /// When it was deleted, and when it will be gone, in seconds since 1970; 0 for a key that is there.
+    pub deleted: u64,
+    /// See [`deleted`](KeyAttributes::deleted).
+    pub removal: u64,
+    /// Whose place it is to take.
+    pub succession: Option<Succession>,
     /// What became of it, its birth first.
     pub history: Vec<KeyEvent>,
 }
@@ -55,6 +61,9 @@ impl From<messages::KeyAttributes> for KeyAttributes {
         KeyAttributes {
             restrictions: message.restrictions.unwrap_or_default(),
             trusted: message.trusted,
+            deleted: message.deleted,
+            removal: message.removal,
+            succession: message.succession,
             history: message.history,
         }
     }
@@ -65,6 +74,9 @@ impl From<KeyAttributes> for messages::KeyAttributes {
         messages::KeyAttributes {
             restrictions: Some(attributes.restrictions),
             trusted: attributes.trusted,
+            deleted: attributes.deleted,
+            removal: attributes.removal,
+            succession: attributes.succession,
             history: attributes.history,
         }
     }
@@ -81,6 +93,9 @@ impl KeyEventKind {
             KeyEventKind::Derived => "derived",
             KeyEventKind::Renamed => "renamed",
             KeyEventKind::Restricted => "restricted",
+            KeyEventKind::Deleted => "deleted",
+            KeyEventKind::Undeleted => "undeleted",
+            KeyEventKind::Rotated => "rotated",
         }
     }
 }

@@ -23,7 +23,7 @@ mod wrapping;
 pub use approval::ApprovalId;
 pub use error::{Error, Result};
 pub use frame::{FrameReader, decode_request, decode_response, encode_request, encode_response};
-pub use key::{Key, KeyAttributes, KeyEvent, KeyEventKind, Origin, Restrictions};
+pub use key::{Key, KeyAttributes, KeyEvent, KeyEventKind, Origin, Restrictions, Succession};
 pub use key_id::KeyId;
 pub use name::check_name;
 pub use operation::operation_of;

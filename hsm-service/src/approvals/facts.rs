@@ -33,6 +33,13 @@ pub(super) fn facts(request: &request::Operation) -> Vec<String> {
             facts.add("uses", &asked.uses.to_string());
             facts.add("for", &Span::of_seconds(asked.seconds).to_string());
         }
+        Asked::Rotate(asked) => {
+            let retire = asked.retire.as_ref().map(restrictions::describe_change);
+            facts.add("then of the old key", &retire.unwrap_or_default());
+            facts.flag("awaits its certificate", asked.awaits_certificate);
+        }
+        Asked::Delete(asked) => facts.flag("for ever", asked.now),
+        Asked::Undelete(asked) => facts.add("as", &asked.name),
         Asked::SetPin(messages::SetPin { user, .. })
         | Asked::ClearPin(messages::ClearPin { user })
         | Asked::UnlockUser(messages::UnlockUser { user }) => facts.add("user", user),
@@ -100,6 +107,8 @@ pub(super) fn key_of(request: &request::Operation) -> Option<&[u8]> {
         Asked::UseKey(asked) => Some(&asked.key_id),
         Asked::Restrict(asked) => Some(&asked.key_id),
         Asked::Delete(asked) => Some(&asked.key_id),
+        Asked::Undelete(asked) => Some(&asked.key_id),
+        Asked::Rotate(asked) => Some(&asked.key_id),
         Asked::SetChain(asked) => Some(&asked.key_id),
         Asked::Share(asked) => Some(&asked.key_id),
         Asked::Wrap(asked) => Some(&asked.key_id),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use keyward_algorithms::{ErrorKind, Operation, Requires, Role};
 use keyward_protocol::{
     ApprovalId, KeyId,
-    messages::{Done, Failure, Response, request},
+    messages::{Deletion, Done, Failure, Response, request},
     operation_of,
 };
 use prost::Message;
@@ -207,12 +207,17 @@ pub(super) fn after_crash(approvals: &Approvals) -> Result<()> {
                 | Operation::Rename
                 | Operation::Restrict
                 | Operation::SetChain
-                | Operation::Share,
+                | Operation::Share
+                | Operation::Undelete,
                 Some(key),
             ) => match approvals.store.get(&key.id)? {
                 Some((record, _)) if record.version == key.version => None,
                 Some((record, _)) if *operation != Operation::Delete => {
                     Some(Reply::Key(record.seen_by(user).into()))
+                }
+                found if *operation == Operation::Delete => {
+                    let undelete_until = found.map_or(0, |(record, _)| record.attributes.removal);
+                    Some(Reply::Deletion(Deletion { undelete_until }))
                 }
                 _ => Some(Reply::Done(Done {})),
             },

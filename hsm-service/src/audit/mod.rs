@@ -234,7 +234,7 @@ impl Audit {
     }
 
     /// Refuses an act that could not be recorded, before it is begun.
-    fn admit_act(&self) -> Result<()> {
+    pub(crate) fn admit_act(&self) -> Result<()> {
         self.admit_use()?;
         if self.journal.has_room(0) {
             return Ok(());
@@ -266,6 +266,12 @@ impl Audit {
         if let Err(error) = self.record_act(&event(name, detail)) {
             tracing::error!("{name} ({detail}): {error}");
         }
+    }
+
+    /// Records what the service did to a key by itself, and puts it on disk.
+    pub(crate) fn record_key_event(&self, name: &str, key: &Fields, detail: &str) -> Result<()> {
+        let of = Particulars { event: name, detail, ..Particulars::default() };
+        self.record_act(&entry(&Fields::default(), key, &of))
     }
 
     /// Records a use.

@@ -17,8 +17,8 @@ use keyward_protocol::{
 
 use super::entry::{Fields, Particulars, entry, key_fields, key_id_fields, key_name_fields};
 use crate::{
-    Error, Result, execute::Reply, identity::Caller, keys::Key, peer::Peer, restrictions,
-    store::Record,
+    Error, Result, attestation::NONCE_BYTES, execute::Reply, identity::Caller, keys::Key,
+    peer::Peer, restrictions, store::Record,
 };
 
 /// Gathers what is known of one request, and records it with its outcome.
@@ -129,6 +129,22 @@ impl Trail {
                 self.detail = format!("to {}", asked.name);
             }
             Asked::Delete(asked) => self.key_id(&asked.key_id),
+            Asked::Attest(asked) => {
+                self.key_id(&asked.key_id);
+                let nonce = &asked.nonce[..asked.nonce.len().min(*NONCE_BYTES.end())];
+                self.detail = format!("nonce {}", crate::issue::hex(nonce));
+            }
+            Asked::Undelete(asked) => {
+                self.key_id(&asked.key_id);
+                if !asked.name.is_empty() {
+                    self.detail = format!("as {}", asked.name);
+                }
+            }
+            Asked::Rotate(asked) => {
+                self.key_id(&asked.key_id);
+                let retire = asked.retire.as_ref().map(restrictions::describe_change);
+                self.detail = retire.unwrap_or_default();
+            }
             Asked::Restrict(asked) => {
                 self.key_id(&asked.key_id);
                 self.detail = restrictions::describe_change(asked);

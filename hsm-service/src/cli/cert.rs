@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use keyward_algorithms::ErrorKind;
-use keyward_protocol::{Error, Key};
+use keyward_client::Client;
+use keyward_protocol::{Error, Key, KeySelector};
 use serde_json::json;
 
 use super::{
@@ -28,7 +29,8 @@ pub(crate) enum CertCommand {
 
 /// Keep a certificate chain beside the key, in place of the one before
 ///
-/// One certificate must be for this key. The order does not matter: the chain is kept with the
+/// One certificate must be for this key, or for the one that is to take its place (`keyward key rotate`),
+/// which takes it then. The order does not matter: the chain is kept with the
 /// key's own certificate first and each one's issuer after it.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  keyward cert import web --in fullchain.pem")]
@@ -63,9 +65,21 @@ pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
         CertCommand::Import(args) => {
             let certificates = chain::read(&args.input)?;
             let key = client.find(&args.key.name)?;
-            let chain = chain::order(&key.spki, &certificates)?;
+            let (key, chain) = match chain::order(&key.spki, &certificates) {
+                Ok(chain) => (key, chain),
+                Err(error) => successor(&client, &key, &certificates).ok_or(error)?,
+            };
             chain.report_left_out(&context.output);
-            show(&client.set_chain(&key.id, &chain.certificates)?, context)
+            let changed = client.set_chain(&key.id, &chain.certificates)?;
+            if changed.name != key.name {
+                context.output.note(&format!(
+                    "{} means the new key from now on; servers with a reference file need \
+                     `keyward key pem {}` and a reload",
+                    full_uri(&changed),
+                    changed.name
+                ));
+            }
+            show(&changed, context)
         }
         CertCommand::Show(args) => show(&with_chain(client.find(&args.key.name)?)?, context),
         CertCommand::Export(args) => {
@@ -78,6 +92,15 @@ pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
             context.output.result(&json!({ "chain": blocks }), || blocks.concat())
         }
     }
+}
+
+/// The key that waits for these certificates to take a key's place.
+fn successor(client: &Client, key: &Key, certificates: &[Vec<u8>]) -> Option<(Key, chain::Chain)> {
+    let name = format!("{}.next", key.name);
+    let next = client.find(&KeySelector::Owned { owner: key.owner.clone(), name }).ok()?;
+    next.attributes.succession.as_ref()?;
+    let chain = chain::order(&next.spki, certificates).ok()?;
+    Some((next, chain))
 }
 
 fn with_chain(key: Key) -> Result<Key, Error> {

@@ -1,6 +1,9 @@
 //! What every command gets: the connection to the service, and where to print.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    path::PathBuf,
+};
 
 use clap::Args;
 use keyward_client::{Client, Pin, Settings};
@@ -82,6 +85,14 @@ impl Context {
         let mut overrides: Vec<(&str, &str)> = self.connection.given().collect();
         overrides.extend_from_slice(more);
         Settings::load(&overrides)
+    }
+
+    /// The file with the certificate of the service's authority, for who asks no service.
+    pub(crate) fn authority(&self) -> Result<Option<PathBuf>, Error> {
+        match &self.connection.ca {
+            Some(path) => Ok(Some(path.into())),
+            None => Ok(self.settings()?.ca),
+        }
     }
 
     /// What the flags say, as variables for another program that is a client of the service.

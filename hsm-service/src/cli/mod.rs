@@ -6,6 +6,7 @@
 mod algorithm;
 mod approval;
 mod arguments;
+mod attest;
 mod audit;
 mod authority;
 mod backup;
@@ -78,6 +79,7 @@ enum Command {
     Key(key::KeyCommand),
     #[command(subcommand)]
     Cert(cert::CertCommand),
+    Attest(attest::AttestArgs),
     Sign(signature::SignArgs),
     Verify(signature::VerifyArgs),
     Encrypt(symmetric::EncryptArgs),
@@ -132,6 +134,7 @@ fn execute(cli: Cli, output: Output) -> Outcome {
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Key(command) => key::run(&command, &context),
         Command::Cert(command) => cert::run(&command, &context),
+        Command::Attest(args) => attest::run(&args, &context),
         Command::Sign(args) => signature::sign(&args, &context),
         Command::Verify(args) => signature::verify(&args, &context),
         Command::Encrypt(args) => symmetric::encrypt(&args, &context),

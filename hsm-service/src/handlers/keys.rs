@@ -5,15 +5,19 @@ use keyward_protocol::{
     KeyEventKind, KeyId, Restrictions, check_name,
     constants::{MAX_CHAIN_BYTES, MAX_CHAIN_CERTIFICATES, MAX_FRAME_BYTES, MAX_PAGE_KEYS},
     messages::{
-        Delete, Done, Find, KeyInfo, KeyPage, List, Rename, Restrict, Selector, SetChain, Share,
+        Attest, Delete, Deletion, Find, KeyInfo, KeyPage, List, Rename, Restrict, Selector,
+        SetChain, Share, Undelete,
     },
 };
 use prost::Message;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
+use super::rotation;
 use crate::{
     Error, Result, Service,
+    attestation::{Attester, ServiceFacts},
     audit::Trail,
+    clock::{moment, now},
     execute::Reply,
     identity::{Caller, Role},
     policy::{self, Target},
@@ -73,13 +77,14 @@ pub(crate) fn list(service: &Service, caller: &Caller, request: &List) -> Result
     if after.is_none() && !request.after.is_empty() {
         return Err(Error::invalid("`after` is not where a page ended"));
     }
-    let page = Page { viewer, prefix: &request.prefix, after, limit };
+    let page = Page { viewer, deleted: request.deleted, prefix: &request.prefix, after, limit };
     let listing = service.store().list(page)?;
     let mut more = listing.more;
     let mut reply = KeyPage::default();
     let mut bytes = 0;
     for record in &listing.records {
-        if policy::authorise(caller, Operation::Find, Target::Key(record)).is_err() {
+        let asked = if request.deleted { Operation::Undelete } else { Operation::Find };
+        if policy::authorise(caller, asked, Target::Key(record)).is_err() {
             continue;
         }
         let mut info = KeyInfo::from(record.seen_by(viewer));
@@ -92,7 +97,11 @@ pub(crate) fn list(service: &Service, caller: &Caller, request: &List) -> Result
             more = true;
             break;
         }
-        reply.next = format!("{}/{}", record.name, record.owner).into_bytes();
+        let second = match request.deleted {
+            true => record.id.to_string(),
+            false => record.owner.clone(),
+        };
+        reply.next = format!("{}/{second}", record.name).into_bytes();
         reply.keys.push(info);
     }
     if !more {
@@ -152,11 +161,28 @@ pub(crate) fn set_chain(
     request: SetChain,
     trail: &mut Trail,
 ) -> Result<Reply> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    if !request.chain.is_empty() && waits_for_its_place(service, &id)? {
+        let by = caller.user.as_deref().unwrap_or_default();
+        let mut check = |record: &Record| {
+            policy::authorise(caller, Operation::SetChain, Target::Key(record))?;
+            trail.changes(record)
+        };
+        let placed = rotation::succeed(service, by, &id, &request.chain, &mut check)?;
+        trail.says("and it takes its predecessor's place");
+        return seen(caller, &placed.ok_or_else(|| hidden(caller))?);
+    }
     change(service, caller, Operation::SetChain, &request.key_id, trail, |record| {
         check_chain(&request.chain, &record.spki)?;
         record.chain.clone_from(&request.chain);
         Ok(())
     })
+}
+
+/// Whether a key is to take another's place once it has its certificate.
+fn waits_for_its_place(service: &Service, id: &KeyId) -> Result<bool> {
+    let found = service.store().get(id)?;
+    Ok(found.is_some_and(|(record, _)| record.attributes.succession.is_some()))
 }
 
 pub(crate) fn share(
@@ -196,15 +222,88 @@ pub(crate) fn delete(
     trail: &mut Trail,
 ) -> Result<Reply> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let mut check = |record: &Record| {
+    let kept_for = service.live.settings().keys.undelete_for.seconds();
+    if request.now || kept_for == 0 {
+        let mut check = |record: &Record| {
+            policy::authorise(caller, Operation::Delete, Target::Key(record))?;
+            trail.changes(record)?;
+            if record.is_deleted() && !request.now { Err(hidden(caller)) } else { Ok(()) }
+        };
+        if !service.store().remove(&id, &mut check)? {
+            return Err(hidden(caller));
+        }
+        trail.says("for ever");
+        tracing::info!(%id, "key deleted for ever");
+        return Ok(Reply::Deletion(Deletion { undelete_until: 0 }));
+    }
+    let by = caller.user.as_deref().unwrap_or_default();
+    let removal = now() + kept_for;
+    let mut change = |record: &mut Record| {
         policy::authorise(caller, Operation::Delete, Target::Key(record))?;
-        trail.changes(record)
+        trail.changes(record)?;
+        if record.is_deleted() {
+            return Err(hidden(caller));
+        }
+        record.attributes.deleted = removal - kept_for;
+        record.attributes.removal = removal;
+        note(&mut record.attributes.history, KeyEventKind::Deleted, by, "");
+        Ok(())
     };
-    if !service.store().remove(&id, &mut check)? {
+    if service.store().update(&id, &mut change)?.is_none() {
         return Err(hidden(caller));
     }
+    trail.says(&format!("can be brought back until {}", moment(removal)));
     tracing::info!(%id, "key deleted");
-    Ok(Reply::Done(Done {}))
+    Ok(Reply::Deletion(Deletion { undelete_until: removal }))
+}
+
+/// Brings a deleted key back.
+pub(crate) fn undelete(
+    service: &Service,
+    caller: &Caller,
+    request: &Undelete,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    if !request.name.is_empty() {
+        check_name("key", &request.name)?;
+    }
+    let by = caller.user.as_deref().unwrap_or_default();
+    change(service, caller, Operation::Undelete, &request.key_id, trail, |record| {
+        if !record.is_deleted() {
+            return Err(Error::invalid(format!("key \"{}\" is not deleted", record.name)));
+        }
+        record.attributes.deleted = 0;
+        record.attributes.removal = 0;
+        if !request.name.is_empty() {
+            record.name.clone_from(&request.name);
+        }
+        note(&mut record.attributes.history, KeyEventKind::Undeleted, by, "");
+        Ok(())
+    })
+}
+
+/// A signed statement about a key.
+pub(crate) fn attest(
+    service: &Service,
+    caller: &Caller,
+    request: &Attest,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let (record, _) = service.store().get(&id)?.ok_or_else(|| hidden(caller))?;
+    policy::authorise(caller, Operation::Attest, Target::Key(&record))?;
+    trail.changes(&record)?;
+    let facts = ServiceFacts {
+        id: service.authority.service_id().into(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        fips: keyward_crypto::is_fips_module(),
+        development: service.development,
+    };
+    let key = record.seen_by(policy::known(caller, Role::User)?);
+    let present = service.authority.present()?;
+    let attester = Attester::load(service.store())?;
+    let statement = attester.attest(&present.current, facts, &key, &request.nonce)?;
+    Ok(Reply::Output(statement.into_bytes()))
 }
 
 /// Changes a key's record if the caller may.
@@ -233,7 +332,7 @@ fn seen(caller: &Caller, record: &Record) -> Result<Reply> {
 }
 
 /// What is said of a key that does not exist: what is said of one that may not be seen.
-fn hidden(caller: &Caller) -> Error {
+pub(super) fn hidden(caller: &Caller) -> Error {
     policy::known(caller, Role::User).err().unwrap_or_else(policy::not_found)
 }
 

@@ -3,12 +3,12 @@
 use aws_lc_rs::rand;
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Rights};
 use keyward_protocol::{
-    KeyAttributes, KeyEventKind, KeyId, Origin, Restrictions, check_name,
+    KeyAttributes, KeyEventKind, KeyId, Origin, Restrictions, Succession, check_name,
     messages::{Generate, Import},
 };
 use zeroize::Zeroizing;
 
-use super::keys::check_chain;
+use super::{keys::check_chain, rotation};
 use crate::{
     Error, Result, Service,
     backend::{Product, Work, explain},
@@ -18,7 +18,7 @@ use crate::{
     keys::Material,
     policy::{self, Target},
     restrictions,
-    store::{Record, Secret, note},
+    store::{Grant, Record, Secret, note},
 };
 
 /// A key to be made: the work, and all that is known of the key beforehand.
@@ -28,21 +28,27 @@ pub(crate) struct Plan {
 }
 
 pub(crate) struct Draft {
-    owner: String,
-    name: String,
+    pub(super) owner: String,
+    /// The user who has it made.
+    pub(super) by: String,
+    pub(super) name: String,
     /// `None` means the type's default.
-    usage: Option<Rights>,
-    exportable: bool,
-    restrictions: Held,
-    origin: Origin,
+    pub(super) usage: Option<Rights>,
+    pub(super) exportable: bool,
+    pub(super) restrictions: Held,
+    pub(super) origin: Origin,
     /// How it comes into being, for its history, and from what.
-    event: KeyEventKind,
-    from: String,
-    chain: Vec<Vec<u8>>,
+    pub(super) event: KeyEventKind,
+    pub(super) from: String,
+    pub(super) chain: Vec<Vec<u8>>,
+    pub(super) grants: Vec<Grant>,
+    /// Whose place it is to take, and whether that waits for nothing.
+    pub(super) succession: Option<Succession>,
+    pub(super) succeeds_at_once: bool,
 }
 
 /// What a new key is held to.
-struct Held {
+pub(super) struct Held {
     /// What the key that it comes of hands down.
     parent: Option<Restrictions>,
     asked: Restrictions,
@@ -52,15 +58,10 @@ pub(crate) fn generate(caller: &Caller, request: Generate) -> Result<Plan> {
     policy::authorise(caller, Operation::Generate, Target::Service)?;
     let key_type = known_type(&request.key_type)?;
     let draft = Draft {
-        owner: policy::known(caller, Role::User)?.to_owned(),
-        name: checked_name(request.name)?,
         usage: asked_usage(request.usage),
         exportable: request.exportable,
         restrictions: Held::asked(request.restrictions),
-        origin: Origin::Generated,
-        event: KeyEventKind::Generated,
-        from: String::new(),
-        chain: Vec::new(),
+        ..Draft::new(caller, request.name, Origin::Generated, KeyEventKind::Generated)?
     };
     draft.check(key_type)?;
     Ok(Plan { work: Work::Generate(key_type), draft })
@@ -71,15 +72,11 @@ pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
     let secret = Zeroizing::new(request.secret);
     policy::authorise(caller, Operation::Import, Target::Service)?;
     let draft = Draft {
-        owner: policy::known(caller, Role::User)?.to_owned(),
-        name: checked_name(request.name)?,
         usage: asked_usage(request.usage),
         exportable: request.exportable,
         restrictions: Held::asked(request.restrictions),
-        origin: Origin::Imported,
-        event: KeyEventKind::Imported,
-        from: String::new(),
         chain: request.chain,
+        ..Draft::new(caller, request.name, Origin::Imported, KeyEventKind::Imported)?
     };
     if secret.is_empty() {
         return Ok(Plan { work: Work::Import(pkcs8), draft });
@@ -116,18 +113,14 @@ impl Child {
             return Err(Error::invalid(message).hint("leave out --exportable"));
         }
         Ok(Draft {
-            owner: policy::known(caller, Role::User)?.to_owned(),
-            name: checked_name(self.name)?,
             usage: asked_usage(self.usage),
             exportable: self.exportable,
             restrictions: Held {
                 parent: Some(parent.attributes.restrictions.clone()),
                 asked: self.restrictions,
             },
-            origin: self.origin,
-            event: self.event,
             from: format!("with {}/{} (id {})", parent.owner, parent.name, parent.id),
-            chain: Vec::new(),
+            ..Draft::new(caller, self.name, self.origin, self.event)?
         })
     }
 }
@@ -142,7 +135,7 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
     let spki = key.spki();
     check_chain(&draft.chain, &spki)?;
     let mut history = Vec::new();
-    note(&mut history, draft.event, &draft.owner, &draft.from);
+    note(&mut history, draft.event, &draft.by, &draft.from);
     let record = Record {
         id: new_id()?,
         owner: draft.owner,
@@ -155,8 +148,13 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         created: now(),
         spki,
         chain: draft.chain,
-        grants: Vec::new(),
-        attributes: KeyAttributes { restrictions, trusted: false, history },
+        grants: draft.grants,
+        attributes: KeyAttributes {
+            restrictions,
+            succession: draft.succession,
+            history,
+            ..KeyAttributes::default()
+        },
     };
     let quota = service.quotas.of(&record.owner, &service.live.settings());
     let owned = || service.store().count_owned(&record.owner);
@@ -164,11 +162,16 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         quota.as_ref().map(|quota| quota.place_for_key(&record.owner, owned)).transpose()?;
     service.store().insert(&record, &secret_of(&key)?)?;
     tracing::info!(id = %record.id, key_type = %record.key_type, origin = record.origin.word(), "new key");
-    Ok(Reply::Key(record.seen_by(&record.owner).into()))
+    if draft.succeeds_at_once {
+        let placed = rotation::succeed(service, &draft.by, &record.id, &[], &mut |_| Ok(()))?;
+        let placed = placed.ok_or_else(policy::not_found)?;
+        return Ok(Reply::Key(placed.seen_by(&draft.by).into()));
+    }
+    Ok(Reply::Key(record.seen_by(&draft.by).into()))
 }
 
 impl Held {
-    fn asked(restrictions: Option<Restrictions>) -> Held {
+    pub(super) fn asked(restrictions: Option<Restrictions>) -> Held {
         Held { parent: None, asked: restrictions.unwrap_or_default() }
     }
 
@@ -182,6 +185,27 @@ impl Held {
 }
 
 impl Draft {
+    /// A key of the caller's, in all else what is usual.
+    fn new(caller: &Caller, name: String, origin: Origin, event: KeyEventKind) -> Result<Draft> {
+        let owner = policy::known(caller, Role::User)?.to_owned();
+        check_name("key", &name)?;
+        Ok(Draft {
+            by: owner.clone(),
+            owner,
+            name,
+            usage: None,
+            exportable: false,
+            restrictions: Held::asked(None),
+            origin,
+            event,
+            from: String::new(),
+            chain: Vec::new(),
+            grants: Vec::new(),
+            succession: None,
+            succeeds_at_once: false,
+        })
+    }
+
     /// Refuses what a key of this type cannot be, before it is made.
     pub(crate) fn check(&self, key_type: KeyType) -> Result<()> {
         self.usage_for(key_type)?;
@@ -213,11 +237,6 @@ pub(crate) fn known_type(name: &str) -> Result<KeyType> {
 
 fn asked_usage(bits: u32) -> Option<Rights> {
     (bits != 0).then(|| Rights::from_bits(bits))
-}
-
-fn checked_name(name: String) -> Result<String> {
-    check_name("key", &name)?;
-    Ok(name)
 }
 
 fn new_id() -> Result<KeyId> {

@@ -8,6 +8,7 @@ pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod making;
 pub(crate) mod people;
+pub(crate) mod rotation;
 pub(crate) mod seal;
 pub(crate) mod session;
 pub(crate) mod symmetric;

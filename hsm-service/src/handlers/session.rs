@@ -10,6 +10,7 @@ use keyward_protocol::{
 
 use crate::{
     Error, Result, Service,
+    clock::now,
     execute::Reply,
     identity::{Caller, Role},
     policy::{self, Target},
@@ -42,6 +43,29 @@ pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Resu
     }))
 }
 
+/// How many ends of one's own keys the status names.
+const NAMED_ENDINGS: usize = 5;
+
+/// What ends: each of the caller's own keys, and for who keeps the service running how many.
+fn endings(service: &Service, caller: &Caller) -> Vec<String> {
+    let endings = service.caretaker.endings();
+    let mut warnings = Vec::new();
+    if let Some(user) = caller.user.as_deref() {
+        let mut own = endings.iter().filter(|ending| ending.owner == user);
+        let time = now();
+        warnings.extend(own.by_ref().take(NAMED_ENDINGS).map(|ending| ending.sentence(time)));
+        let more = own.count();
+        if more > 0 {
+            warnings.push(format!("{more} more certificates and keys of yours end soon"));
+        }
+    }
+    if !endings.is_empty() && (caller.has(Role::Operator) || caller.has(Role::Admin)) {
+        let count = endings.len();
+        warnings.push(format!("{count} certificates and keys have ended or end soon"));
+    }
+    warnings
+}
+
 pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     // Who may not see keys does not learn how many there are.
     let keys = match caller.user.as_deref().filter(|_| !caller.is_stranger()) {
@@ -53,6 +77,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     warnings.extend(crate::harden::unlocked_secrets());
     warnings.extend(service.audit.warnings());
     warnings.extend(service.sealing.failure());
+    warnings.extend(endings(service, caller));
     warnings.extend(service.authority.advice(&caller.identity));
     let failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(failure.clone());

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     audit::{AuditLoad, SinkLoad},
     lanes::Load,
+    store::{Ending, EndingOf},
 };
 
 /// What is not counted but looked up when somebody asks.
@@ -35,6 +36,8 @@ pub(crate) struct Gauges {
     pub(crate) authority_ends: Option<i64>,
     /// Users who are locked after wrong PINs.
     pub(crate) locked_users: usize,
+    /// What ends soon or has ended, the earliest first.
+    pub(crate) endings: Vec<Ending>,
     /// How much each lane has to do.
     pub(crate) lanes: Vec<(Queue, Load)>,
     /// How the audit log and its sinks are.
@@ -107,6 +110,7 @@ impl Metrics {
             gauges.locked_users as u64,
         );
         self.ends(&mut text, gauges);
+        text.endings(&gauges.endings);
         self.backups(&mut text);
         text.audit(&gauges.audit);
         self.process(&mut text, gauges);
@@ -226,6 +230,23 @@ fn outcome_word(outcome: usize) -> &'static str {
 struct Text(String);
 
 impl Text {
+    /// Ends of keys and of the certificates beside them, without their names.
+    fn endings(&mut self, endings: &[Ending]) {
+        let of = |what: EndingOf| endings.iter().filter(move |ending| ending.of == what);
+        let name = "keyward_ending_keys";
+        self.head(name, "gauge", "Keys that have ended or end soon, or whose certificate does.");
+        for what in EndingOf::ALL {
+            let _ = writeln!(self.0, "{name}{{what=\"{}\"}} {}", what.word(), of(what).count());
+        }
+        let name = "keyward_earliest_end_timestamp_seconds";
+        self.head(name, "gauge", "The earliest of those ends, in seconds since 1970.");
+        for what in EndingOf::ALL {
+            if let Some(first) = of(what).next() {
+                let _ = writeln!(self.0, "{name}{{what=\"{}\"}} {}", what.word(), first.time);
+            }
+        }
+    }
+
     fn head(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }

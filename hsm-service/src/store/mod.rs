@@ -3,6 +3,7 @@
 
 mod attributes;
 mod data_folder;
+mod ending;
 mod record;
 mod seal;
 mod sealer;
@@ -16,6 +17,7 @@ use keyward_protocol::KeyId;
 use crate::Result;
 
 pub(crate) use attributes::note;
+pub use ending::{Ending, EndingOf};
 pub use record::{Grant, Record};
 pub(crate) use seal::DataKey;
 pub use seal::{
@@ -60,11 +62,21 @@ pub type Watcher = Box<dyn Fn(Event) + Send + Sync>;
 /// What changes a record, or refuses to.
 pub type Change<'a> = &'a mut dyn FnMut(&mut Record) -> Result<()>;
 
+/// What changes a key and the one whose place it is to take, or refuses to. It gets the key, the
+/// other one where that is still there, and whether the owner has no key of a name.
+pub type Succeed<'a> = &'a mut dyn FnMut(
+    &mut Record,
+    Option<&mut Record>,
+    &dyn Fn(&str) -> Result<bool>,
+) -> Result<()>;
+
 /// Which keys a listing is about.
 #[derive(Clone, Copy, Debug)]
 pub struct Page<'a> {
     /// The user who looks: owner of the keys, or granted the right to see them.
     pub viewer: &'a str,
+    /// Only keys that were deleted, which their owner alone sees; else only those that were not.
+    pub deleted: bool,
     /// Only names that begin with this.
     pub prefix: &'a str,
     /// Only keys after this name and owner.
@@ -105,6 +117,16 @@ pub trait Store: Send + Sync {
 
     /// Changes a key's record, unless the change refuses; the new record.
     fn update(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>>;
+
+    /// Changes a key that is to take another's place, and that other one, in one step; the key's new
+    /// record.
+    fn succeed(&self, id: &KeyId, change: Succeed<'_>) -> Result<Option<Record>>;
+
+    /// Some deleted keys that are to be removed by this time.
+    fn due(&self, time: u64, limit: usize) -> Result<Vec<KeyId>>;
+
+    /// What ends before a time, the earliest first.
+    fn ending(&self, before: u64, limit: usize) -> Result<Vec<Ending>>;
 
     /// Removes a key, unless the check refuses; whether there was one.
     fn remove(&self, id: &KeyId, check: &mut dyn FnMut(&Record) -> Result<()>) -> Result<bool>;

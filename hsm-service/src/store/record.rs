@@ -55,6 +55,11 @@ impl Record {
         grant.map_or(Rights::NONE, |index| self.grants[index].rights)
     }
 
+    /// Whether it was deleted and can still be brought back.
+    pub fn is_deleted(&self) -> bool {
+        self.attributes.deleted != 0
+    }
+
     /// Sets what a user may do; no rights take the grant away.
     pub fn grant(&mut self, user: &str, rights: Rights) {
         let place = self.grants.binary_search_by(|grant| grant.user.as_str().cmp(user));

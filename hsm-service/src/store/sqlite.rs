@@ -16,7 +16,8 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use zeroize::Zeroizing;
 
 use super::{
-    Change, Event, Listing, Page, Record, Seal, Secret, Store, Watcher, data_folder,
+    Change, Ending, Event, Listing, Page, Record, Seal, Secret, Store, Succeed, Watcher,
+    data_folder,
     data_folder::DataFolder,
     sealer::{KEY_BYTES, Sealer},
 };
@@ -232,6 +233,56 @@ impl Store for SqliteStore {
             self.tell(Event::Changed(*id));
         }
         Ok(changed)
+    }
+
+    fn succeed(&self, id: &KeyId, change: Succeed<'_>) -> Result<Option<Record>> {
+        let changed = self.write(|transaction| {
+            let Some((mut heir, secret)) = self.row(transaction, id)? else { return Ok(None) };
+            let predecessor = heir.attributes.succession.as_ref();
+            let predecessor = predecessor.and_then(|of| KeyId::try_from(&*of.predecessor).ok());
+            let mut old = match predecessor {
+                Some(predecessor) => self.row(transaction, &predecessor)?,
+                None => None,
+            }
+            .filter(|(old, _)| !old.is_deleted());
+            let owner = heir.owner.clone();
+            let is_free = |name: &str| {
+                let found = rows::by_name(transaction, &owner, name, Some(&owner));
+                found.map(|rows| rows.is_empty()).map_err(|error| failed("read a name", &error))
+            };
+            change(&mut heir, old.as_mut().map(|(old, _)| old), &is_free)?;
+            heir.version += 1;
+            // Both names change, so both leave their places first.
+            let removed = rows::remove(transaction, id).and_then(|()| match &old {
+                Some((old, _)) => rows::remove(transaction, &old.id),
+                None => Ok(()),
+            });
+            removed.map_err(|error| failed("write a key", &error))?;
+            let old_id = old.as_ref().map(|(old, _)| old.id);
+            if let Some((mut old, secret)) = old {
+                old.version += 1;
+                let sealed = self.sealer()?.seal(secret.expose(), &old.binding())?;
+                rows::insert(transaction, &old, &sealed)?;
+            }
+            let sealed = self.sealer()?.seal(secret.expose(), &heir.binding())?;
+            rows::insert(transaction, &heir, &sealed)?;
+            Ok(Some((heir, old_id)))
+        })?;
+        Ok(changed.map(|(heir, old)| {
+            self.tell(Event::Changed(*id));
+            if let Some(old) = old {
+                self.tell(Event::Changed(old));
+            }
+            heir
+        }))
+    }
+
+    fn due(&self, time: u64, limit: usize) -> Result<Vec<KeyId>> {
+        self.read("look for deleted keys", |connection| rows::due(connection, time, limit))
+    }
+
+    fn ending(&self, before: u64, limit: usize) -> Result<Vec<Ending>> {
+        self.read("look for what ends", |connection| rows::ending(connection, before, limit))
     }
 
     fn remove(&self, id: &KeyId, check: &mut dyn FnMut(&Record) -> Result<()>) -> Result<bool> {

@@ -13,7 +13,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90, 80, 81, 82, 83, 84"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 73, 74, 75, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90, 80, 81, 82, 83, 84"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -78,6 +78,12 @@ pub mod request {
         ListBackups(super::ListBackups),
         #[prost(message, tag = "72")]
         Restrict(super::Restrict),
+        #[prost(message, tag = "73")]
+        Undelete(super::Undelete),
+        #[prost(message, tag = "74")]
+        Rotate(super::Rotate),
+        #[prost(message, tag = "75")]
+        Attest(super::Attest),
         #[prost(message, tag = "52")]
         ListClients(super::ListClients),
         #[prost(message, tag = "53")]
@@ -134,7 +140,7 @@ pub struct Response {
     pub id: u64,
     #[prost(
         oneof = "response::Result",
-        tags = "2, 10, 11, 12, 13, 14, 15, 16, 26, 30, 70, 52, 55, 56, 64, 50, 51, 80"
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 73, 26, 30, 70, 52, 55, 56, 64, 50, 51, 80"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -149,8 +155,8 @@ pub mod response {
         Hello(super::HelloReply),
         #[prost(message, tag = "11")]
         Status(super::StatusReply),
-        /// Find, Generate, Import, Rename, SetChain, Share, Restrict, Unwrap and DeriveKey answer with
-        /// the key as it is now.
+        /// Find, Generate, Import, Rename, SetChain, Share, Restrict, Undelete, Unwrap and DeriveKey
+        /// answer with the key as it is now, Rotate with the new key.
         #[prost(message, tag = "12")]
         Key(super::KeyInfo),
         #[prost(message, tag = "13")]
@@ -162,9 +168,11 @@ pub mod response {
         /// Verify and VerifyMac answer with a truth.
         #[prost(bool, tag = "15")]
         Valid(bool),
-        /// Delete, Login, SetPin, ClearPin, UnlockUser and SelfTest answer with nothing.
+        /// Login, SetPin, ClearPin, UnlockUser, UseKey and SelfTest answer with nothing.
         #[prost(message, tag = "16")]
         Done(super::Done),
+        #[prost(message, tag = "73")]
+        Deletion(super::Deletion),
         #[prost(message, tag = "26")]
         Enrolment(super::Enrolment),
         #[prost(message, tag = "30")]
@@ -214,6 +222,13 @@ pub struct Failure {
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Done {}
+/// What is left of a deleted key.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Deletion {
+    /// Until when it can be brought back, in seconds since 1970; 0: it cannot.
+    #[prost(uint64, tag = "1")]
+    pub undelete_until: u64,
+}
 /// Opens a connection. The service answers with the highest version that both sides speak.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Hello {
@@ -320,6 +335,9 @@ pub struct List {
     /// The most keys to return, at most 1000; 0 means 1000.
     #[prost(uint32, tag = "3")]
     pub limit: u32,
+    /// Instead: the caller's own keys that were deleted and can be brought back.
+    #[prost(bool, tag = "4")]
+    pub deleted: bool,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct KeyPage {
@@ -396,6 +414,14 @@ pub struct KeyAttributes {
     /// It may encrypt keys that leave the service only encrypted with a trusted key.
     #[prost(bool, tag = "2")]
     pub trusted: bool,
+    /// When it was deleted, and when it will be gone, in seconds since 1970; 0 for a key that is there.
+    #[prost(uint64, tag = "3")]
+    pub deleted: u64,
+    #[prost(uint64, tag = "4")]
+    pub removal: u64,
+    /// Whose place it is to take; absent when it has, and for most keys.
+    #[prost(message, optional, tag = "6")]
+    pub succession: ::core::option::Option<Succession>,
     /// What became of it, oldest first. The first is its birth; of the others the latest are kept. Told
     /// only to those who may manage the key, and not in listings.
     #[prost(message, repeated, tag = "5")]
@@ -570,6 +596,49 @@ pub struct Rename {
 pub struct Delete {
     #[prost(bytes = "vec", tag = "1")]
     pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// For ever and at once, though the service would keep it for a time. It takes a key that was
+    /// deleted before, too.
+    #[prost(bool, tag = "2")]
+    pub now: bool,
+}
+/// Brings a deleted key back, with all that it was.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Undelete {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// Another name, where its own is taken; empty for its own.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+}
+/// Makes a key that is to take the place of another: of its type, with its uses, restrictions and
+/// grants. A time of validity begins anew, as long as the other's is.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rotate {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// It takes the place when its certificate is put beside it, and is called NAME.next until then.
+    #[prost(bool, tag = "2")]
+    pub awaits_certificate: bool,
+    /// What the other key loses when its place is taken; it is called NAME.1 then, or NAME.2 and so on.
+    #[prost(message, optional, tag = "3")]
+    pub retire: ::core::option::Option<Restrict>,
+}
+/// Signs a statement about a key; answered with the statement (docs/attestation.md).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Attest {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    /// 16 to 64 bytes, drawn by whoever wants the statement.
+    #[prost(bytes = "vec", tag = "2")]
+    pub nonce: ::prost::alloc::vec::Vec<u8>,
+}
+/// What a key waits for that is to take another's place.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Succession {
+    #[prost(bytes = "vec", tag = "1")]
+    pub predecessor: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub retire: ::core::option::Option<Restrict>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SetChain {
@@ -1428,6 +1497,10 @@ pub enum KeyEventKind {
     Derived = 4,
     Renamed = 5,
     Restricted = 6,
+    Deleted = 7,
+    Undeleted = 8,
+    /// It took another key's place, or another took its place.
+    Rotated = 9,
 }
 impl KeyEventKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1443,6 +1516,9 @@ impl KeyEventKind {
             Self::Derived => "KEY_EVENT_KIND_DERIVED",
             Self::Renamed => "KEY_EVENT_KIND_RENAMED",
             Self::Restricted => "KEY_EVENT_KIND_RESTRICTED",
+            Self::Deleted => "KEY_EVENT_KIND_DELETED",
+            Self::Undeleted => "KEY_EVENT_KIND_UNDELETED",
+            Self::Rotated => "KEY_EVENT_KIND_ROTATED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1455,6 +1531,9 @@ impl KeyEventKind {
             "KEY_EVENT_KIND_DERIVED" => Some(Self::Derived),
             "KEY_EVENT_KIND_RENAMED" => Some(Self::Renamed),
             "KEY_EVENT_KIND_RESTRICTED" => Some(Self::Restricted),
+            "KEY_EVENT_KIND_DELETED" => Some(Self::Deleted),
+            "KEY_EVENT_KIND_UNDELETED" => Some(Self::Undeleted),
+            "KEY_EVENT_KIND_ROTATED" => Some(Self::Rotated),
             _ => None,
         }
     }

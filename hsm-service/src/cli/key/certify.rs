@@ -60,11 +60,11 @@ pub(crate) struct SubjectArgs {
     san: Vec<GeneralName>,
 }
 
-fn parse_name(text: &str) -> Result<Name, String> {
+pub(super) fn parse_name(text: &str) -> Result<Name, String> {
     name::parse(text).map_err(|error| error.message)
 }
 
-fn parse_alternative_name(text: &str) -> Result<GeneralName, String> {
+pub(super) fn parse_alternative_name(text: &str) -> Result<GeneralName, String> {
     alternative_name::parse(text).map_err(|error| error.message)
 }
 
@@ -90,16 +90,18 @@ impl SubjectArgs {
 
 pub(super) fn csr(args: &CsrArgs, context: &Context) -> Outcome {
     let subject = args.subject.subject();
-    let (_, der) = certify(&context.client()?, &args.key, &args.algorithm, |_, signer| {
-        certificate_request(&subject, signer)
-    })?;
+    let client = context.client()?;
+    let key = client.find(&args.key.name)?;
+    let der =
+        certify(&client, &key, &args.algorithm, |signer| certificate_request(&subject, signer))?;
     context.output.document("csr", &pem::encode("CERTIFICATE REQUEST", &der)?)
 }
 
 pub(super) fn self_sign(args: &SelfSignArgs, context: &Context) -> Outcome {
     let client = context.client()?;
     let subject = args.subject.subject();
-    let (key, der) = certify(&client, &args.key, &args.algorithm, |key, signer| {
+    let key = client.find(&args.key.name)?;
+    let der = certify(&client, &key, &args.algorithm, |signer| {
         self_signed_certificate(&subject, key.usage, args.days, signer)
     })?;
     let chain = [der];
@@ -110,19 +112,17 @@ pub(super) fn self_sign(args: &SelfSignArgs, context: &Context) -> Outcome {
 }
 
 /// Has a structure made that the key signs.
-fn certify(
+pub(super) fn certify(
     client: &Client,
-    key: &KeyArg,
+    key: &Key,
     algorithm: &AlgorithmArgs,
-    make: impl FnOnce(&Key, &Signer<'_>) -> Result<Vec<u8>, Error>,
-) -> Result<(Key, Vec<u8>), Error> {
-    let key = client.find(&key.name)?;
-    let choice = algorithm.choose(&key)?;
+    make: impl FnOnce(&Signer<'_>) -> Result<Vec<u8>, Error>,
+) -> Result<Vec<u8>, Error> {
+    let choice = algorithm.choose(key)?;
     let signer = Signer {
         spki: &key.spki,
         algorithm: &choice.identifier()?,
-        sign: &|message| choice.sign(client, &key, message),
+        sign: &|message| choice.sign(client, key, message),
     };
-    let der = make(&key, &signer)?;
-    Ok((key, der))
+    make(&signer)
 }

@@ -1,17 +1,11 @@
-//! A key's life: made, renamed, shared, deleted.
+//! A key's life: made, renamed, shared.
 
 use clap::Args;
 use keyward_algorithms::{KeyType, Right, Rights};
 use keyward_client::KeyTemplate;
-use serde_json::json;
 
 use super::{KeyArg, restrict::RestrictionArgs};
-use crate::cli::{
-    arguments,
-    context::{Context, full_uri},
-    failure::Outcome,
-    time,
-};
+use crate::cli::{arguments, context::Context, failure::Outcome};
 
 /// Make a key inside the service
 #[derive(Args, Debug)]
@@ -73,17 +67,6 @@ pub(crate) struct RenameArgs {
     new_name: String,
 }
 
-/// Delete a key for ever
-#[derive(Args, Debug)]
-#[command(after_help = "Example:\n  keyward key delete web --yes")]
-pub(crate) struct DeleteArgs {
-    #[command(flatten)]
-    key: KeyArg,
-    /// Do not ask
-    #[arg(long)]
-    yes: bool,
-}
-
 /// Let another user use a key
 ///
 /// The user has these rights from then on and no others.
@@ -131,22 +114,6 @@ pub(super) fn rename(args: &RenameArgs, context: &Context) -> Outcome {
     let client = context.client()?;
     let key = client.find(&args.key.name)?;
     super::show(&client.rename(&key.id, &args.new_name)?, context)
-}
-
-pub(super) fn delete(args: &DeleteArgs, context: &Context) -> Outcome {
-    let client = context.client()?;
-    let key = client.find(&args.key.name)?;
-    let question = format!(
-        "Delete {} ({}, {} {})? It cannot be brought back.",
-        full_uri(&key),
-        key.key_type,
-        key.origin.word(),
-        time::moment(key.created)
-    );
-    context.confirm(&question, args.yes)?;
-    client.delete(&key.id)?;
-    let value = json!({ "deleted": { "id": key.id.to_string(), "name": key.name } });
-    context.output.result(&value, || format!("deleted {}\n", full_uri(&key)))
 }
 
 pub(super) fn share(args: &ShareArgs, context: &Context) -> Outcome {

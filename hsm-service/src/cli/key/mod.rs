@@ -1,9 +1,11 @@
 //! `keyward key …`: keys.
 
 mod certify;
+mod deleted;
 mod import;
 mod lifecycle;
 mod restrict;
+mod rotate;
 mod view;
 mod wrapping;
 
@@ -16,9 +18,11 @@ use serde_json::json;
 
 use self::{
     certify::{CsrArgs, SelfSignArgs},
+    deleted::{DeleteArgs, UndeleteArgs},
     import::ImportArgs,
-    lifecycle::{DeleteArgs, GenerateArgs, RenameArgs, ShareArgs, UnshareArgs},
+    lifecycle::{GenerateArgs, RenameArgs, ShareArgs, UnshareArgs},
     restrict::RestrictArgs,
+    rotate::RotateArgs,
     wrapping::{DeriveArgs, UnwrapArgs, WrapArgs},
 };
 use super::{
@@ -29,7 +33,7 @@ use super::{
     output::table,
 };
 
-/// Make, import, list, share, restrict and delete keys
+/// Make, import, list, share, restrict, rotate and delete keys
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
@@ -44,7 +48,9 @@ pub(crate) enum KeyCommand {
     Show(ShowArgs),
     Rename(RenameArgs),
     Restrict(RestrictArgs),
+    Rotate(RotateArgs),
     Delete(DeleteArgs),
+    Undelete(UndeleteArgs),
     Share(ShareArgs),
     Unshare(UnshareArgs),
     Public(PublicArgs),
@@ -63,6 +69,9 @@ pub(crate) struct ListArgs {
     /// Only names that begin with this
     #[arg(long, default_value = "")]
     prefix: String,
+    /// Your keys that were deleted and can be brought back
+    #[arg(long, conflicts_with = "prefix")]
+    deleted: bool,
 }
 
 /// Show everything about one key that you may know
@@ -114,7 +123,9 @@ pub(crate) fn run(command: &KeyCommand, context: &Context) -> Outcome {
         }
         KeyCommand::Rename(args) => lifecycle::rename(args, context),
         KeyCommand::Restrict(args) => restrict::restrict(args, context),
-        KeyCommand::Delete(args) => lifecycle::delete(args, context),
+        KeyCommand::Rotate(args) => rotate::rotate(args, context),
+        KeyCommand::Delete(args) => deleted::delete(args, context),
+        KeyCommand::Undelete(args) => deleted::undelete(args, context),
         KeyCommand::Share(args) => lifecycle::share(args, context),
         KeyCommand::Unshare(args) => lifecycle::unshare(args, context),
         KeyCommand::Public(args) => public(args, context),
@@ -134,13 +145,24 @@ fn show(key: &Key, context: &Context) -> Outcome {
 }
 
 fn list(args: &ListArgs, context: &Context) -> Outcome {
-    let mut keys = context.client()?.list(&args.prefix)?;
+    let client = context.client()?;
+    let mut keys = match args.deleted {
+        true => client.list_deleted()?,
+        false => client.list(&args.prefix)?,
+    };
     keys.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
     let views: Vec<KeyView> = keys.iter().map(KeyView::new).collect::<Result<_, Error>>()?;
     context.output.result(&views, || {
         if views.is_empty() {
-            context.output.note("no keys; `keyward key generate NAME --type TYPE` makes one");
+            context.output.note(match args.deleted {
+                true => "no deleted keys",
+                false => "no keys; `keyward key generate NAME --type TYPE` makes one",
+            });
             return String::new();
+        }
+        if args.deleted {
+            let rows: Vec<Vec<String>> = views.iter().map(KeyView::deleted_row).collect();
+            return table(&KeyView::DELETED_HEADS, &rows);
         }
         let rows: Vec<Vec<String>> = views.iter().map(KeyView::row).collect();
         table(&KeyView::HEADS, &rows)

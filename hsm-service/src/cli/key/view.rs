@@ -1,7 +1,7 @@
 //! How a key is shown.
 
 use keyward_algorithms::Rights;
-use keyward_protocol::{Error, Key, KeyEvent, Restrictions};
+use keyward_protocol::{Error, Key, KeyEvent, KeyId, Restrictions, Succession};
 use serde::Serialize;
 
 use crate::cli::{context::full_uri, files::chain, output::facts, time};
@@ -24,6 +24,10 @@ pub(crate) struct KeyView {
     restrictions: RestrictionsView,
     /// It may wrap keys that leave only with a trusted one.
     trusted: bool,
+    /// The key whose place it is to take when its certificate comes.
+    takes_place_of: Option<String>,
+    deleted: Option<String>,
+    undelete_until: Option<String>,
     certificates: Vec<CertificateView>,
     /// What other users may do; told only to those who may manage the key.
     grants: Vec<GrantView>,
@@ -71,6 +75,9 @@ impl KeyView {
     pub(crate) const HEADS: [&'static str; 7] =
         ["NAME", "OWNER", "TYPE", "USAGE", "YOU MAY", "CREATED", "CERTIFICATE"];
 
+    /// The heads of the columns of [`KeyView::deleted_row`].
+    pub(crate) const DELETED_HEADS: [&'static str; 5] = ["NAME", "ID", "TYPE", "DELETED", "UNTIL"];
+
     /// The view of a key.
     pub(crate) fn new(key: &Key) -> Result<KeyView, Error> {
         Ok(KeyView {
@@ -86,6 +93,9 @@ impl KeyView {
             created: time::moment(key.created),
             restrictions: RestrictionsView::new(&key.attributes.restrictions),
             trusted: key.attributes.trusted,
+            takes_place_of: key.attributes.succession.as_ref().and_then(predecessor),
+            deleted: moment(key.attributes.deleted),
+            undelete_until: moment(key.attributes.removal),
             certificates: key
                 .chain
                 .iter()
@@ -114,6 +124,18 @@ impl KeyView {
         ]
     }
 
+    /// A deleted key in one line of a table.
+    pub(crate) fn deleted_row(&self) -> Vec<String> {
+        let moment = |moment: &Option<String>| moment.clone().unwrap_or_default();
+        vec![
+            self.name.clone(),
+            self.id.clone(),
+            self.key_type.clone(),
+            moment(&self.deleted),
+            moment(&self.undelete_until),
+        ]
+    }
+
     /// The key as a list of facts.
     pub(crate) fn text(&self) -> String {
         let origin = match self.origin {
@@ -137,6 +159,9 @@ impl KeyView {
         if self.trusted {
             lines.push(("trusted", "wraps keys that leave with trusted keys only".into()));
         }
+        if let Some(old) = &self.takes_place_of {
+            lines.push(("takes place", format!("of id={old} when its certificate is imported")));
+        }
         lines.extend(self.certificates.iter().map(|one| ("certificate", one.line())));
         let grants = self.grants.iter();
         lines.extend(
@@ -149,7 +174,6 @@ impl KeyView {
 
 impl RestrictionsView {
     fn new(held: &Restrictions) -> RestrictionsView {
-        let moment = |seconds: u64| (seconds != 0).then(|| time::moment(seconds));
         RestrictionsView {
             algorithms: held.algorithms.clone(),
             not_before: moment(held.not_before),
@@ -213,6 +237,15 @@ impl CertificateView {
         let state = if self.expired { "EXPIRED" } else { "valid until" };
         format!("{}, issued by {}, {state} {}", self.subject, self.issuer, self.not_after)
     }
+}
+
+/// A moment, where there is one.
+fn moment(seconds: u64) -> Option<String> {
+    (seconds != 0).then(|| time::moment(seconds))
+}
+
+fn predecessor(succession: &Succession) -> Option<String> {
+    KeyId::try_from(&*succession.predecessor).ok().map(|id| id.to_string())
 }
 
 /// The words of a set of rights.

@@ -8,7 +8,8 @@ use super::{damaged, failed};
 use crate::{
     Error, Result,
     store::{
-        Page, Record, Secret, attributes,
+        Ending, EndingOf, Page, Record, Secret, attributes,
+        ending::end_of_certificate,
         record::{decode_chain, decode_grants, encode_chain, encode_grants},
         sealer::Sealer,
     },
@@ -129,13 +130,23 @@ pub(super) fn page(connection: &Connection, page: Page<'_>) -> rusqlite::Result<
     let (name, owner) = page.after.unwrap_or(("", ""));
     // Names are ASCII, so those with a prefix end before the prefix followed by U+007F.
     let end = format!("{}\u{7f}", page.prefix);
+    // Of deleted keys several can have one name, so the identifier tells them apart.
+    let which = match page.deleted {
+        false => {
+            "seen AS found JOIN keys ON keys.id = found.id
+             WHERE found.user = ?1 AND (found.name, found.owner) > (?2, ?3)
+               AND found.name >= ?4 AND found.name < ?5
+             ORDER BY found.name, found.owner"
+        }
+        true => {
+            "deleted AS found JOIN keys ON keys.id = found.id
+             WHERE found.owner = ?1 AND (found.name, lower(hex(found.id))) > (?2, ?3)
+               AND found.name >= ?4 AND found.name < ?5
+             ORDER BY found.name, found.id"
+        }
+    };
     connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM seen JOIN keys ON keys.id = seen.id
-             WHERE seen.user = ?1 AND (seen.name, seen.owner) > (?2, ?3)
-               AND seen.name >= ?4 AND seen.name < ?5
-             ORDER BY seen.name, seen.owner LIMIT ?6"
-        ))?
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM {which} LIMIT ?6"))?
         .query_map(
             params![page.viewer, name, owner, page.prefix, end, page.limit as i64],
             Row::read,
@@ -158,7 +169,7 @@ pub(super) fn replace(transaction: &Transaction<'_>, record: &Record, sealed: &[
 }
 
 pub(super) fn remove(transaction: &Transaction<'_>, id: &KeyId) -> rusqlite::Result<()> {
-    for table in ["keys", "seen"] {
+    for table in ["keys", "seen", "deleted", "ends"] {
         transaction
             .prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?
             .execute([id.as_bytes().as_slice()])?;
@@ -193,13 +204,83 @@ fn insert_row(
 }
 
 fn index(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached("INSERT INTO seen VALUES (?, ?, ?, ?)")?;
     let id = record.id.as_bytes().as_slice();
+    if record.is_deleted() {
+        let removal = record.attributes.removal;
+        return transaction
+            .prepare_cached("INSERT INTO deleted VALUES (?, ?, ?, ?)")?
+            .execute(params![id, record.owner, record.name, removal])
+            .map(drop);
+    }
+    for (of, time) in record.ends() {
+        insert_end(transaction, id, of, time)?;
+    }
+    let mut insert = transaction.prepare_cached("INSERT INTO seen VALUES (?, ?, ?, ?)")?;
     let granted = record.grants.iter().map(|grant| grant.user.as_str());
     for user in granted.chain([record.owner.as_str()]) {
         insert.execute(params![user, record.name, record.owner, id])?;
     }
     Ok(())
+}
+
+fn insert_end(
+    transaction: &Transaction<'_>,
+    id: &[u8],
+    of: EndingOf,
+    time: u64,
+) -> rusqlite::Result<()> {
+    transaction
+        .prepare_cached("INSERT INTO ends VALUES (?, ?, ?)")?
+        .execute(params![id, of.word(), time])
+        .map(drop)
+}
+
+/// Notes when the certificates of keys end that were kept before that was noted.
+pub(super) fn index_ends(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut chains = transaction.prepare("SELECT id, chain FROM keys WHERE length(chain) > 0")?;
+    let mut rows = chains.query([])?;
+    while let Some(row) = rows.next()? {
+        let (id, chain): (Vec<u8>, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let own = decode_chain(&chain).and_then(|chain| chain.into_iter().next());
+        if let Some(end) = own.and_then(|own| end_of_certificate(&own)) {
+            insert_end(transaction, &id, EndingOf::Certificate, end)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn due(
+    connection: &Connection,
+    time: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<KeyId>> {
+    let ids: Vec<Vec<u8>> = connection
+        .prepare_cached("SELECT id FROM deleted WHERE removal <= ? ORDER BY removal LIMIT ?")?
+        .query_map(params![time, limit as i64], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(ids.iter().filter_map(|id| KeyId::try_from(id.as_slice()).ok()).collect())
+}
+
+pub(super) fn ending(
+    connection: &Connection,
+    before: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<Ending>> {
+    let rows: Vec<(Vec<u8>, String, String, String, u64)> = connection
+        .prepare_cached(
+            "SELECT keys.id, keys.owner, keys.name, ends.what, ends.time
+             FROM ends JOIN keys ON keys.id = ends.id
+             WHERE ends.time < ? ORDER BY ends.time LIMIT ?",
+        )?
+        .query_map(params![before, limit as i64], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let read = |(id, owner, name, what, time): (Vec<u8>, String, String, String, u64)| {
+        let of = EndingOf::ALL.into_iter().find(|of| of.word() == what)?;
+        Some(Ending { id: KeyId::try_from(id.as_slice()).ok()?, owner, name, of, time })
+    };
+    Ok(rows.into_iter().filter_map(read).collect())
 }
 
 fn taken_or_failed(record: &Record, error: &rusqlite::Error) -> Error {

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use keyward_algorithms::ErrorKind;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::failed;
+use super::{failed, rows};
 use crate::{Error, Result};
 
 /// Counts changes of the tables; kept as SQLite's `user_version`.
@@ -59,6 +59,28 @@ const TABLES: &str = "
     END;
 ";
 
+/// What layout 2 has beside layout 1's tables, but for the column.
+const TABLES_OF_TIME: &str = "
+    -- Keys that were deleted and can be brought back, which are not in `seen`. An index too.
+    CREATE TABLE deleted (
+        id BLOB PRIMARY KEY,
+        owner TEXT NOT NULL,
+        name TEXT NOT NULL,
+        removal INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX deleted_by_owner ON deleted (owner, name);
+    CREATE INDEX deleted_by_time ON deleted (removal);
+
+    -- When certificates and keys end. An index too.
+    CREATE TABLE ends (
+        id BLOB NOT NULL,
+        what TEXT NOT NULL,
+        time INTEGER NOT NULL,
+        PRIMARY KEY (id, what)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX ends_by_time ON ends (time);
+";
+
 const DATA_KEY: &str = "data-key";
 
 /// Opens the file. Files that SQLite makes beside it get its permissions.
@@ -100,6 +122,7 @@ fn create_private(path: &Path) -> Result<()> {
 pub(super) fn lay(connection: &Connection, wrapped_data_key: &[u8]) -> Result<()> {
     connection
         .execute_batch(TABLES)
+        .and_then(|()| connection.execute_batch(TABLES_OF_TIME))
         .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
         .and_then(|()| connection.pragma_update(None, "user_version", SCHEMA_VERSION))
         .and_then(|()| {
@@ -110,11 +133,14 @@ pub(super) fn lay(connection: &Connection, wrapped_data_key: &[u8]) -> Result<()
         .map_err(|error| failed("lay the tables of the new store", &error))
 }
 
-/// What each layout lacks of the next one, beginning with layout 1.
-const CHANGES: [&str; SCHEMA_VERSION as usize - 1] = [
-    // Rows without attributes stay as they were sealed until they are changed.
-    "ALTER TABLE keys ADD COLUMN attributes BLOB NOT NULL DEFAULT x'';",
-];
+/// Makes layout 2 of layout 1. Rows without attributes stay as they were sealed until they are
+/// changed.
+fn from_1_to_2(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    transaction
+        .execute_batch("ALTER TABLE keys ADD COLUMN attributes BLOB NOT NULL DEFAULT x'';")?;
+    transaction.execute_batch(TABLES_OF_TIME)?;
+    rows::index_ends(transaction)
+}
 
 /// Brings a store of an older layout to the present one, in one transaction.
 pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<()> {
@@ -125,9 +151,7 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Resu
     let explain = |error| failed(&format!("bring {} up to date", path.display()), &error);
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
-    for change in &CHANGES[found as usize - 1..] {
-        transaction.execute_batch(change).map_err(explain)?;
-    }
+    from_1_to_2(&transaction).map_err(explain)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(explain)?;
     transaction.commit().map_err(explain)?;
     tracing::info!(from = found, to = SCHEMA_VERSION, "the store's layout was brought up to date");

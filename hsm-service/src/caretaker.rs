@@ -1,0 +1,165 @@
+//! The thread that looks after keys as time goes by: it removes deleted keys whose time has come, and
+//! warns of certificates and keys that end.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::KeyId;
+
+use crate::{
+    Error, Result,
+    audit::{Audit, key_fields},
+    clock::{moment, now},
+    live::Live,
+    store::{Ending, EndingOf, Record, Store},
+};
+
+/// How long the thread waits at most before it looks again.
+const TICK: Duration = Duration::from_secs(30);
+
+/// How often it looks for what ends, in seconds.
+const LOOK_INTERVAL: u64 = 600;
+
+/// Keys that are removed, and ends that are looked at, in one go.
+const BATCH: usize = 1000;
+
+/// The thread, which ends when this is dropped.
+pub(crate) struct Caretaker {
+    _running: SyncSender<()>,
+    endings: Arc<Mutex<Vec<Ending>>>,
+}
+
+struct Work {
+    store: Arc<dyn Store>,
+    audit: Arc<Audit>,
+    live: Arc<Live>,
+    endings: Arc<Mutex<Vec<Ending>>>,
+    /// What was warned of, and how urgently.
+    warned: HashMap<(KeyId, EndingOf), u64>,
+}
+
+impl Caretaker {
+    /// Starts the thread.
+    pub(crate) fn start(
+        store: Arc<dyn Store>,
+        audit: Arc<Audit>,
+        live: Arc<Live>,
+    ) -> Result<Caretaker> {
+        let endings = Arc::new(Mutex::default());
+        let (running, ended) = sync_channel(0);
+        let mut work =
+            Work { store, audit, live, endings: Arc::clone(&endings), warned: HashMap::new() };
+        thread::Builder::new().name("caretaker".into()).spawn(move || work.run(&ended)).map_err(
+            |error| Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}")),
+        )?;
+        Ok(Caretaker { _running: running, endings })
+    }
+
+    /// What ends soon or has ended, the earliest first.
+    pub(crate) fn endings(&self) -> Vec<Ending> {
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Work {
+    fn run(&mut self, ended: &Receiver<()>) {
+        let mut looked = 0;
+        loop {
+            let time = now();
+            if let Err(error) = self.remove_due(time) {
+                tracing::error!("deleted keys are not removed: {error}");
+            }
+            // A clock that was set back does not put it off.
+            if time.abs_diff(looked) >= LOOK_INTERVAL {
+                looked = time;
+                if let Err(error) = self.look(time) {
+                    tracing::error!("cannot look for what ends: {error}");
+                }
+            }
+            // Where deleted keys are kept for seconds, it looks as often.
+            let kept = self.live.settings().keys.undelete_for.seconds();
+            let wait = TICK.min(Duration::from_secs(kept.max(1)));
+            match ended.recv_timeout(wait) {
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Removes the deleted keys whose time has come, each with an entry in the audit log.
+    fn remove_due(&self, time: u64) -> Result<()> {
+        for id in self.store.due(time, BATCH)? {
+            let mut gone = None;
+            let mut check = |record: &Record| {
+                // The index is not to be believed; the record is.
+                match record.attributes.removal {
+                    removal if removal != 0 && removal <= time => {
+                        gone = Some(key_fields(&id, &record.owner, &record.name, record.version));
+                        self.audit.admit_act()
+                    }
+                    _ => Err(Error::new(ErrorKind::Internal, "its time has not come")),
+                }
+            };
+            match self.store.remove(&id, &mut check) {
+                Ok(true) => {
+                    let key = gone.unwrap_or_default();
+                    self.audit.record_key_event("key-removed", &key, "deleted before")?;
+                    tracing::info!(%id, "deleted key removed for ever");
+                }
+                Ok(false) => {}
+                // It is looked again when the store is open.
+                Err(error) if error.kind == ErrorKind::Sealed => return Ok(()),
+                Err(error) => tracing::error!(%id, "a deleted key is not removed: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks for what ends, and warns of it once at the beginning, a week and a day before, and when
+    /// it has ended.
+    fn look(&mut self, time: u64) -> Result<()> {
+        let before = self.live.settings().keys.warn_before_end.seconds();
+        let endings = match before {
+            0 => Vec::new(),
+            before => self.store.ending(time + before, BATCH)?,
+        };
+        for ending in &endings {
+            let urgency = match ending.time.saturating_sub(time) {
+                0 => 3,
+                left if left <= 86400 => 2,
+                left if left <= 7 * 86400 => 1,
+                _ => 0,
+            };
+            let known = self.warned.insert((ending.id, ending.of), urgency);
+            if known.is_none_or(|known| known < urgency) {
+                tracing::warn!(id = %ending.id, "{}", ending.sentence(time));
+            }
+        }
+        self.warned.retain(|(id, of), _| {
+            endings.iter().any(|ending| ending.id == *id && ending.of == *of)
+        });
+        *self.endings.lock().unwrap_or_else(PoisonError::into_inner) = endings;
+        Ok(())
+    }
+}
+
+impl Ending {
+    /// What an operator or owner should know of it.
+    pub(crate) fn sentence(&self, time: u64) -> String {
+        let Ending { owner, name, .. } = self;
+        let what = match self.of {
+            EndingOf::Certificate => format!("the certificate of key {owner}/{name}"),
+            EndingOf::Key => format!("key {owner}/{name}"),
+        };
+        let ends = if self.time <= time { "has ended at" } else { "ends at" };
+        format!("{what} {ends} {}", moment(self.time))
+    }
+}

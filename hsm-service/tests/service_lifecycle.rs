@@ -1,0 +1,268 @@
+//! Keys that are deleted and brought back, that take another's place, and that end.
+
+mod service_support;
+
+use std::{
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use keyward_algorithms::{ErrorKind, KeyType, Right, Rights};
+use keyward_client::{Client, KeyTemplate};
+use keyward_protocol::{
+    Error, Key, KeyEventKind, KeySelector, Restrictions,
+    messages::{Restrict, Rotate},
+};
+use service_support::{KEYWARD, ME, Service, State, generate, named, sign};
+
+/// How long something may take that the service does by itself.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind)
+}
+
+fn by_name(client: &Client, name: &str) -> Result<Key, Error> {
+    client.find(&KeySelector::Name(name.into()))
+}
+
+fn now() -> u64 {
+    std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !condition() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[test]
+fn a_deleted_key_is_hidden_from_everybody_and_comes_back_as_it_was() {
+    let state = State::with("");
+    let service = state.start();
+    let [alice, bob] = ["alice", "bob"].map(|user| service.enrol(user, &[]));
+    let key = generate(&alice, "web", "p-256");
+    let key = alice.share(&key.id, "bob", Rights::of(&[Right::See, Right::Sign])).unwrap();
+    sign(&bob, &key).unwrap();
+    let until = alice.delete(&key.id).unwrap();
+    assert!((now() + 6 * 86400..=now() + 7 * 86400).contains(&until), "{until}");
+    for client in [&alice, &bob] {
+        assert_eq!(kind(sign(client, &key)), Some(ErrorKind::NotFound));
+        assert_eq!(kind(client.find(&KeySelector::Id(key.id))), Some(ErrorKind::NotFound));
+        assert_eq!(kind(by_name(client, "web")), Some(ErrorKind::NotFound));
+        assert_eq!(kind(client.rename(&key.id, "other")), Some(ErrorKind::NotFound));
+        assert_eq!(kind(client.delete(&key.id)), Some(ErrorKind::NotFound));
+        assert!(client.list("").unwrap().is_empty());
+        assert_eq!(client.status().unwrap().keys, 0);
+    }
+    assert!(bob.list_deleted().unwrap().is_empty());
+    assert_eq!(kind(bob.undelete(&key.id, None)), Some(ErrorKind::NotFound));
+
+    // It outlives the service.
+    assert!(service.terminate().success());
+    let service = state.start();
+    let [alice, bob] = ["alice", "bob"].map(|user| service.enrol(user, &[]));
+    let deleted = alice.list_deleted().unwrap();
+    assert_eq!(deleted.len(), 1);
+    assert_eq!((deleted[0].id, deleted[0].attributes.removal), (key.id, until));
+    let back = alice.undelete(&key.id, None).unwrap();
+    assert_eq!((&back.name, &back.grants), (&key.name, &key.grants));
+    sign(&alice, &back).unwrap();
+    sign(&bob, &back).unwrap();
+    assert_eq!(kind(alice.undelete(&key.id, None)), Some(ErrorKind::InvalidArgument));
+    let events: Vec<_> = back.attributes.history.iter().map(|event| event.kind()).collect();
+    assert_eq!(events, [KeyEventKind::Generated, KeyEventKind::Deleted, KeyEventKind::Undeleted]);
+}
+
+#[test]
+fn the_name_of_a_deleted_key_is_free_and_it_comes_back_under_another() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let [first, second, third] = [(); 3].map(|()| {
+        let key = generate(&client, "web", "p-256");
+        client.delete(&key.id).unwrap();
+        key
+    });
+    let live = generate(&client, "web", "ed25519");
+    assert_eq!(client.list_deleted().unwrap().len(), 3);
+    assert_eq!(kind(client.undelete(&first.id, None)), Some(ErrorKind::AlreadyExists));
+    let back = client.undelete(&first.id, Some("web-old")).unwrap();
+    assert_eq!((back.id, back.name.as_str()), (first.id, "web-old"));
+    assert_eq!(by_name(&client, "web").unwrap().id, live.id);
+    // For ever, a key that was deleted before.
+    client.delete_now(&second.id).unwrap();
+    assert_eq!(kind(client.undelete(&second.id, Some("x"))), Some(ErrorKind::NotFound));
+    assert_eq!(client.list_deleted().unwrap()[0].id, third.id);
+    // And at once, one that was not.
+    client.delete_now(&live.id).unwrap();
+    assert_eq!(client.list_deleted().unwrap().len(), 1);
+}
+
+#[test]
+fn a_deleted_key_is_gone_when_its_time_has_come() {
+    let mut state = State::with(&format!("{ME}[keys]\nundelete_for = \"1s\"\n"));
+    let service = state.start();
+    let client = service.client();
+    let key = generate(&client, "web", "p-256");
+    client.delete(&key.id).unwrap();
+    wait_until("the key is removed", || client.list_deleted().unwrap().is_empty());
+    assert_eq!(kind(client.undelete(&key.id, None)), Some(ErrorKind::NotFound));
+    let file = rusqlite::Connection::open(state.data().join("keys.db")).unwrap();
+    let left: i64 = file
+        .query_row(
+            "SELECT (SELECT count(*) FROM keys) + (SELECT count(*) FROM deleted)",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(left, 0);
+    let auditor = service.machine("auditor", &["auditor"], &[]);
+    let exported = auditor.command(&service, &["audit", "export"]).output().unwrap();
+    let exported = String::from_utf8(exported.stdout).unwrap();
+    let removed = exported.lines().find(|line| line.contains("key-removed"));
+    assert!(removed.expect("an entry in the audit log").contains(&key.id.to_string()));
+
+    // Without a time for it, nothing is kept.
+    drop(client);
+    assert!(service.terminate().success());
+    state.more = state.more.replace("\"1s\"", "\"0s\"");
+    let service = state.start();
+    let client = service.client();
+    let key = generate(&client, "web", "p-256");
+    assert_eq!(client.delete(&key.id).unwrap(), 0);
+    assert!(client.list_deleted().unwrap().is_empty());
+}
+
+/// Puts a certificate beside a key, which the key signs itself.
+fn certify(service: &Service, name: &str, days: &str) {
+    let output = Command::new(KEYWARD)
+        .args(["key", "self-sign", name, "--subject", "CN=www.example", "--days", days])
+        .env("KEYWARD_ADDRESS", format!("unix:{}", service.socket().display()))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_key_takes_anothers_place_when_its_certificate_comes() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let end = now() + 1000;
+    let restrictions = Restrictions {
+        algorithms: vec!["ecdsa-sha256".into()],
+        not_after: end,
+        ..Restrictions::default()
+    };
+    let uses = Rights::of(&[Right::Sign, Right::Derive]);
+    let template = KeyTemplate { usage: Some(uses), restrictions, ..named("web") };
+    let old = client.generate(KeyType::from_name("p-256").unwrap(), &template).unwrap();
+    client.share(&old.id, "bob", Rights::of(&[Right::See, Right::Sign])).unwrap();
+    certify(&service, "web", "90");
+
+    let retire = Restrict {
+        remove_uses: Rights::of(&[Right::Derive]).bits(),
+        restrictions: Some(Restrictions { not_after: end - 500, ..Restrictions::default() }),
+        ..Restrict::default()
+    };
+    let rotate = Rotate { awaits_certificate: true, retire: Some(retire), ..Rotate::default() };
+    let new = client.rotate(&old.id, rotate.clone()).unwrap();
+    assert_eq!((new.name.as_str(), new.usage, new.chain.len()), ("web.next", uses, 0));
+    assert_eq!(new.grants, [("bob".to_owned(), Rights::of(&[Right::See, Right::Sign]))]);
+    assert_eq!(new.attributes.restrictions.algorithms, ["ecdsa-sha256"]);
+    assert!(new.attributes.restrictions.not_after >= end, "its validity begins anew");
+    assert_ne!(new.spki, old.spki);
+    // Until then the name means the old key, and a second one cannot come.
+    assert_eq!(by_name(&client, "web").unwrap().id, old.id);
+    sign(&client, &old).unwrap();
+    assert_eq!(kind(client.rotate(&old.id, rotate.clone())), Some(ErrorKind::AlreadyExists));
+    let twice = client.rotate(&new.id, rotate.clone());
+    assert_eq!(kind(twice), Some(ErrorKind::InvalidArgument));
+
+    // Its own certificate puts it in its place, across a restart.
+    assert!(service.terminate().success());
+    let service = state.start();
+    let client = service.client();
+    certify(&service, "web.next", "90");
+    let placed = by_name(&client, "web").unwrap();
+    assert_eq!((placed.id, placed.chain.len()), (new.id, 1));
+    assert_eq!(placed.attributes.succession, None);
+    let former = by_name(&client, "web.1").unwrap();
+    assert_eq!((former.id, former.usage), (old.id, Rights::of(&[Right::Sign])));
+    assert_eq!(former.attributes.restrictions.not_after, end - 500);
+    assert_eq!(kind(by_name(&client, "web.next")), Some(ErrorKind::NotFound));
+    // Who has loaded the old one goes on with it.
+    sign(&client, &old).unwrap();
+    sign(&client, &placed).unwrap();
+
+    // The next one finds the next free name.
+    let rotate = Rotate { awaits_certificate: true, ..Rotate::default() };
+    client.rotate(&placed.id, rotate).unwrap();
+    certify(&service, "web.next", "90");
+    assert_eq!(by_name(&client, "web.2").unwrap().id, new.id);
+    let last = by_name(&client, "web").unwrap().attributes.history;
+    assert_eq!(last.last().unwrap().kind(), KeyEventKind::Rotated);
+}
+
+#[test]
+fn a_key_without_a_certificate_is_rotated_at_once() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let old = generate(&client, "data", "aes-256");
+    let new = client.rotate(&old.id, Rotate::default()).unwrap();
+    assert_eq!(new.name, "data");
+    assert_ne!(new.id, old.id);
+    assert_eq!(by_name(&client, "data.1").unwrap().id, old.id);
+    // Nothing is left for what would leave a key without any use.
+    let all = Restrict { remove_uses: new.usage.bits(), ..Restrict::default() };
+    let rotate = Rotate { retire: Some(all), ..Rotate::default() };
+    assert_eq!(kind(client.rotate(&new.id, rotate)), Some(ErrorKind::InvalidArgument));
+    assert_eq!(client.list("").unwrap().len(), 2);
+}
+
+#[test]
+fn a_key_whose_predecessor_is_gone_keeps_its_own_name() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let old = generate(&client, "web", "p-256");
+    let rotate = Rotate { awaits_certificate: true, ..Rotate::default() };
+    let new = client.rotate(&old.id, rotate).unwrap();
+    client.delete(&old.id).unwrap();
+    certify(&service, "web.next", "90");
+    let alone = by_name(&client, "web.next").unwrap();
+    assert_eq!((alone.id, alone.attributes.succession), (new.id, None));
+}
+
+#[test]
+fn ends_of_certificates_and_keys_are_warned_of() {
+    let state = State::with(&format!("{ME}roles = [\"user\", \"operator\"]\n"));
+    let service = state.start();
+    let client = service.client();
+    let soon = Restrictions { not_after: now() + 5 * 86400, ..Restrictions::default() };
+    let template = KeyTemplate { restrictions: soon, ..named("soon") };
+    client.generate(KeyType::Ed25519, &template).unwrap();
+    generate(&client, "cert", "p-256");
+    certify(&service, "cert", "1");
+    generate(&client, "later", "p-256");
+    certify(&service, "later", "90");
+    // It looks when it starts, and every ten minutes.
+    drop(client);
+    assert!(service.terminate().success());
+    let service = state.start();
+    let client = service.client();
+    let warned =
+        |what: &str| client.status().unwrap().warnings.iter().any(|warning| warning.contains(what));
+    wait_until("the warnings come", || warned("key me/soon ends at 20"));
+    assert!(warned("the certificate of key me/cert ends at 20"));
+    assert!(warned("2 certificates and keys have ended or end soon"));
+    assert!(service.log().contains("the certificate of key me/cert ends at"));
+    // Who owns none of them is not told.
+    let stranger = service.enrol("alice", &[]);
+    assert!(!stranger.status().unwrap().warnings.iter().any(|warning| warning.contains("end")));
+}
