@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 
-use keyward_algorithms::ErrorKind;
+use keyward_algorithms::{ErrorKind, Mac};
 use keyward_protocol::messages::RevokeClient;
 use service_support::{KEYWARD, ME, Service, State, generate, sign};
 use tempfile::TempDir;
@@ -63,12 +63,17 @@ fn a_backup_of_a_running_service_restores_its_keys_as_they_were() {
     let service = state.start();
     let client = service.client();
     let before = generate(&client, "before", "p-256");
+    for key_type in ["rsa-pss-2048", "aes-256", "ml-dsa-65", "ml-kem-768"] {
+        generate(&client, key_type, key_type);
+    }
+    let tokens = generate(&client, "tokens", "hmac");
+    let mac = client.mac(&tokens.id, Mac::HmacSha256, b"text").unwrap();
     let backup = make(&service);
     let after = generate(&client, "after", "p-256");
     let verified = verify(&backup, &identity, state.master_key());
     assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
     let verified: serde_json::Value = serde_json::from_slice(&verified.stdout).unwrap();
-    assert_eq!(verified["manifest"]["keys"], 1);
+    assert_eq!(verified["manifest"]["keys"], 6);
     sign(&client, &after).unwrap();
 
     let config = state.path("keyward.toml");
@@ -82,7 +87,8 @@ fn a_backup_of_a_running_service_restores_its_keys_as_they_were() {
     let client = service.client();
     sign(&client, &before).unwrap();
     assert_eq!(sign(&client, &after).unwrap_err().kind, ErrorKind::NotFound);
-    assert_eq!(client.status().unwrap().keys, 1);
+    assert_eq!(client.status().unwrap().keys, 6);
+    assert_eq!(client.mac(&tokens.id, Mac::HmacSha256, b"text").unwrap(), mac);
 }
 
 #[test]

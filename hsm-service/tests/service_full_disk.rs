@@ -128,7 +128,7 @@ fn on_a_full_disk_acts_are_refused_uses_go_on_and_what_was_answered_is_there() {
     let mut state = State::in_folder(disk.folder());
     state.more = format!(
         "[audit]\njournal_mib = 1\nfile_mib = 1\n{}",
-        ME.replace("ME", &rustix::process::geteuid().as_raw().to_string())
+        ME.replace("uid:ME", &format!("uid:{}", rustix::process::geteuid().as_raw()))
     );
     let audit = state.path("hsm/audit");
     let service = state.start();
@@ -180,7 +180,7 @@ fn on_a_full_disk_uses_can_be_refused_instead() {
     let mut state = State::in_folder(disk.folder());
     state.more = format!(
         "[audit]\njournal_mib = 1\nfile_mib = 1\nwhen_full = \"refuse\"\n{}",
-        ME.replace("ME", &rustix::process::geteuid().as_raw().to_string())
+        ME.replace("uid:ME", &format!("uid:{}", rustix::process::geteuid().as_raw()))
     );
     let service = state.start();
     let client = service.client();

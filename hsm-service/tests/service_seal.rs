@@ -37,7 +37,7 @@ fn people(seal: SealChoice) -> State {
     let me = rustix::process::geteuid().as_raw().to_string();
     let more = ME.replace("uid:ME\"]", "uid:ME\"]\nroles = [\"user\", \"admin\", \"auditor\"]");
     let mut state = State::sealed_by(seal);
-    state.more = more.replace("ME", &me);
+    state.more = more.replace("uid:ME", &format!("uid:{me}"));
     state
 }
 

@@ -4,7 +4,6 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use keyward_algorithms::ErrorKind;
-use keyward_crypto::PrivateKey;
 
 use super::{
     age::Identity,
@@ -13,6 +12,7 @@ use super::{
 use crate::{
     Config, Error, Result, approvals, authority,
     backend::explain,
+    keys::Material,
     store::{Seal, SqliteStore, Store},
 };
 
@@ -86,10 +86,11 @@ fn unpack(
     }
     let mut keys = 0;
     store.check(&mut |record, secret| {
-        let key = PrivateKey::from_pkcs8(secret.expose())
-            .map_err(|error| explain(error, &format!("cannot read key \"{}\"", record.name)))?;
-        if key.public_key_spki() != record.spki {
-            return Err(refused(&format!("key \"{}\" has another's public half", record.name)));
+        let name = &record.name;
+        let key = Material::parse(record.key_type, secret.expose())
+            .map_err(|error| explain(error, &format!("cannot read key \"{name}\"")))?;
+        if key.key_type() != record.key_type || key.spki() != record.spki {
+            return Err(refused(&format!("key \"{name}\" is not what its record says")));
         }
         keys += 1;
         Ok(())

@@ -26,7 +26,10 @@ pub(crate) enum Material {
 
 impl Material {
     /// Reads what the store keeps of a key of this type.
-    fn parse(key_type: KeyType, secret: &[u8]) -> std::result::Result<Material, CryptoError> {
+    pub(crate) fn parse(
+        key_type: KeyType,
+        secret: &[u8],
+    ) -> std::result::Result<Material, CryptoError> {
         match key_type {
             KeyType::Secret(kind, _) => SecretKey::from_bytes(kind, secret).map(Material::Secret),
             _ => PrivateKey::from_pkcs8(secret).map(Material::Private),

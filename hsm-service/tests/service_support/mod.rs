@@ -75,7 +75,7 @@ impl State {
     /// The same with more configuration. `ME` stands for the user who runs the test.
     pub fn with(more: &str) -> State {
         let me = rustix::process::geteuid().as_raw().to_string();
-        State { more: more.replace("ME", &me), ..State::new() }
+        State { more: more.replace("uid:ME", &format!("uid:{me}")), ..State::new() }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
