@@ -350,3 +350,30 @@ fn workers_with_an_old_pin_lock_nobody_and_with_the_right_one_they_serve() {
     assert_eq!(report.failures, 0, "{report:#?}\n{}", nginx.log());
     nginx.assert_no_crash();
 }
+
+#[test]
+fn a_rotated_key_is_served_after_a_reload_and_no_handshake_fails() {
+    let world = World::new();
+    let first = &world.identities[0];
+    let before = first.der();
+    assert_eq!(world.plain_target().visit().unwrap().chain[0], before);
+    world.under_load(|load| {
+        let request = world.service.keyward(["key", "rotate", "web"]);
+        let certificate = world.authority.certify(&request);
+        let file = world._scratch.write("rotated.crt", &certificate);
+        world.service.keyward(["cert", "import", "web", "--in", file.to_str().unwrap()]);
+        // The workers go on with the key that they have loaded.
+        assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.nginx.log());
+        assert_eq!(world.plain_target().visit().unwrap().chain[0], before);
+
+        fs::write(&first.certificate, world.service.keyward(["cert", "export", "web"])).unwrap();
+        fs::write(&first.reference, world.service.keyward(["key", "pem", "web"])).unwrap();
+        world.nginx.reload();
+        let served = world.plain_target().visit().unwrap();
+        assert_eq!(served.chain[0], der_of(&certificate));
+        assert_ne!(served.chain[0], before);
+    });
+    // The old key is there under its former name.
+    let former = world.service.keyward(["key", "public", "web.1"]);
+    assert_eq!(former.as_bytes(), fs::read(&first.public).unwrap());
+}

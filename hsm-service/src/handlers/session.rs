@@ -76,7 +76,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
     warnings.extend(service.audit.warnings());
-    warnings.extend(service.sealing.failure());
+    warnings.extend(service.sealing.warnings());
     warnings.extend(endings(service, caller));
     warnings.extend(service.authority.advice(&caller.identity));
     let failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);

@@ -73,7 +73,7 @@ impl Answers {
                 .iter()
                 .cloned()
                 .chain(unlocked_secrets())
-                .chain(service.sealing.failure())
+                .chain(service.sealing.warnings())
                 .collect::<Vec<_>>(),
         });
         Answer {

@@ -42,6 +42,8 @@ pub(crate) struct Sealing {
     custody: Arc<Mutex<Custody>>,
     /// What is wrong with what lies behind the seal.
     failure: Mutex<Option<String>>,
+    /// What has to be put right about the seal.
+    left_over: Mutex<Option<String>>,
 }
 
 impl Sealing {
@@ -54,6 +56,7 @@ impl Sealing {
             config: config.clone(),
             custody: Arc::new(Mutex::new(Custody::new(keep))),
             failure: Mutex::default(),
+            left_over: Mutex::default(),
         }
     }
 
@@ -71,9 +74,11 @@ impl Sealing {
         }
     }
 
-    /// What is wrong with what lies behind the seal.
-    pub(crate) fn failure(&self) -> Option<String> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What is wrong with the seal and what lies behind it.
+    pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
+        let [failure, left_over] = [&self.failure, &self.left_over]
+            .map(|one| one.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        failure.into_iter().chain(left_over)
     }
 
     /// Refuses what cannot be done in the present state.
@@ -181,6 +186,9 @@ impl Service {
     /// Opens the store, and takes from it what the service works with.
     fn open_with(&self, seal: &dyn Seal) -> Result<()> {
         self.sealing.store.unseal(seal)?;
+        let left_over = self.sealing.store.left_over(seal)?;
+        left_over.iter().for_each(|warning| tracing::warn!("{warning}"));
+        *self.sealing.left_over.lock().unwrap_or_else(PoisonError::into_inner) = left_over;
         let loaded = self.load();
         if let Err(error) = &loaded {
             self.give_up();

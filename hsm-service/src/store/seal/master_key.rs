@@ -78,9 +78,20 @@ impl Seal for KeyFile {
             return opened;
         }
         // A change to another master key was cut off before that got its name.
-        let by_next = private_master_key(&next).and_then(|key| unwrap(&key, row, "")).or(opened)?;
-        tracing::warn!("the store is sealed by {}: give it its name", next.display());
-        Ok(by_next)
+        private_master_key(&next).and_then(|key| unwrap(&key, row, "")).or(opened)
+    }
+
+    fn left_over(&self, row: &[u8]) -> Option<String> {
+        let next = next_of(&self.path);
+        if !next.exists() {
+            return None;
+        }
+        let opened = private_master_key(&self.path).and_then(|key| unwrap(&key, row, ""));
+        let (path, next) = (self.path.display(), next.display());
+        Some(match opened {
+            Ok(_) => format!("{next} is left of a change of the seal that was cut off: remove it"),
+            Err(_) => format!("the store is sealed by {next}: mv {next} {path}"),
+        })
     }
 }
 

@@ -33,6 +33,11 @@ pub trait Seal: Send + Sync {
 
     /// Gives a wrapped data key back.
     fn unwrap(&self, row: &[u8]) -> Result<DataKey>;
+
+    /// What an operator has to put right after a change of the seal that was cut off.
+    fn left_over(&self, _row: &[u8]) -> Option<String> {
+        None
+    }
 }
 
 impl<S: Seal> Seal for std::sync::Arc<S> {
@@ -46,6 +51,10 @@ impl<S: Seal> Seal for std::sync::Arc<S> {
 
     fn unwrap(&self, row: &[u8]) -> Result<DataKey> {
         (**self).unwrap(row)
+    }
+
+    fn left_over(&self, row: &[u8]) -> Option<String> {
+        (**self).left_over(row)
     }
 }
 

@@ -25,6 +25,11 @@ impl SqliteStore {
         Ok(())
     }
 
+    /// What an operator has to put right about a seal that opens the store.
+    pub(crate) fn left_over(&self, seal: &dyn Seal) -> Result<Option<String>> {
+        Ok(seal.left_over(&schema::seal_row(&lock(&self.writer))?))
+    }
+
     /// Seals the store: the data key is gone from memory when those who use it now have ended.
     pub(crate) fn seal(&self) {
         self.set_sealer(None);
