@@ -52,7 +52,7 @@ impl Client {
     /// Who the service takes the caller for, and what it can do.
     pub fn hello(&self) -> Result<messages::HelloReply> {
         match self.call(hello())? {
-            response::Result::Hello(reply) => Ok(reply),
+            response::Result::Hello(reply) => Ok(*reply),
             _ => Err(unexpected()),
         }
     }
@@ -60,7 +60,7 @@ impl Client {
     /// The health of the service.
     pub fn status(&self) -> Result<messages::StatusReply> {
         match self.call(Operation::Status(messages::GetStatus {}))? {
-            response::Result::Status(reply) => Ok(reply),
+            response::Result::Status(reply) => Ok(*reply),
             _ => Err(unexpected()),
         }
     }
@@ -228,7 +228,7 @@ impl Client {
             chain: chain.to_vec(),
             ..Default::default()
         };
-        self.new_key(Operation::Import(request), template)
+        self.new_key(Operation::Import(Box::new(request)), template)
     }
 
     /// Puts a secret key that was made elsewhere into the service.
@@ -247,7 +247,7 @@ impl Client {
             restrictions: template.restrictions(),
             ..Default::default()
         };
-        self.new_key(Operation::Import(request), template)
+        self.new_key(Operation::Import(Box::new(request)), template)
     }
 
     /// Encrypts with a secret key: the initialisation vector that was used, and the ciphertext with
@@ -344,7 +344,7 @@ impl Client {
             exportable: template.exportable,
             restrictions: template.restrictions(),
         };
-        self.new_key(Operation::Unwrap(request), template)
+        self.new_key(Operation::Unwrap(Box::new(request)), template)
     }
 
     /// Makes a secret key from another one, or, with the other side's SubjectPublicKeyInfo, from a
@@ -367,7 +367,7 @@ impl Client {
             exportable: template.exportable,
             restrictions: template.restrictions(),
         };
-        self.new_key(Operation::DeriveKey(request), template)
+        self.new_key(Operation::DeriveKey(Box::new(request)), template)
     }
 
     /// Gives a key another name.
@@ -632,7 +632,7 @@ impl Client {
 
     fn seal(&self, operation: Operation) -> Result<messages::SealReply> {
         match self.call(operation)? {
-            response::Result::Seal(seal) => Ok(seal),
+            response::Result::Seal(seal) => Ok(*seal),
             _ => Err(unexpected()),
         }
     }
@@ -660,7 +660,7 @@ impl Client {
 
     fn key(&self, operation: Operation) -> Result<Key> {
         match self.call(operation)? {
-            response::Result::Key(info) => Key::try_from(info),
+            response::Result::Key(info) => Key::try_from(*info),
             _ => Err(unexpected()),
         }
     }

@@ -125,15 +125,8 @@ impl Client {
         }
         let traced = self.0.settings.trace.as_ref().map(|trace| (trace, Instant::now()));
         let mut outcome = self.try_until_done(&mut request, row);
-        if let (Consent::Awaited(told), Err(error)) = (&self.1, &outcome)
-            && let Some(approval) = error.approval
-        {
-            told(error);
-            request.approval = ApprovalId::to_wire(Some(approval));
-            outcome = self.await_decision(approval);
-            if outcome.is_ok() {
-                outcome = self.try_until_done(&mut request, row);
-            }
+        if let Consent::Awaited(told) = &self.1 {
+            outcome = self.once_approved(outcome, &**told, &mut request, row);
         }
         if let Some((trace, started)) = traced {
             trace.request(row.name, started.elapsed(), &outcome);
@@ -167,6 +160,25 @@ impl Client {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// The outcome of a request that may have to wait until others approve it.
+    fn once_approved(
+        &self,
+        outcome: Result<response::Result>,
+        told: &dyn Fn(&Error),
+        request: &mut Request,
+        row: &OperationRow,
+    ) -> Result<response::Result> {
+        let error = match outcome {
+            Err(error) => error,
+            done => return done,
+        };
+        let Some(approval) = error.approval else { return Err(error) };
+        told(&error);
+        request.approval = ApprovalId::to_wire(Some(approval));
+        self.await_decision(approval)?;
+        self.try_until_done(request, row)
     }
 
     /// Waits until an approval is given, or can't be any more.

@@ -17,7 +17,7 @@ use keyward_algorithms::{ErrorKind, KeyType};
 use keyward_client::{Client, KeyTemplate, Settings};
 use keyward_protocol::{
     FrameReader, decode_request, encode_response,
-    messages::{HelloReply, Response, StatusReply, request, response},
+    messages::{Response, request, response},
 };
 use tempfile::TempDir;
 
@@ -67,12 +67,12 @@ fn converse(mut stream: UnixStream, manner: Manner, allowance: usize, requests: 
         while let Ok(Some(frame)) = reader.next_frame() {
             let request = decode_request(frame).unwrap();
             let result = match request.operation.unwrap() {
-                request::Operation::Hello(_) => response::Result::Hello(HelloReply::default()),
+                request::Operation::Hello(_) => response::Result::Hello(Box::default()),
                 _ => {
                     requests.fetch_add(1, SeqCst);
                     served += 1;
                     match manner {
-                        Manner::Answers => response::Result::Status(StatusReply::default()),
+                        Manner::Answers => response::Result::Status(Box::default()),
                         Manner::Stalls => continue,
                         Manner::HangsUp => return,
                     }

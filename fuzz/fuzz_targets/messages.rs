@@ -69,7 +69,7 @@ fn check_request(request: &Request) {
 fn check_response(response: Response) {
     match response.result {
         Some(response::Result::Key(info)) => {
-            let _ = Key::try_from(info);
+            let _ = Key::try_from(*info);
         }
         Some(response::Result::Keys(page)) => {
             for info in page.keys {

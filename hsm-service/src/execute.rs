@@ -110,11 +110,11 @@ impl Service {
             Asked::VerifyMac(request) => symmetric::verify_mac(self, caller, request, &mut trail),
             Asked::Wrap(request) => wrapping::wrap(self, caller, request, &mut trail),
             Asked::Unwrap(request) => {
-                let plan = wrapping::unwrap(self, caller, request, &mut trail);
+                let plan = wrapping::unwrap(self, caller, *request, &mut trail);
                 return self.make(peer, plan, deadline, trail, done);
             }
             Asked::DeriveKey(request) => {
-                let plan = wrapping::derive_key(self, caller, request, &mut trail);
+                let plan = wrapping::derive_key(self, caller, *request, &mut trail);
                 return self.make(peer, plan, deadline, trail, done);
             }
             Asked::Decapsulate(request) => using::decapsulate(self, caller, request, &mut trail),
@@ -126,7 +126,7 @@ impl Service {
                 return self.make(peer, making::generate(caller, request), deadline, trail, done);
             }
             Asked::Import(request) => {
-                return self.make(peer, making::import(caller, request), deadline, trail, done);
+                return self.make(peer, making::import(caller, *request), deadline, trail, done);
             }
             Asked::Login(request) => {
                 let found = login::log_in(self, peer, caller, request);

@@ -133,12 +133,12 @@ impl Things {
                 key_type: "p-256".into(),
                 ..Default::default()
             }),
-            Operation::Import => Asked::Import(messages::Import {
+            Operation::Import => Asked::Import(Box::new(messages::Import {
                 name: "imported".into(),
                 secret: vec![7; 32],
                 key_type: "hmac-256".into(),
                 ..Default::default()
-            }),
+            })),
             Operation::Rename => {
                 Asked::Rename(messages::Rename { key_id: id(1), name: "renamed".into() })
             }
@@ -185,15 +185,15 @@ impl Things {
                 wrapping_key_id: self.wrapping.as_bytes().to_vec(),
                 ..Default::default()
             }),
-            Operation::Unwrap => Asked::Unwrap(messages::Unwrap {
+            Operation::Unwrap => Asked::Unwrap(Box::new(messages::Unwrap {
                 key_id: self.wrapping.as_bytes().to_vec(),
                 wrapping: Some((&KEY_WRAP).into()),
                 wrapped: self.wrapped.clone(),
                 name: "unwrapped".into(),
                 key_type: "aes-256".into(),
                 ..Default::default()
-            }),
-            Operation::DeriveKey => Asked::DeriveKey(messages::DeriveKey {
+            })),
+            Operation::DeriveKey => Asked::DeriveKey(Box::new(messages::DeriveKey {
                 key_id: self.secret.as_bytes().to_vec(),
                 derivation: Some(messages::Derivation {
                     function: Derivation::Hkdf.code(),
@@ -203,7 +203,7 @@ impl Things {
                 name: "derived".into(),
                 key_type: "hmac-256".into(),
                 ..Default::default()
-            }),
+            })),
             Operation::SetPin => Asked::SetPin(messages::SetPin {
                 user: "erin".into(),
                 pin: b"another horse 1".to_vec(),

@@ -269,7 +269,8 @@ fn impostor(socket: &Path) -> thread::JoinHandle<Option<request::Operation>> {
         };
         let (mut stream, hello) = receive().unwrap();
         let reply = HelloReply { version: 1, wants_pin: true, ..HelloReply::default() };
-        let reply = Response { id: hello.id, result: Some(response::Result::Hello(reply)) };
+        let reply =
+            Response { id: hello.id, result: Some(response::Result::Hello(Box::new(reply))) };
         let mut frame = Vec::new();
         encode_response(&reply, &mut frame).unwrap();
         stream.write_all(&frame).unwrap();

@@ -213,7 +213,7 @@ pub(super) fn after_crash(approvals: &Approvals) -> Result<()> {
             ) => match approvals.store.get(&key.id)? {
                 Some((record, _)) if record.version == key.version => None,
                 Some((record, _)) if *operation != Operation::Delete => {
-                    Some(Reply::Key(record.seen_by(user).into()))
+                    Some(Reply::Key(Box::new(record.seen_by(user).into())))
                 }
                 found if *operation == Operation::Delete => {
                     let undelete_until = found.map_or(0, |(record, _)| record.attributes.removal);

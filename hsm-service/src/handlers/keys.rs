@@ -328,7 +328,7 @@ fn change(
 }
 
 fn seen(caller: &Caller, record: &Record) -> Result<Reply> {
-    Ok(Reply::Key(record.seen_by(policy::known(caller, Role::User)?).into()))
+    Ok(Reply::Key(Box::new(record.seen_by(policy::known(caller, Role::User)?).into())))
 }
 
 /// What is said of a key that does not exist: what is said of one that may not be seen.

@@ -165,9 +165,9 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
     if draft.succeeds_at_once {
         let placed = rotation::succeed(service, &draft.by, &record.id, &[], &mut |_| Ok(()))?;
         let placed = placed.ok_or_else(policy::not_found)?;
-        return Ok(Reply::Key(placed.seen_by(&draft.by).into()));
+        return Ok(Reply::Key(Box::new(placed.seen_by(&draft.by).into())));
     }
-    Ok(Reply::Key(record.seen_by(&draft.by).into()))
+    Ok(Reply::Key(Box::new(record.seen_by(&draft.by).into())))
 }
 
 impl Held {

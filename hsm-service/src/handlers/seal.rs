@@ -1,7 +1,7 @@
 //! Opening, closing and changing the seal, for administrators.
 
 use keyward_algorithms::Operation;
-use keyward_protocol::messages::{ChangeSeal, Unseal, Zeroize};
+use keyward_protocol::messages::{ChangeSeal, SealReply, Unseal, Zeroize};
 
 use crate::{
     Result, Service,
@@ -18,12 +18,12 @@ pub(crate) fn unseal(
     trail: &mut Trail,
 ) -> Result<Reply> {
     policy::authorise(caller, Operation::Unseal, Target::Service)?;
-    service.unseal(request, trail).map(Reply::Seal)
+    service.unseal(request, trail).map(answer)
 }
 
 pub(crate) fn show(service: &Service, caller: &Caller) -> Result<Reply> {
     policy::authorise(caller, Operation::ShowSeal, Target::Service)?;
-    service.show_seal().map(Reply::Seal)
+    service.show_seal().map(answer)
 }
 
 pub(crate) fn change(
@@ -33,12 +33,12 @@ pub(crate) fn change(
     trail: &mut Trail,
 ) -> Result<Reply> {
     policy::authorise(caller, Operation::ChangeSeal, Target::Service)?;
-    service.change_seal(request, trail).map(Reply::Seal)
+    service.change_seal(request, trail).map(answer)
 }
 
 pub(crate) fn lock(service: &Service, caller: &Caller) -> Result<Reply> {
     policy::authorise(caller, Operation::LockSeal, Target::Service)?;
-    service.lock_seal().map(Reply::Seal)
+    service.lock_seal().map(answer)
 }
 
 pub(crate) fn zeroize(
@@ -48,5 +48,9 @@ pub(crate) fn zeroize(
     trail: &mut Trail,
 ) -> Result<Reply> {
     policy::authorise(caller, Operation::Zeroize, Target::Service)?;
-    service.zeroize(caller, request, trail).map(Reply::Seal)
+    service.zeroize(caller, request, trail).map(answer)
+}
+
+fn answer(seal: SealReply) -> Reply {
+    Reply::Seal(Box::new(seal))
 }

@@ -30,7 +30,7 @@ pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Resu
         return Err(Error::new(ErrorKind::Unsupported, message)
             .hint("bring client and service to versions of Keyward that are closer"));
     }
-    Ok(Reply::Hello(HelloReply {
+    Ok(Reply::Hello(Box::new(HelloReply {
         version: VERSION,
         service: SERVICE.into(),
         user: caller.user.as_deref().unwrap_or_default().into(),
@@ -40,7 +40,7 @@ pub(crate) fn hello(service: &Service, caller: &Caller, request: &Hello) -> Resu
         service_id: service.authority.service_id().into(),
         fips: keyward_crypto::is_fips_module(),
         wants_pin: caller.awaits_login.is_some(),
-    }))
+    })))
 }
 
 /// How many ends of one's own keys the status names.
@@ -82,7 +82,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     let failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(failure.clone());
     drop(failure);
-    Ok(Reply::Status(StatusReply {
+    Ok(Reply::Status(Box::new(StatusReply {
         can_sign: service.can_sign(),
         version: env!("CARGO_PKG_VERSION").into(),
         fips: keyward_crypto::is_fips_module(),
@@ -94,7 +94,7 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
         warnings,
         development: service.development,
         state: service.sealing.state().word().into(),
-    }))
+    })))
 }
 
 pub(crate) fn self_test(caller: &Caller) -> Result<Reply> {

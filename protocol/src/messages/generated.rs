@@ -45,7 +45,7 @@ pub mod request {
         #[prost(message, tag = "20")]
         Generate(super::Generate),
         #[prost(message, tag = "21")]
-        Import(super::Import),
+        Import(::prost::alloc::boxed::Box<super::Import>),
         #[prost(message, tag = "22")]
         Rename(super::Rename),
         #[prost(message, tag = "23")]
@@ -67,9 +67,9 @@ pub mod request {
         #[prost(message, tag = "34")]
         Wrap(super::Wrap),
         #[prost(message, tag = "35")]
-        Unwrap(super::Unwrap),
+        Unwrap(::prost::alloc::boxed::Box<super::Unwrap>),
         #[prost(message, tag = "36")]
-        DeriveKey(super::DeriveKey),
+        DeriveKey(::prost::alloc::boxed::Box<super::DeriveKey>),
         #[prost(message, tag = "42")]
         Decapsulate(super::Decapsulate),
         #[prost(message, tag = "70")]
@@ -152,13 +152,13 @@ pub mod response {
         #[prost(message, tag = "2")]
         Failure(super::Failure),
         #[prost(message, tag = "10")]
-        Hello(super::HelloReply),
+        Hello(::prost::alloc::boxed::Box<super::HelloReply>),
         #[prost(message, tag = "11")]
-        Status(super::StatusReply),
+        Status(::prost::alloc::boxed::Box<super::StatusReply>),
         /// Find, Generate, Import, Rename, SetChain, Share, Restrict, Undelete, Unwrap and DeriveKey
         /// answer with the key as it is now, Rotate with the new key.
         #[prost(message, tag = "12")]
-        Key(super::KeyInfo),
+        Key(::prost::alloc::boxed::Box<super::KeyInfo>),
         #[prost(message, tag = "13")]
         Keys(super::KeyPage),
         /// Sign, Encrypt, Decrypt, Derive, Decapsulate, Random, Decipher, Mac and Wrap answer with
@@ -198,7 +198,7 @@ pub mod response {
         AuditHead(super::AuditHead),
         /// Unseal, GetSeal, ChangeSeal, LockSeal and Zeroize answer with the seal as it is now.
         #[prost(message, tag = "80")]
-        Seal(super::SealReply),
+        Seal(::prost::alloc::boxed::Box<super::SealReply>),
     }
 }
 /// Why a request was not carried out.
