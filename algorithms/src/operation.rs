@@ -225,6 +225,9 @@ table! {
         /// Signs a statement about a key.
         Attest = 75 => { name: "attest", requires: Requires::Key(Right::See),
             audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL, quorum: false },
+        /// Lets a key wrap those that leave with trusted keys alone, or no more.
+        Trust = 76 => { name: "trust", requires: Requires::Key(Right::Manage),
+            audit: Audit::Act, repeatable: true, slow: false, states: OPERATIONAL, quorum: true },
         /// Runs the known-answer tests of the cryptographic library.
         SelfTest = 90 => { name: "self-test", requires: Requires::Role(Role::Operator),
             audit: Audit::Act, repeatable: true, slow: true, states: OPERATIONAL, quorum: false },

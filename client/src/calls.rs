@@ -382,6 +382,12 @@ impl Client {
         self.key(Operation::Restrict(less))
     }
 
+    /// Lets a key wrap those that leave with trusted keys alone, or no more.
+    pub fn trust(&self, key: &KeyId, trusted: bool) -> Result<Key> {
+        let trust = messages::Trust { key_id: key.as_bytes().to_vec(), trusted };
+        self.key(Operation::Trust(trust))
+    }
+
     /// Deletes a key; until when it can be brought back, in seconds since 1970, or 0.
     pub fn delete(&self, key: &KeyId) -> Result<u64> {
         self.delete_key(messages::Delete { key_id: key.as_bytes().to_vec(), now: false })

@@ -179,6 +179,7 @@ impl Service {
             Asked::Attest(request) => keys::attest(self, caller, &request, trail),
             Asked::Undelete(request) => keys::undelete(self, caller, &request, trail),
             Asked::Restrict(request) => keys::restrict(self, caller, &request, trail),
+            Asked::Trust(request) => keys::trust(self, caller, &request, trail),
             Asked::Delete(request) => keys::delete(self, caller, &request, trail),
             Asked::SetChain(request) => keys::set_chain(self, caller, request, trail),
             Asked::Share(request) => keys::share(self, caller, &request, trail),

@@ -154,6 +154,7 @@ impl Things {
                     ..Default::default()
                 })
             }
+            Operation::Trust => Asked::Trust(messages::Trust { key_id: id(5), trusted: false }),
             Operation::Restrict => Asked::Restrict(messages::Restrict {
                 key_id: id(5),
                 forbid_export: true,
@@ -559,4 +560,43 @@ fn who_waits_too_often_is_told_so_and_strangers_see_nothing() {
     let stranger = service.client();
     assert_eq!(kind(stranger.list_approvals(None)), Some(ErrorKind::Unauthenticated));
     assert_eq!(kind(stranger.approve(open[0])), Some(ErrorKind::Unauthenticated));
+}
+
+#[test]
+fn a_key_is_trusted_for_wrapping_by_quorum_alone_and_then_wraps_what_no_other_may() {
+    let (mut world, service) = World::new();
+    let alice = world.alice.client(&service);
+    let aes = KeyType::from_name("aes-256").unwrap();
+    let restrictions = Restrictions { wrap_with_trusted_only: true, ..Restrictions::default() };
+    let data = KeyTemplate { exportable: true, restrictions, ..named("data") };
+    let data = alice.generate(aes, &data).unwrap();
+    let usage = Some(Rights::of(&[Right::Wrap, Right::Unwrap]));
+    let kek = alice.generate(aes, &KeyTemplate { usage, ..named("kek") }).unwrap();
+    let error = alice.trust(&kek.id, true).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::PermissionDenied);
+    assert!(error.message.contains("[[quorum]]"), "{error}");
+
+    let service = world.again(service, &quorum(&["trust"], 2));
+    let [alice, bob, carol] =
+        [&world.alice, &world.bob, &world.carol].map(|one| one.client(&service));
+    let wrap = || alice.wrap(&data.id, WrapWith::Key(&kek.id), &KEY_WRAP);
+    assert_eq!(kind(wrap()), Some(ErrorKind::PermissionDenied));
+    let id = asked(alice.trust(&kek.id, true));
+    bob.approve(id).unwrap();
+    carol.approve(id).unwrap();
+    let trusted = alice.with_approval(id).trust(&kek.id, true).unwrap();
+    assert!(trusted.attributes.trusted);
+    wrap().unwrap();
+
+    let id = asked(alice.trust(&data.id, true));
+    bob.approve(id).unwrap();
+    carol.approve(id).unwrap();
+    let error = alice.with_approval(id).trust(&data.id, true).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error}");
+
+    let id = asked(alice.trust(&kek.id, false));
+    bob.approve(id).unwrap();
+    carol.approve(id).unwrap();
+    alice.with_approval(id).trust(&kek.id, false).unwrap();
+    assert_eq!(kind(wrap()), Some(ErrorKind::PermissionDenied));
 }

@@ -96,6 +96,8 @@ impl KeyEventKind {
             KeyEventKind::Deleted => "deleted",
             KeyEventKind::Undeleted => "undeleted",
             KeyEventKind::Rotated => "rotated",
+            KeyEventKind::Trusted => "trusted",
+            KeyEventKind::Distrusted => "distrusted",
         }
     }
 }

@@ -51,6 +51,7 @@ pub const fn operation_of(operation: &request::Operation) -> Operation {
         Asked::MakeBackup(_) => Operation::MakeBackup,
         Asked::ListBackups(_) => Operation::ListBackups,
         Asked::Restrict(_) => Operation::Restrict,
+        Asked::Trust(_) => Operation::Trust,
         Asked::Undelete(_) => Operation::Undelete,
         Asked::Rotate(_) => Operation::Rotate,
         Asked::Attest(_) => Operation::Attest,

@@ -29,6 +29,7 @@ pub(super) fn facts(request: &request::Operation) -> Vec<String> {
             facts.chain(&asked.chain);
         }
         Asked::Restrict(asked) => facts.add("restrict", &restrictions::describe_change(asked)),
+        Asked::Trust(asked) => facts.add("trusted", if asked.trusted { "yes" } else { "no" }),
         Asked::UseKey(asked) => {
             facts.add("uses", &asked.uses.to_string());
             facts.add("for", &Span::of_seconds(asked.seconds).to_string());
@@ -106,6 +107,7 @@ pub(super) fn key_of(request: &request::Operation) -> Option<&[u8]> {
         Asked::Rename(asked) => Some(&asked.key_id),
         Asked::UseKey(asked) => Some(&asked.key_id),
         Asked::Restrict(asked) => Some(&asked.key_id),
+        Asked::Trust(asked) => Some(&asked.key_id),
         Asked::Delete(asked) => Some(&asked.key_id),
         Asked::Undelete(asked) => Some(&asked.key_id),
         Asked::Rotate(asked) => Some(&asked.key_id),

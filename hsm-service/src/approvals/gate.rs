@@ -208,6 +208,7 @@ pub(super) fn after_crash(approvals: &Approvals) -> Result<()> {
                 | Operation::Restrict
                 | Operation::SetChain
                 | Operation::Share
+                | Operation::Trust
                 | Operation::Undelete,
                 Some(key),
             ) => match approvals.store.get(&key.id)? {

@@ -149,6 +149,10 @@ impl Trail {
                 self.key_id(&asked.key_id);
                 self.detail = restrictions::describe_change(asked);
             }
+            Asked::Trust(asked) => {
+                self.key_id(&asked.key_id);
+                self.detail = if asked.trusted { "trusted" } else { "not trusted" }.into();
+            }
             Asked::SetChain(asked) => {
                 self.key_id(&asked.key_id);
                 self.detail = format!("{} certificates", asked.chain.len());

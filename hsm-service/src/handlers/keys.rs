@@ -6,7 +6,7 @@ use keyward_protocol::{
     constants::{MAX_CHAIN_BYTES, MAX_CHAIN_CERTIFICATES, MAX_FRAME_BYTES, MAX_PAGE_KEYS},
     messages::{
         Attest, Delete, Deletion, Find, KeyInfo, KeyPage, List, Rename, Restrict, Selector,
-        SetChain, Share, Undelete,
+        SetChain, Share, Trust, Undelete,
     },
 };
 use prost::Message;
@@ -151,6 +151,36 @@ pub(crate) fn restrict(
         record.exportable &= !request.forbid_export;
         let said = restrictions::describe_change(request);
         note(&mut record.attributes.history, KeyEventKind::Restricted, by, &said);
+        Ok(())
+    })
+}
+
+/// Lets a key wrap those that leave with trusted keys alone. Its owner alone cannot say so: who could
+/// wrap them with a key that he has given himself could have them.
+pub(crate) fn trust(
+    service: &Service,
+    caller: &Caller,
+    request: &Trust,
+    trail: &mut Trail,
+) -> Result<Reply> {
+    if request.trusted && service.live.settings().quorum.rule(Operation::Trust).is_none() {
+        let message = "no [[quorum]] of this service says who approves that a key is trusted";
+        return Err(Error::new(ErrorKind::PermissionDenied, message)
+            .hint("name the operation `trust` in one, in the service's configuration"));
+    }
+    let by = caller.user.as_deref().unwrap_or_default();
+    change(service, caller, Operation::Trust, &request.key_id, trail, |record| {
+        if request.trusted && !record.usage.has(Right::Wrap) {
+            let message =
+                format!("key \"{}\" wraps no keys: its usage is {}", record.name, record.usage);
+            return Err(Error::invalid(message).hint("make one with `--usage wrap,unwrap`"));
+        }
+        record.attributes.trusted = request.trusted;
+        let kind = match request.trusted {
+            true => KeyEventKind::Trusted,
+            false => KeyEventKind::Distrusted,
+        };
+        note(&mut record.attributes.history, kind, by, "");
         Ok(())
     })
 }

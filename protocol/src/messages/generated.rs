@@ -13,7 +13,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 73, 74, 75, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90, 80, 81, 82, 83, 84"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 76, 73, 74, 75, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90, 80, 81, 82, 83, 84"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -78,6 +78,8 @@ pub mod request {
         ListBackups(super::ListBackups),
         #[prost(message, tag = "72")]
         Restrict(super::Restrict),
+        #[prost(message, tag = "76")]
+        Trust(super::Trust),
         #[prost(message, tag = "73")]
         Undelete(super::Undelete),
         #[prost(message, tag = "74")]
@@ -155,7 +157,7 @@ pub mod response {
         Hello(::prost::alloc::boxed::Box<super::HelloReply>),
         #[prost(message, tag = "11")]
         Status(::prost::alloc::boxed::Box<super::StatusReply>),
-        /// Find, Generate, Import, Rename, SetChain, Share, Restrict, Undelete, Unwrap and DeriveKey
+        /// Find, Generate, Import, Rename, SetChain, Share, Restrict, Trust, Undelete, Unwrap and DeriveKey
         /// answer with the key as it is now, Rotate with the new key.
         #[prost(message, tag = "12")]
         Key(::prost::alloc::boxed::Box<super::KeyInfo>),
@@ -657,6 +659,14 @@ pub struct Share {
     /// The rights that the user has from now on; none takes them away.
     #[prost(uint32, tag = "3")]
     pub rights: u32,
+}
+/// Lets a key wrap those that leave with trusted keys alone, or no more. To let it takes a quorum.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Trust {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bool, tag = "2")]
+    pub trusted: bool,
 }
 /// Takes away some of what a key may do, for ever. What is not named stays as it is, and nothing is
 /// given back.
@@ -1501,6 +1511,8 @@ pub enum KeyEventKind {
     Undeleted = 8,
     /// It took another key's place, or another took its place.
     Rotated = 9,
+    Trusted = 10,
+    Distrusted = 11,
 }
 impl KeyEventKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1519,6 +1531,8 @@ impl KeyEventKind {
             Self::Deleted => "KEY_EVENT_KIND_DELETED",
             Self::Undeleted => "KEY_EVENT_KIND_UNDELETED",
             Self::Rotated => "KEY_EVENT_KIND_ROTATED",
+            Self::Trusted => "KEY_EVENT_KIND_TRUSTED",
+            Self::Distrusted => "KEY_EVENT_KIND_DISTRUSTED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1534,6 +1548,8 @@ impl KeyEventKind {
             "KEY_EVENT_KIND_DELETED" => Some(Self::Deleted),
             "KEY_EVENT_KIND_UNDELETED" => Some(Self::Undeleted),
             "KEY_EVENT_KIND_ROTATED" => Some(Self::Rotated),
+            "KEY_EVENT_KIND_TRUSTED" => Some(Self::Trusted),
+            "KEY_EVENT_KIND_DISTRUSTED" => Some(Self::Distrusted),
             _ => None,
         }
     }

@@ -21,7 +21,7 @@ use self::{
     deleted::{DeleteArgs, UndeleteArgs},
     import::ImportArgs,
     lifecycle::{GenerateArgs, RenameArgs, ShareArgs, UnshareArgs},
-    restrict::RestrictArgs,
+    restrict::{DistrustArgs, RestrictArgs, TrustArgs},
     rotate::RotateArgs,
     wrapping::{DeriveArgs, UnwrapArgs, WrapArgs},
 };
@@ -48,6 +48,8 @@ pub(crate) enum KeyCommand {
     Show(ShowArgs),
     Rename(RenameArgs),
     Restrict(RestrictArgs),
+    Trust(TrustArgs),
+    Distrust(DistrustArgs),
     Rotate(RotateArgs),
     Delete(DeleteArgs),
     Undelete(UndeleteArgs),
@@ -123,6 +125,8 @@ pub(crate) fn run(command: &KeyCommand, context: &Context) -> Outcome {
         }
         KeyCommand::Rename(args) => lifecycle::rename(args, context),
         KeyCommand::Restrict(args) => restrict::restrict(args, context),
+        KeyCommand::Trust(args) => restrict::trust(args, context),
+        KeyCommand::Distrust(args) => restrict::distrust(args, context),
         KeyCommand::Rotate(args) => rotate::rotate(args, context),
         KeyCommand::Delete(args) => deleted::delete(args, context),
         KeyCommand::Undelete(args) => deleted::undelete(args, context),

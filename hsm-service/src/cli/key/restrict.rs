@@ -1,4 +1,4 @@
-//! What a key is held to: flags for new keys, and `keyward key restrict`.
+//! What a key is held to: flags for new keys, `keyward key restrict`, `trust` and `distrust`.
 
 use clap::Args;
 use keyward_algorithms::Rights;
@@ -86,4 +86,41 @@ pub(super) fn restrict(args: &RestrictArgs, context: &Context) -> Outcome {
     let client = context.client()?;
     let key = client.find(&args.key.name)?;
     super::show(&client.restrict(&key.id, less)?, context)
+}
+
+/// Let a key wrap those that leave the service with trusted keys alone
+///
+/// It takes the approval of others: the operation `trust` in a `[[quorum]]` section of the service's
+/// configuration.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyward key trust kek --approval wait")]
+pub(crate) struct TrustArgs {
+    #[command(flatten)]
+    key: KeyArg,
+}
+
+/// Let a key no more wrap those that leave the service with trusted keys alone
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Example:
+  keyward key distrust kek")]
+pub(crate) struct DistrustArgs {
+    #[command(flatten)]
+    key: KeyArg,
+}
+
+pub(super) fn trust(args: &TrustArgs, context: &Context) -> Outcome {
+    set_trust(&args.key, true, context)
+}
+
+pub(super) fn distrust(args: &DistrustArgs, context: &Context) -> Outcome {
+    set_trust(&args.key, false, context)
+}
+
+fn set_trust(key: &KeyArg, trusted: bool, context: &Context) -> Outcome {
+    let client = context.client()?;
+    let key = client.find(&key.name)?;
+    super::show(&client.trust(&key.id, trusted)?, context)
 }
