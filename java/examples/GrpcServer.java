@@ -24,10 +24,8 @@ import java.util.Arrays;
 public class GrpcServer {
     public static void main(String[] arguments) throws Exception {
         Security.addProvider(new KeywardProvider());
-        KeyStore keys = KeyStore.getInstance("Keyward");
-        keys.load(null, null);
         AdvancedTlsX509KeyManager identity = new AdvancedTlsX509KeyManager();
-        present(identity, keys, arguments[1]);
+        present(identity, arguments[1]);
 
         HealthStatusManager health = new HealthStatusManager();
         Server server = NettyServerBuilder
@@ -40,14 +38,17 @@ public class GrpcServer {
 
         // Each byte on standard input reads the certificate anew; its end ends the server.
         while (System.in.read() >= 0) {
-            present(identity, keys, arguments[1]);
+            present(identity, arguments[1]);
             System.out.println("reloaded");
         }
         server.shutdown().awaitTermination();
     }
 
-    private static void present(AdvancedTlsX509KeyManager identity, KeyStore keys, String alias)
+    private static void present(AdvancedTlsX509KeyManager identity, String alias)
             throws Exception {
+        // A KeyStore may show for two seconds what it has read before; a new one has read nothing.
+        KeyStore keys = KeyStore.getInstance("Keyward");
+        keys.load(null, null);
         X509Certificate[] chain = Arrays.stream(keys.getCertificateChain(alias))
             .map(X509Certificate.class::cast).toArray(X509Certificate[]::new);
         identity.updateIdentityCredentials(chain, (PrivateKey) keys.getKey(alias, null));
