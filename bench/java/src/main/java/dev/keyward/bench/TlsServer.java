@@ -4,6 +4,7 @@ import java.io.FileInputStream;
 import java.io.InputStream;
 import java.net.InetAddress;
 import java.security.KeyStore;
+import java.security.Security;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import javax.net.ssl.KeyManagerFactory;
@@ -21,6 +22,8 @@ public final class TlsServer {
     /** Prints the port, and serves until standard input ends. */
     public static void main(String[] arguments) throws Exception {
         char[] password = "bench".toCharArray();
+        // JSSE looks for who can sign with a key among the registered providers.
+        Security.addProvider(Providers.keyward());
         KeyStore keys = arguments[0].equals("Keyward")
             ? KeyStore.getInstance("Keyward", Providers.keyward())
             : KeyStore.getInstance(arguments[0]);
