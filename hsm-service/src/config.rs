@@ -1,13 +1,16 @@
 //! The service's configuration: one TOML file, every setting of which `ops/keyward.toml` shows
 //! with its default.
 
+mod audit;
+mod backup;
+mod listen;
+mod people;
 mod quorum;
 mod sink;
 mod suggest;
 
 use std::{
-    fmt, fs,
-    net::SocketAddr,
+    fs,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -17,13 +20,15 @@ use serde::Deserialize;
 
 use crate::{
     Error, Result,
-    backup::age::Recipient,
-    identity::{IdentityPattern, Role, Users},
+    identity::Users,
     issue::{MAX_CLIENT_DAYS, server_names},
-    sources::SourceRange,
     span::Span,
 };
 
+pub use audit::{AuditConfig, WhenFull};
+pub use backup::BackupConfig;
+pub use listen::{HealthAddress, HealthConfig, ListenConfig};
+pub use people::{PeopleConfig, PinPolicy, UserConfig};
 pub use quorum::QuorumConfig;
 pub use sink::{SinkConfig, SyslogAddress};
 
@@ -80,85 +85,6 @@ pub struct SealConfig {
     pub systemd_credential: Option<String>,
     /// How long shares are kept that are not yet enough, in seconds.
     pub keep_shares_seconds: u64,
-}
-
-/// One place to listen: exactly one of `unix` and `tls`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ListenConfig {
-    /// The path of a UNIX socket.
-    pub unix: Option<PathBuf>,
-    /// Its permissions in octal. Who may connect to it is not yet who may use keys.
-    pub mode: Option<String>,
-    /// The group that owns it.
-    pub group: Option<String>,
-    /// An address and port for mutual TLS.
-    pub tls: Option<SocketAddr>,
-}
-
-/// A user, and the identities that are the user.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct UserConfig {
-    /// The name, which owns keys and is granted rights.
-    pub name: String,
-    /// `uid:NAME-or-number`, `group:NAME-or-number`, `cert:USER`.
-    pub identities: Vec<IdentityPattern>,
-    /// What the user may do at all.
-    #[serde(default = "default_roles", deserialize_with = "roles")]
-    pub roles: Vec<Role>,
-    /// Where its certificates may be used from; everywhere if nothing is said.
-    #[serde(default)]
-    pub sources: Vec<SourceRange>,
-    /// Whether it logs in with a PIN on top of its identity.
-    #[serde(default)]
-    pub pin: PinPolicy,
-    /// How many keys it may own; what `[limits]` says if nothing is said, 0 for any number.
-    pub max_keys: Option<u64>,
-    /// How many requests it may make in a second, in the same way.
-    pub max_requests_per_second: Option<u32>,
-}
-
-/// Whether a user logs in with a PIN.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PinPolicy {
-    /// Where an administrator has given it one.
-    #[default]
-    IfSet,
-    /// Always: without one, nothing is done for it.
-    Required,
-}
-
-/// The rules for PINs.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PeopleConfig {
-    /// The fewest characters of a PIN.
-    pub min_pin_length: usize,
-    /// How many different wrong PINs lock a user; 0 never does.
-    pub max_pin_failures: usize,
-}
-
-impl Default for PeopleConfig {
-    fn default() -> PeopleConfig {
-        PeopleConfig { min_pin_length: 8, max_pin_failures: 10 }
-    }
-}
-
-fn default_roles() -> Vec<Role> {
-    vec![Role::User]
-}
-
-fn roles<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<Vec<Role>, D::Error> {
-    let words = Vec::<String>::deserialize(from)?;
-    let role = |word: &String| {
-        Role::from_word(word).ok_or_else(|| {
-            let message = format!("there is no role \"{word}\"; the roles are {}", Role::words());
-            serde::de::Error::custom(message)
-        })
-    };
-    words.iter().map(role).collect()
 }
 
 /// The certificates that the service issues.
@@ -238,98 +164,12 @@ pub struct LimitsConfig {
     pub max_requests_per_second: u32,
 }
 
-/// Backups of the keys.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BackupConfig {
-    /// Who can open them; without any, none are made.
-    pub recipients: Vec<Recipient>,
-    /// Where they are put; `backups` beside the data if nothing is said.
-    pub folder: Option<PathBuf>,
-    /// How often one is made, in hours; 0 for only when asked to.
-    pub every_hours: u64,
-    /// How old the last one must be for another to be made after keys have changed, in minutes; 0
-    /// for never.
-    pub after_changes_minutes: u64,
-    /// How many of the newest are kept.
-    pub keep: usize,
-}
-
-impl Default for BackupConfig {
-    fn default() -> BackupConfig {
-        BackupConfig {
-            recipients: Vec::new(),
-            folder: None,
-            every_hours: 24,
-            after_changes_minutes: 60,
-            keep: 30,
-        }
-    }
-}
-
-/// Where the service tells how it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HealthConfig {
-    /// `unix:PATH`, `IP:PORT` or `off`; `health.sock` beside the first UNIX socket if nothing is
-    /// said.
-    pub listen: Option<HealthAddress>,
-}
-
-/// A place to ask how the service is.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum HealthAddress {
-    /// A UNIX socket, to which every local user may connect.
-    Unix(PathBuf),
-    /// An address and port without TLS.
-    Tcp(SocketAddr),
-    /// None.
-    Off,
-}
-
-impl TryFrom<String> for HealthAddress {
-    type Error = String;
-
-    fn try_from(text: String) -> std::result::Result<HealthAddress, String> {
-        if text == "off" {
-            return Ok(HealthAddress::Off);
-        }
-        match text.strip_prefix("unix:") {
-            Some(path) if !path.is_empty() => Ok(HealthAddress::Unix(path.into())),
-            _ => text.parse().map(HealthAddress::Tcp).map_err(|_| {
-                format!("\"{text}\" is no place to listen: write unix:PATH, IP:PORT or off")
-            }),
-        }
-    }
-}
-
 /// What is written to the log.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
-}
-
-/// The audit log.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AuditConfig {
-    /// The folder with the log's files; `audit` in the state's folder if nothing is said.
-    pub folder: Option<PathBuf>,
-    /// Whether each use of a key is recorded. Acts of management always are.
-    pub uses: bool,
-    /// What becomes of uses that cannot be recorded.
-    pub when_full: WhenFull,
-    /// The size from which the log goes on in the next file, in MiB.
-    pub file_mib: u64,
-    /// How many files are kept; 0 keeps them all.
-    pub keep_files: u64,
-    /// The size of the journal, which holds what is not yet in the log's files, in MiB.
-    pub journal_mib: u64,
-    /// Where entries are sent besides.
-    pub sink: Vec<SinkConfig>,
 }
 
 /// What the process gives up before it opens a key.
@@ -343,30 +183,6 @@ pub struct HardeningConfig {
 impl Default for HardeningConfig {
     fn default() -> HardeningConfig {
         HardeningConfig { confine: true }
-    }
-}
-
-/// What becomes of uses of keys that cannot be recorded, because the disk is full or broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WhenFull {
-    /// They go on; the log says afterwards how many are missing.
-    Continue,
-    /// They are refused.
-    Refuse,
-}
-
-impl Default for AuditConfig {
-    fn default() -> AuditConfig {
-        AuditConfig {
-            folder: None,
-            uses: true,
-            when_full: WhenFull::Continue,
-            file_mib: 64,
-            keep_files: 0,
-            journal_mib: 32,
-            sink: Vec::new(),
-        }
     }
 }
 
@@ -408,28 +224,6 @@ impl SealConfig {
     /// The file with the master key, where that is in a file.
     pub fn key_file(&self) -> &Path {
         self.key_file.as_deref().unwrap_or(Path::new("/etc/keyward/master.key"))
-    }
-}
-
-impl ListenConfig {
-    /// A UNIX socket to which every local user may connect.
-    pub fn unix(path: impl Into<PathBuf>) -> ListenConfig {
-        ListenConfig { unix: Some(path.into()), mode: None, group: None, tls: None }
-    }
-
-    /// A TLS address.
-    pub fn tls(address: SocketAddr) -> ListenConfig {
-        ListenConfig { unix: None, mode: None, group: None, tls: Some(address) }
-    }
-}
-
-impl fmt::Display for ListenConfig {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.unix, self.tls) {
-            (Some(path), _) => write!(f, "unix:{}", path.display()),
-            (None, Some(address)) => write!(f, "tls://{address}"),
-            (None, None) => f.write_str("nowhere"),
-        }
     }
 }
 
@@ -581,17 +375,6 @@ impl Config {
     /// The folder with the keys: nobody but the service may look into it.
     pub fn data(&self) -> PathBuf {
         self.state.join("data")
-    }
-}
-
-impl ListenConfig {
-    /// The permissions of the socket.
-    pub(crate) fn mode(&self) -> Result<u32> {
-        let Some(mode) = &self.mode else { return Ok(0o666) };
-        u32::from_str_radix(mode, 8).ok().filter(|mode| *mode <= 0o777).ok_or_else(|| {
-            Error::invalid(format!("\"{mode}\" are no permissions of a socket"))
-                .hint("write them in octal: mode = \"0660\"")
-        })
     }
 }
 
