@@ -332,7 +332,8 @@ impl Config {
             return Err(Error::invalid(message).hint("use error, warn, info, debug or trace"));
         }
         Users::new(&self.user)?;
-        quorum::check(&self.quorum, self.listen.iter().any(|listen| listen.tls.is_some()))?;
+        let listens_on_tls = self.listen.iter().any(|listen| listen.tls.is_some());
+        quorum::check(&self.quorum, &self.user, listens_on_tls)?;
         server_names(&self.certificates.hosts)?;
         let CertificatesConfig { server_days, client_days, .. } = self.certificates;
         if ![server_days, client_days].iter().all(|days| (1..=MAX_CLIENT_DAYS).contains(days)) {
@@ -427,6 +428,10 @@ mod tests {
         )
     }
 
+    /// Users of one identity.
+    const TWO_WITH_PINS: &str = "[[user]]\nname = \"a\"\nidentities = [\"uid:7\"]\npin = \"required\"\n\
+                                 [[user]]\nname = \"b\"\nidentities = [\"uid:7\"]\npin = \"required\"\n";
+
     #[test]
     fn senseless_settings_are_refused() {
         for (text, expected) in [
@@ -470,6 +475,7 @@ mod tests {
                 ),
                 "get round",
             ),
+            (&format!("{TWO_WITH_PINS}{}", quorum("\"delete\"", "1", "\"bob\"", "")), "get round"),
             ("[seal]\nkey_file = \"/k\"\nsystemd_credential = \"k\"", "twice"),
             ("[keys]\nundelete_for = \"7 days\"", "no length of time"),
         ] {

@@ -1,10 +1,11 @@
 //! Which operations wait for the approval of others: the `[[quorum]]` sections.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keyward_algorithms::Operation;
 use serde::{Deserialize, Deserializer, de};
 
+use super::UserConfig;
 use crate::{Error, Result, approvals::Approver, span::Span};
 
 /// Operations that wait until so many others have approved.
@@ -50,7 +51,11 @@ fn operations<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Vec<Ope
 }
 
 /// Checks that each section can be fulfilled, and that they cannot be got round.
-pub(super) fn check(sections: &[QuorumConfig], listens_on_tls: bool) -> Result<()> {
+pub(super) fn check(
+    sections: &[QuorumConfig],
+    users: &[UserConfig],
+    listens_on_tls: bool,
+) -> Result<()> {
     let mut seen = BTreeSet::new();
     for QuorumConfig { operations, approvals, approvers, lifetime } in sections {
         if operations.is_empty() || approvers.is_empty() {
@@ -84,10 +89,26 @@ pub(super) fn check(sections: &[QuorumConfig], listens_on_tls: bool) -> Result<(
             return Err(Error::invalid(message).hint("name it in one [[quorum]] section alone"));
         }
     }
+    let round = || Error::invalid("one administrator alone could get round the quorum");
     if !sections.is_empty() && listens_on_tls && !seen.contains(&Operation::Enrol) {
-        return Err(Error::invalid("one administrator alone could get round the quorum").hint(
+        return Err(round().hint(
             "whoever may enrol clients can make approvers: add \"enrol\" to the operations",
         ));
     }
+    if !sections.is_empty() && share_an_identity(users) && !seen.contains(&Operation::SetPin) {
+        return Err(round().hint(
+            "users of one identity are told apart by their PINs, and whoever may set those can be any \
+             of them: add \"set-pin\" to the operations",
+        ));
+    }
     Ok(())
+}
+
+/// Whether one identity belongs to several users.
+fn share_an_identity(users: &[UserConfig]) -> bool {
+    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
+    let identities = users.iter().flat_map(|user| {
+        user.identities.iter().map(|identity| (identity.to_string(), user.name.as_str()))
+    });
+    identities.into_iter().any(|(identity, user)| *owners.entry(identity).or_insert(user) != user)
 }
