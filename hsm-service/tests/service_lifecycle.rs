@@ -14,7 +14,7 @@ use keyward_protocol::{
     Error, Key, KeyEventKind, KeySelector, Restrictions,
     messages::{Restrict, Rotate},
 };
-use service_support::{KEYWARD, ME, Service, State, generate, named, sign};
+use service_support::{KEYWARD, ME, Machine, Service, State, generate, named, sign};
 
 /// How long something may take that the service does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -206,6 +206,48 @@ fn a_key_takes_anothers_place_when_its_certificate_comes() {
     assert_eq!(by_name(&client, "web.2").unwrap().id, new.id);
     let last = by_name(&client, "web").unwrap().attributes.history;
     assert_eq!(last.last().unwrap().kind(), KeyEventKind::Rotated);
+}
+
+#[test]
+fn what_is_taken_from_a_key_while_its_successor_waits_is_taken_from_that_too() {
+    let state = State::with("");
+    let service = state.start();
+    let [owner, helper, reader] =
+        ["alice", "bob", "carol"].map(|user| service.machine(user, &[], &[]));
+    let [alice, bob, carol] = [&owner, &helper, &reader].map(|user| user.client(&service));
+    let key = generate(&alice, "web", "p-256");
+    let (see_sign, manage) = (
+        Rights::of(&[Right::See, Right::Sign]),
+        Rights::of(&[Right::See, Right::Sign, Right::Manage]),
+    );
+    alice.share(&key.id, "bob", manage).unwrap();
+    alice.share(&key.id, "carol", see_sign).unwrap();
+    let rotate = Rotate { awaits_certificate: true, ..Rotate::default() };
+    let next = bob.rotate(&key.id, rotate).unwrap();
+    assert_eq!(next.owner, "alice");
+    sign(&carol, &next).unwrap();
+
+    alice.share(&key.id, "carol", Rights::NONE).unwrap();
+    alice.share(&key.id, "bob", see_sign).unwrap();
+    let restrictions =
+        Some(Restrictions { algorithms: vec!["ecdsa-sha256".into()], ..Restrictions::default() });
+    alice.restrict(&key.id, Restrict { restrictions, ..Restrict::default() }).unwrap();
+    // Who may not manage the old one any more does not put another in its place.
+    let certify = |user: &Machine| {
+        let arguments = ["key", "self-sign", "web.next", "--subject", "CN=www.example"];
+        let output = user.command(&service, &arguments).output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (done, said) = certify(&helper);
+    assert!(!done && said.contains("may not put another key in place of"), "{said}");
+    assert_eq!(by_name(&alice, "web").unwrap().id, key.id);
+    let (done, said) = certify(&owner);
+    assert!(done, "{said}");
+    let placed = by_name(&alice, "web").unwrap();
+    assert_eq!(placed.id, next.id);
+    assert_eq!(placed.grants, [("bob".to_owned(), see_sign)]);
+    assert_eq!(placed.attributes.restrictions.algorithms, ["ecdsa-sha256"]);
+    assert_eq!(kind(sign(&carol, &placed)), Some(ErrorKind::NotFound));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 //! Whoever has loaded a key uses it by its identifier, so servers go on with the old one until they
 //! load what the name means then.
 
-use keyward_algorithms::{Operation, Rights};
+use keyward_algorithms::{ErrorKind, Operation, Right, Rights};
 use keyward_protocol::{
     KeyEventKind, KeyId, Origin, Restrictions, Succession, check_name,
     messages::{Restrict, Rotate},
@@ -110,6 +110,13 @@ pub(super) fn succeed(
             // Its predecessor is gone: it keeps the name that it has.
             return Ok(());
         };
+        if !old.rights_of(by).has(Right::Manage) {
+            let message =
+                format!("user \"{by}\" may not put another key in place of \"{}\"", old.name);
+            return Err(Error::new(ErrorKind::PermissionDenied, message)
+                .hint("its owner can, or share it with you: --rights manage"));
+        }
+        follow(heir, old)?;
         // It may have become tighter than what was to be taken from it.
         if let Ok((usage, held)) = retired(old, &succession.retire.unwrap_or_default()) {
             old.usage = usage;
@@ -129,6 +136,40 @@ pub(super) fn succeed(
         tracing::info!(id = %heir, "key has taken its predecessor's place");
     }
     Ok(changed)
+}
+
+/// What was taken from the old key and its users while the new one waited is taken from the new one
+/// too. What either was given meanwhile, both must have been.
+fn follow(heir: &mut Record, old: &Record) -> Result<()> {
+    let usage = heir.usage.intersection(old.usage);
+    let (own, other) = (&heir.attributes.restrictions, &old.attributes.restrictions);
+    let algorithms = match (own.algorithms.is_empty(), other.algorithms.is_empty()) {
+        (true, _) => other.algorithms.clone(),
+        (false, true) => own.algorithms.clone(),
+        (false, false) => {
+            own.algorithms.iter().filter(|one| other.algorithms.contains(one)).cloned().collect()
+        }
+    };
+    let is_left = usage.is_empty() == heir.usage.is_empty()
+        && (!algorithms.is_empty() || own.algorithms.is_empty() || other.algorithms.is_empty());
+    if !is_left {
+        let message =
+            format!("what keys \"{}\" and \"{}\" may both do is nothing", heir.name, old.name);
+        return Err(Error::invalid(message).hint("delete the new one and rotate anew"));
+    }
+    heir.usage = usage;
+    heir.exportable &= old.exportable;
+    heir.attributes.restrictions = Restrictions {
+        algorithms,
+        needs_approval: own.needs_approval || other.needs_approval,
+        wrap_with_trusted_only: own.wrap_with_trusted_only || other.wrap_with_trusted_only,
+        ..own.clone()
+    };
+    heir.grants.retain_mut(|grant| {
+        grant.rights = grant.rights.intersection(old.rights_of(&grant.user));
+        !grant.rights.is_empty()
+    });
+    Ok(())
 }
 
 /// The first free one of NAME.1, NAME.2 and so on.
