@@ -128,6 +128,10 @@ fn algorithms(present: &[String], asked: &[String], key_type: KeyType) -> Result
             let message = format!("the key is not permitted {known}, and cannot become so");
             return Err(loosened(message));
         }
+        // A long list of the same could hide what comes after it in the audit log.
+        if wanted.contains(&known) {
+            return Err(Error::invalid(format!("the algorithm {known} is named twice")));
+        }
         wanted.push(known);
     }
     let kept = possible.into_iter().filter(|name| wanted.contains(name));

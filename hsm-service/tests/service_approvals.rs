@@ -14,7 +14,7 @@ use keyward_protocol::{
     messages::{self, ApprovalState, request::Operation as Asked},
 };
 use keyward_service::{issue::Authority, store::SealKind};
-use service_support::{KEYWARD, Machine, Service, State, generate, named, sign};
+use service_support::{KEYWARD, Machine, Service, State, audit_log, generate, named, sign};
 
 /// A service with users: alice asks, bob and carol are administrators, dave is an auditor.
 struct World {
@@ -563,6 +563,53 @@ fn who_waits_too_often_is_told_so_and_strangers_see_nothing() {
 }
 
 #[test]
+fn approvers_are_shown_all_that_they_are_asked_for_or_are_not_asked() {
+    let (mut world, service) = World::new();
+    let service = world.again(service, &quorum(&[], 1));
+    let [alice, bob] = [&world.alice, &world.bob].map(|one| one.client(&service));
+    let enrol = |roles: &[&str], sources: &[String]| messages::Enrol {
+        user: "mallory".into(),
+        csr: Authority::client_request().unwrap().0,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        sources: sources.to_vec(),
+        ..Default::default()
+    };
+    let sources: Vec<String> =
+        (0..64).map(|number| format!("2001:db8:1111:2222:3333:4444:{number:x}:0/112")).collect();
+    let id = asked(alice.enrol(enrol(&["user"], &sources)));
+    let facts = bob.list_approvals(Some(id)).unwrap()[0].facts.join("\n");
+    for source in &sources {
+        assert!(facts.contains(source), "{source} in {facts}");
+    }
+    // A role behind so many others that nobody would see it.
+    let hidden = [&["user"; 2000][..], &["admin"]].concat();
+    assert_eq!(kind(alice.enrol(enrol(&hidden, &[]))), Some(ErrorKind::InvalidArgument));
+    // Nor does one get by who needs no approval.
+    let service = world.again(service, "");
+    let alice = world.alice.client(&service);
+    let hidden = [&["user"; 300][..], &["admin"]].concat();
+    assert_eq!(kind(alice.enrol(enrol(&hidden, &[]))), Some(ErrorKind::InvalidArgument));
+    alice.enrol(enrol(&["user"], &sources)).unwrap();
+    let log = audit_log(&world.dave.client(&service));
+    let said = &log.iter().rev().find(|entry| entry.operation == Operation::Enrol.code()).unwrap();
+    assert!(said.detail.contains(sources.last().unwrap()), "{}", said.detail);
+}
+
+#[test]
+fn who_asks_and_cancels_for_ever_leaves_a_bounded_number_behind() {
+    let (mut world, service) = World::new();
+    let key = generate(&world.alice.client(&service), "web", "p-256");
+    let service = world.again(service, &quorum(&["rename"], 1));
+    let alice = world.alice.client(&service);
+    for number in 0..80 {
+        let id = asked(alice.rename(&key.id, &format!("web-{number}")));
+        alice.cancel_approval(id).unwrap();
+    }
+    let kept = alice.list_approvals(None).unwrap().len();
+    assert!((64..=66).contains(&kept), "{kept}");
+}
+
+#[test]
 fn a_key_is_trusted_for_wrapping_by_quorum_alone_and_then_wraps_what_no_other_may() {
     let (mut world, service) = World::new();
     let alice = world.alice.client(&service);
@@ -592,6 +639,17 @@ fn a_key_is_trusted_for_wrapping_by_quorum_alone_and_then_wraps_what_no_other_ma
     bob.approve(id).unwrap();
     carol.approve(id).unwrap();
     let error = alice.with_approval(id).trust(&data.id, true).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error}");
+
+    // A key that can leave by itself could take along what it wraps.
+    let leaves = KeyTemplate { usage, exportable: true, ..named("leaves") };
+    let leaves = alice.generate(aes, &leaves).unwrap();
+    let id = asked(alice.trust(&leaves.id, true));
+    let facts = bob.list_approvals(Some(id)).unwrap()[0].facts.clone();
+    assert_eq!(facts, ["trusted yes", "origin generated", "usage wrap,unwrap", "exportable"]);
+    bob.approve(id).unwrap();
+    carol.approve(id).unwrap();
+    let error = alice.with_approval(id).trust(&leaves.id, true).unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidArgument, "{error}");
 
     let id = asked(alice.trust(&kek.id, false));

@@ -12,7 +12,7 @@ use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{ApprovalId, KeyId, messages::ApprovalState as State};
 
 use super::rule::Rule;
-use crate::{Error, Result, identity::Identity};
+use crate::{Error, Result, identity::Identity, store::Record};
 
 /// What somebody asks the others for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +34,14 @@ pub(crate) struct AskedKey {
     /// OWNER/NAME.
     pub(crate) name: String,
     pub(crate) version: u64,
+}
+
+impl AskedKey {
+    /// A key as it is now.
+    pub(super) fn of(record: &Record) -> AskedKey {
+        let name = format!("{}/{}", record.owner, record.name);
+        AskedKey { id: record.id, name, version: record.version }
+    }
 }
 
 /// What it takes for an approval.
@@ -160,6 +168,11 @@ impl Approval {
         format!("approval {}: {}{key} for {user}", self.id, operation.row().name)
     }
 
+    /// What the facts say of something.
+    pub(super) fn fact(&self, word: &str) -> Option<&str> {
+        self.ask.facts.iter().find_map(|fact| fact.strip_prefix(word)?.strip_prefix(' '))
+    }
+
     /// How many have approved.
     pub(crate) fn count(&self) -> u32 {
         self.approving(|_| true)
@@ -214,13 +227,19 @@ impl Approval {
         }
     }
 
-    /// Notes that it has expired; whether that is so, and was not noted yet.
-    pub(crate) fn expire(&mut self, now: u64) -> bool {
-        let expired = self.stage == State::Waiting && self.state(now) == State::Expired;
-        if expired {
-            self.close(State::Expired, self.terms.expires);
-        }
-        expired
+    /// Whether it has expired and that was not noted yet.
+    pub(crate) fn has_expired(&self, now: u64) -> bool {
+        self.stage == State::Waiting && self.state(now) == State::Expired
+    }
+
+    /// Notes that it has expired.
+    pub(crate) fn expire(&mut self) {
+        self.close(State::Expired, self.terms.expires);
+    }
+
+    /// Whether it came to its end without having been used.
+    pub(crate) fn was_in_vain(&self) -> bool {
+        !matches!(self.stage, State::Waiting | State::Begun | State::Used)
     }
 
     /// Whether nothing more can come of it.

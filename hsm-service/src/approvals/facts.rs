@@ -1,19 +1,26 @@
 //! What a request asks for, in words for those who are to approve it.
 
 use aws_lc_rs::digest;
-use keyward_algorithms::{Derivation, Rights, Wrapping};
+use keyward_algorithms::{Derivation, Digest, Rights, Wrapping};
 use keyward_protocol::{
     KeyId,
     messages::{self, request},
 };
 
-use crate::{issue::hex, restrictions, span::Span, store::SealKind};
+use crate::{
+    Error, Result,
+    issue::hex,
+    restrictions,
+    span::Span,
+    store::{Record, SealKind},
+};
 
-/// The longest text of a fact.
-const MAX_TEXT: usize = 300;
+/// The longest text of all facts together. Nothing is left out of what others approve, so what is
+/// longer is not asked for.
+const MAX_TEXT: usize = 4096;
 
-/// The facts of a request, each a word and what it says, in an order for people.
-pub(super) fn facts(request: &request::Operation) -> Vec<String> {
+/// The facts of a request about a key, each a word and what it says, in an order for people.
+pub(super) fn facts(request: &request::Operation, key: Option<&Record>) -> Result<Vec<String>> {
     use request::Operation as Asked;
     let mut facts = Facts::default();
     match request {
@@ -29,7 +36,14 @@ pub(super) fn facts(request: &request::Operation) -> Vec<String> {
             facts.chain(&asked.chain);
         }
         Asked::Restrict(asked) => facts.add("restrict", &restrictions::describe_change(asked)),
-        Asked::Trust(asked) => facts.add("trusted", if asked.trusted { "yes" } else { "no" }),
+        Asked::Trust(asked) => {
+            facts.add("trusted", if asked.trusted { "yes" } else { "no" });
+            if let Some(key) = key {
+                facts.add("origin", key.origin.word());
+                facts.rights("usage", key.usage.bits(), "none");
+                facts.flag("exportable", key.exportable);
+            }
+        }
         Asked::UseKey(asked) => {
             facts.add("uses", &asked.uses.to_string());
             facts.add("for", &Span::of_seconds(asked.seconds).to_string());
@@ -71,8 +85,12 @@ pub(super) fn facts(request: &request::Operation) -> Vec<String> {
             facts.add("step", &step.to_lowercase());
         }
         Asked::ChangeSeal(asked) => {
-            let kind = asked.next.as_ref().and_then(|next| SealKind::from_code(next.kind));
+            let next = asked.next.as_ref();
+            let kind = next.and_then(|next| SealKind::from_code(next.kind));
             facts.add("seal", kind.map_or("unknown", SealKind::word));
+            if let Some(set) = next.and_then(|next| next.shares.as_ref()) {
+                facts.add("shares", &format!("any {} of {}", set.threshold, set.digests.len()));
+            }
         }
         Asked::Zeroize(asked) => facts.add("service", &asked.fingerprint),
         Asked::Wrap(asked) => {
@@ -88,16 +106,21 @@ pub(super) fn facts(request: &request::Operation) -> Vec<String> {
             facts.birth(asked.usage, asked.exportable, asked.restrictions.as_ref());
         }
         Asked::DeriveKey(asked) => {
-            let function = asked.derivation.as_ref().map_or(0, |choice| choice.function);
-            let function = Derivation::from_code(function);
+            let choice = asked.derivation.clone().unwrap_or_default();
+            let function = Derivation::from_code(choice.function);
             facts.add("function", function.map_or("unknown", |function| function.row().name));
+            let digest = Digest::from_code(choice.digest);
+            facts.add("digest", digest.map_or("unknown", |digest| digest.row().name));
+            facts.bytes("salt", &choice.salt);
+            facts.bytes("info", &choice.info);
+            facts.bytes("peer", &asked.peer_spki);
             facts.add("name", &asked.name);
             facts.add("type", &asked.key_type);
             facts.birth(asked.usage, asked.exportable, asked.restrictions.as_ref());
         }
         _ => {}
     }
-    facts.0
+    facts.all()
 }
 
 /// The key that a request is about.
@@ -124,14 +147,23 @@ pub(super) fn key_of(request: &request::Operation) -> Option<&[u8]> {
 struct Facts(Vec<String>);
 
 impl Facts {
+    /// All of them.
+    fn all(self) -> Result<Vec<String>> {
+        let length: usize = self.0.iter().map(String::len).sum();
+        if length <= MAX_TEXT {
+            return Ok(self.0);
+        }
+        let message = format!(
+            "those who are to approve this could not read it: it takes {length} letters to say, the \
+             limit is {MAX_TEXT}"
+        );
+        Err(Error::invalid(message).hint("ask for less at once"))
+    }
+
     /// Adds what is not empty. Nothing of it can move the cursor of who reads it.
     fn add(&mut self, word: &str, text: &str) {
         if !text.is_empty() {
-            let mut plain: String = text.escape_default().take(MAX_TEXT).collect();
-            if plain.len() == MAX_TEXT {
-                plain.push('…');
-            }
-            self.0.push(format!("{word} {plain}"));
+            self.0.push(format!("{word} {}", text.escape_default()));
         }
     }
 

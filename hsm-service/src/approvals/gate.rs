@@ -20,6 +20,7 @@ use crate::{
     execute::Reply,
     identity::Caller,
     policy::{self, Target},
+    store::Record,
 };
 
 /// What becomes of a request at the gate.
@@ -60,13 +61,13 @@ impl Service {
                 if let request::Operation::UseKey(asked) = request {
                     super::uses::check(asked)?;
                 }
-                let key = self.asked_key(caller, operation, request)?;
+                let record = self.asked_key(caller, operation, request)?;
                 let ask = Ask {
                     operation,
                     user,
                     identity: caller.identity.to_string(),
-                    key,
-                    facts: facts::facts(request),
+                    key: record.as_ref().map(AskedKey::of),
+                    facts: facts::facts(request, record.as_ref())?,
                 };
                 let error = self.approvals.ask(ask, rule, &encoded(request));
                 error.approval.iter().for_each(|id| trail.says(&format!("asks for approval {id}")));
@@ -98,7 +99,7 @@ impl Service {
             let key = self.asked_key(caller, approval.ask.operation, request);
             let gone = matches!(&key, Err(error) if error.kind == ErrorKind::NotFound);
             let under_rule = rule.is_some_and(|rule| approval.is_under(rule));
-            if gone || !under_rule || key? != approval.ask.key {
+            if gone || !under_rule || key?.as_ref().map(AskedKey::of) != approval.ask.key {
                 self.approvals.outdate(id)?;
             }
         }
@@ -121,7 +122,7 @@ impl Service {
         caller: &Caller,
         operation: Operation,
         request: &request::Operation,
-    ) -> Result<Option<AskedKey>> {
+    ) -> Result<Option<Record>> {
         let Some(id) = facts::key_of(request) else {
             policy::authorise(caller, operation, Target::Service)?;
             return Ok(None);
@@ -132,8 +133,7 @@ impl Service {
         let (record, _) = found.ok_or_else(hidden)?;
         debug_assert!(matches!(operation.row().requires, Requires::Key(_)));
         policy::authorise(caller, operation, Target::Key(&record))?;
-        let name = format!("{}/{}", record.owner, record.name);
-        Ok(Some(AskedKey { id, name, version: record.version }))
+        Ok(Some(record))
     }
 
     /// Whether a decision still counts: the one who took it would be let in, be the same user, and
@@ -222,11 +222,16 @@ pub(super) fn after_crash(approvals: &Approvals) -> Result<()> {
                 }
                 _ => Some(Reply::Done(Done {})),
             },
-            // A second try of these finds the name taken, so it makes no second key.
+            // Names are unique per owner, so a key of this name that came after the approval came by it.
             (
                 Operation::Generate | Operation::Import | Operation::Unwrap | Operation::DeriveKey,
                 _,
-            ) => None,
+            ) => {
+                let name = approval.fact("name").unwrap_or_default();
+                let named = approvals.store.named(user, name, Some(user)).unwrap_or_default();
+                let made = named.into_iter().find(|key| key.created >= approval.terms.asked);
+                made.map(|key| Reply::Key(Box::new(key.seen_by(user).into())))
+            }
             _ if operation.row().repeatable => None,
             _ => {
                 let message = format!(
@@ -264,5 +269,78 @@ fn answered(answer: &[u8]) -> Result<Reply> {
         Some(Reply::Failure(failure)) => Err(failure.into()),
         Some(reply) => Ok(reply),
         None => Err(Error::new(ErrorKind::Internal, "the answer that was kept does not read")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyward_algorithms::{Curve, KeyType, Rights};
+    use keyward_protocol::{
+        KeyAttributes, Origin,
+        messages::{ApprovalState as State, Generate},
+    };
+
+    use super::*;
+    use crate::{
+        Config,
+        approvals::{Approval, approval::Terms},
+        audit::Audit,
+        store::{MasterKey, Secret, SqliteStore, Store},
+    };
+
+    /// An approval to make a key of this name, with which a service had begun when it was killed.
+    fn begun(number: u64, name: &str) -> Approval {
+        let request = request::Operation::Generate(Generate {
+            name: name.into(),
+            key_type: "p-256".into(),
+            ..Generate::default()
+        });
+        let ask = Ask {
+            operation: Operation::Generate,
+            user: "alice".into(),
+            identity: "cert:alice".into(),
+            key: None,
+            facts: facts::facts(&request, None).unwrap(),
+        };
+        let asked = now();
+        let terms = Terms { needed: 0, approvers: Vec::new(), asked, expires: asked + 1000 };
+        let id = ApprovalId::from_wire(number).unwrap();
+        let approval = Approval::new(id, ask, terms, [3; 16], &encoded(&request));
+        Approval { stage: State::Begun, ..approval }
+    }
+
+    #[test]
+    fn a_key_that_was_made_before_the_service_was_killed_has_used_its_approval() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = Config { state: folder.path().into(), ..Config::default() };
+        config.audit.journal_mib = 1;
+        let seal = MasterKey::new(&[7; 32]).unwrap();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::create(&config.data(), &seal).unwrap());
+        let audit = Audit::start(&config).unwrap();
+        let approvals = Approvals::new(Arc::clone(&store), Arc::clone(&audit));
+        let [made, not_made] = [(1, "made"), (2, "other")].map(|(id, name)| begun(id, name));
+        for approval in [&made, &not_made] {
+            approvals.keep(approval).unwrap();
+        }
+        let record = Record {
+            id: KeyId::new([9; 16]),
+            owner: "alice".into(),
+            name: "made".into(),
+            version: 1,
+            key_type: KeyType::Ec(Curve::P256),
+            usage: Rights::NONE,
+            exportable: false,
+            origin: Origin::Generated,
+            created: now(),
+            spki: Vec::new(),
+            chain: Vec::new(),
+            grants: Vec::new(),
+            attributes: KeyAttributes::default(),
+        };
+        store.insert(&record, &Secret::copy_of(b"a secret")).unwrap();
+        approvals.load().unwrap();
+        let state = |approval: &Approval| approvals.get(approval.id).unwrap().state(now());
+        assert_eq!((state(&made), state(&not_made)), (State::Used, State::Approved));
+        audit.close();
     }
 }

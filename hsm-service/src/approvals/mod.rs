@@ -9,7 +9,7 @@ mod facts;
 mod gate;
 mod kept;
 #[cfg(test)]
-mod random_calls;
+pub(crate) mod random_calls;
 mod rule;
 mod uses;
 
@@ -39,6 +39,9 @@ const PREFIX: &str = "approval ";
 
 /// How many approvals may be open: of one user, and altogether.
 const MAX_OPEN: (usize, usize) = (32, 1024);
+
+/// How many of one user's that came to nothing are kept: asking and cancelling can go on for ever.
+const MAX_VAIN: usize = 64;
 
 /// The approvals of a service.
 pub(crate) struct Approvals {
@@ -106,8 +109,22 @@ impl Approvals {
         let approval = Approval::new(id, ask, terms, salt, request);
         self.keep(&approval)?;
         let error = approval.missing(0);
+        self.forget_vain(&mut kept, &approval.ask.user)?;
         kept.insert(id, approval);
         Ok(error)
+    }
+
+    /// Forgets those of a user's that came to nothing but for the latest.
+    fn forget_vain(&self, kept: &mut BTreeMap<ApprovalId, Approval>, user: &str) -> Result<()> {
+        let own = kept.values().filter(|known| known.ask.user == user && known.was_in_vain());
+        let mut vain: Vec<(u64, ApprovalId)> = own.map(|known| (known.closed, known.id)).collect();
+        vain.sort_unstable();
+        let surplus = vain.len().saturating_sub(MAX_VAIN);
+        for (_, id) in vain.into_iter().take(surplus) {
+            self.store.forget_own_secret(&name(id))?;
+            kept.remove(&id);
+        }
+        Ok(())
     }
 
     /// Changes an approval, on disk first. What the change refuses leaves it as it was.
@@ -178,13 +195,12 @@ impl Approvals {
         let now = now();
         let mut kept = self.lock();
         let mut expired = Vec::new();
-        for approval in kept.values_mut() {
+        for approval in kept.values_mut().filter(|known| known.has_expired(now)) {
             let mut changed = approval.clone();
-            if changed.expire(now) {
-                self.keep(&changed)?;
-                expired.push(changed.described());
-                *approval = changed;
-            }
+            changed.expire();
+            self.keep(&changed)?;
+            expired.push(changed.described());
+            *approval = changed;
         }
         let past: Vec<ApprovalId> =
             kept.values().filter(|known| known.is_past(now)).map(|known| known.id).collect();

@@ -48,7 +48,8 @@ fn name(user: u8) -> String {
     ["alice", "bob", "carol", "dave"][user as usize].into()
 }
 
-fn asked() -> Approval {
+/// An approval that waits.
+pub(crate) fn waiting(number: u64) -> Approval {
     let ask = Ask {
         operation: Operation::Delete,
         user: name(0),
@@ -59,10 +60,10 @@ fn asked() -> Approval {
     let terms = Terms {
         needed: NEEDED,
         approvers: vec!["role:admin".into()],
-        asked: 1000,
+        asked: 900 + number,
         expires: EXPIRES,
     };
-    let id = ApprovalId::from_wire(7).unwrap();
+    let id = ApprovalId::from_wire(number).unwrap();
     Approval::new(id, ask, terms, [3; 16], REQUEST)
 }
 
@@ -81,7 +82,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(3000))]
     #[test]
     fn what_is_approved_is_done_once_and_nothing_else_is(calls in prop::collection::vec(call(), 1..60)) {
-        let mut approval = asked();
+        let mut approval = waiting(7);
         let mut account = Account::default();
         let mut now = 1000;
         for call in calls {

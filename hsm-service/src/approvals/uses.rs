@@ -67,8 +67,7 @@ impl Service {
             ));
         };
         let user = policy::logged_in(caller)?;
-        let name = format!("{}/{}", record.owner, record.name);
-        let key = AskedKey { id: record.id, name, version: record.version };
+        let key = AskedKey::of(record);
         let counts = |decision: &Decision| self.counts(rule, decision);
         if let Some((id, left)) = self.approvals.spend(user, &key, rule, counts)? {
             trail.says(&format!("approval {id}, {left} uses left"));
@@ -87,7 +86,7 @@ impl Service {
                     user: user.to_owned(),
                     identity: caller.identity.to_string(),
                     key: Some(key),
-                    facts: facts::facts(&use_key),
+                    facts: facts::facts(&use_key, Some(record))?,
                 };
                 self.approvals.ask(ask, rule, &encoded(&use_key))
             }
@@ -165,13 +164,10 @@ impl Approval {
 
     /// What was asked for, as the facts say it.
     fn asked_uses(&self) -> Option<UseKey> {
-        let fact = |word: &str| {
-            self.ask.facts.iter().find_map(|fact| fact.strip_prefix(word)?.strip_prefix(' '))
-        };
         Some(UseKey {
             key_id: self.ask.key.as_ref()?.id.as_bytes().to_vec(),
-            uses: fact("uses")?.parse().ok()?,
-            seconds: fact("for")?.parse::<Span>().ok()?.seconds(),
+            uses: self.fact("uses")?.parse().ok()?,
+            seconds: self.fact("for")?.parse::<Span>().ok()?.seconds(),
         })
     }
 }

@@ -25,8 +25,9 @@ mod field {
     pub(super) const DETAIL: u32 = 16;
 }
 
-/// The longest detail in bytes.
-const MAX_DETAIL_BYTES: usize = 1024;
+/// The longest detail in bytes: room for the 64 ranges of addresses that a certificate may be bound to,
+/// and less than the journal takes with all other fields.
+const MAX_DETAIL_BYTES: usize = 3072;
 
 /// Fields of an entry, encoded. Pieces may be put one after another: that is how Protocol Buffers
 /// are merged.

@@ -1,10 +1,14 @@
 //! Approvals: who may see them, and who decides.
 
+use std::cmp::Reverse;
+
 use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
     ApprovalId,
+    constants::MAX_FRAME_BYTES,
     messages::{self, ListApprovals, UseKey},
 };
+use prost::Message;
 
 use crate::{
     Error, Result, Service,
@@ -24,8 +28,25 @@ pub(crate) fn list(service: &Service, caller: &Caller, request: &ListApprovals) 
     all.retain(|approval| sees(service, caller, approval));
     match (all.is_empty(), one) {
         (true, Some(id)) => Err(approvals::unknown(id)),
-        _ => Ok(answer(all)),
+        _ => Ok(answer(fitting(all, now(), LIST_BYTES))),
     }
+}
+
+/// The most bytes of approvals in one answer.
+const LIST_BYTES: usize = MAX_FRAME_BYTES - 1024;
+
+/// Those that have room in so many bytes: what is open before what came to its end, and of each the
+/// newest. Whoever knows the number of one sees that by itself.
+fn fitting(mut all: Vec<Approval>, now: u64, mut room: usize) -> Vec<Approval> {
+    all.sort_by_key(|approval| Reverse((approval.is_open(now), approval.terms.asked, approval.id)));
+    all.retain(|approval| {
+        let bytes = approval.shown(now).encoded_len() + 8;
+        let fits = bytes <= room;
+        room = if fits { room - bytes } else { 0 };
+        fits
+    });
+    all.sort_by_key(|approval| (approval.terms.asked, approval.id));
+    all
 }
 
 /// Approves or denies what another user has asked for.
@@ -112,4 +133,30 @@ fn answer(all: Vec<Approval>) -> Reply {
     let now = now();
     let shown = all.iter().map(|approval| approval.shown(now)).collect();
     Reply::Approvals(messages::Approvals { approvals: shown })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::approvals::random_calls::waiting;
+
+    #[test]
+    fn a_list_that_is_too_long_leaves_out_what_ended_first() {
+        let ended = |number| {
+            let mut approval = waiting(number);
+            approval.cancel("alice", 1000).unwrap();
+            approval
+        };
+        let all = || vec![ended(1), waiting(2), ended(3), waiting(4)];
+        let bytes = waiting(1).shown(1000).encoded_len() + 8;
+        let listed = |room| {
+            let fitting = fitting(all(), 1000, room);
+            fitting.iter().map(|approval| approval.terms.asked).collect::<Vec<_>>()
+        };
+        assert_eq!(listed(5 * bytes), [901, 902, 903, 904]);
+        assert_eq!(listed(3 * bytes), [902, 903, 904]);
+        assert_eq!(listed(2 * bytes), [902, 904]);
+        assert_eq!(listed(bytes), [904]);
+        assert!(listed(0).is_empty());
+    }
 }

@@ -175,6 +175,16 @@ pub(crate) fn trust(
                 format!("key \"{}\" wraps no keys: its usage is {}", record.name, record.usage);
             return Err(Error::invalid(message).hint("make one with `--usage wrap,unwrap`"));
         }
+        let leaves = record.exportable && !record.attributes.restrictions.wrap_with_trusted_only;
+        if request.trusted && leaves {
+            let message = format!(
+                "key \"{}\" is exportable, and who took it out could open what it wraps",
+                record.name
+            );
+            return Err(Error::invalid(message).hint(
+                "restrict it first: keyward key restrict NAME --forbid-export, or --wrap-with-trusted-only",
+            ));
+        }
         record.attributes.trusted = request.trusted;
         let kind = match request.trusted {
             true => KeyEventKind::Trusted,

@@ -34,6 +34,10 @@ pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Resu
         true => vec![Role::User],
         false => request.roles.iter().map(|word| role(word)).collect::<Result<_>>()?,
     };
+    // A long list of the same could hide one in the audit log, where there is an end to a line.
+    if let Some(twice) = (1..roles.len()).find(|index| roles[..*index].contains(&roles[*index])) {
+        return Err(Error::invalid(format!("the role \"{}\" is named twice", roles[twice])));
+    }
     if request.sources.len() > MAX_SOURCES {
         return Err(Error::invalid(format!(
             "a certificate is bound to at most {MAX_SOURCES} ranges"
