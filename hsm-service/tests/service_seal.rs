@@ -95,6 +95,35 @@ fn a_sealed_service_says_how_it_is_refuses_the_rest_and_goes_on_once_unsealed() 
 }
 
 #[test]
+fn a_passphrase_that_is_guessed_by_changing_the_seal_is_slowed_down_more_each_time() {
+    let state = with_passphrase();
+    let service = state.start();
+    let client = service.client();
+    client.unseal(PASSPHRASE, false).unwrap();
+    let guess = || {
+        let next = NewSeal {
+            kind: SealKind::Passphrase as u32,
+            secret: b"ten other green bottles".to_vec(),
+            shares: None,
+        };
+        client.change_seal(vec![b"a wrong passphrase".to_vec()], next).unwrap_err()
+    };
+    // How many wrong ones in a row the service speaks of while it looks at nothing.
+    let mut counted = 0;
+    let deadline = Instant::now() + Duration::from_secs(120);
+    for wrong in 1..=2 {
+        while guess().kind != ErrorKind::InvalidArgument {
+            assert!(Instant::now() < deadline, "the pause does not end");
+            thread::sleep(Duration::from_millis(50));
+        }
+        let paused = guess();
+        assert_eq!(paused.kind, ErrorKind::LimitExceeded, "{paused}");
+        counted += usize::from(paused.message.starts_with(&format!("{wrong} in a row")));
+    }
+    assert_eq!(counted, 2);
+}
+
+#[test]
 fn shares_come_in_from_several_connections_and_one_that_is_not_enough_opens_nothing() {
     let state = with_shares();
     let shares = &state.issued.shares;

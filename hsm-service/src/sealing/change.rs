@@ -26,7 +26,11 @@ impl Service {
             self.sealing.check_found(&*next)?;
         }
         custody.admit()?;
-        let present = custody.judge(present_seal(&row, &request.present))?;
+        // That something was given says nothing yet of whether it is right.
+        let present = match present_seal(&row, &request.present) {
+            Err(error) => return custody.judge(Err(error)),
+            Ok(present) => present,
+        };
         // First, so that whenever the service is killed it can be reached to be unsealed.
         if kind.needs_people() {
             self.front.want(true)?;

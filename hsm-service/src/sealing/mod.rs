@@ -197,9 +197,10 @@ impl Service {
             self.sealing.set(ServiceState::Failed);
             return loaded;
         }
-        self.sealing.set(ServiceState::Operational);
-        // Everybody is looked at again by the list of certificates that counts.
+        // Everybody is looked at again by the PINs and the list of certificates that count, before
+        // anything is done for anybody.
         self.live.changed();
+        self.sealing.set(ServiceState::Operational);
         Ok(())
     }
 
