@@ -87,6 +87,9 @@ fn a_service_that_is_not_confined_warns_of_it() {
     let warnings = |state: State| state.start().client().status().unwrap().warnings;
     let open = warnings(State::with(&format!("[hardening]\nconfine = false\n{ME}")));
     assert!(open.iter().any(|warning| warning.contains("not confined")), "{open:?}");
+    // Whom the service does not know, it tells nothing of itself.
+    let stranger = warnings(State::with("[hardening]\nconfine = false\n"));
+    assert!(stranger.is_empty(), "{stranger:?}");
     let confined = warnings(State::with(ME));
     assert!(!confined.iter().any(|warning| warning.contains("confined")), "{confined:?}");
 }

@@ -66,13 +66,8 @@ fn endings(service: &Service, caller: &Caller) -> Vec<String> {
     warnings
 }
 
-pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
-    // Who may not see keys does not learn how many there are.
-    let keys = match caller.user.as_deref().filter(|_| !caller.is_stranger()) {
-        Some(_) if caller.has(Role::Admin) => service.store().count(None)?,
-        Some(user) => service.store().count(Some(user))?,
-        None => 0,
-    };
+/// What is to be mended, for those whom the service knows: it tells of paths and keys.
+fn warnings(service: &Service, caller: &Caller) -> Vec<String> {
     let mut warnings = service.warnings.clone();
     warnings.extend(crate::harden::unlocked_secrets());
     warnings.extend(service.audit.warnings());
@@ -81,7 +76,17 @@ pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
     warnings.extend(service.authority.advice(&caller.identity));
     let failure = service.reload_failure.lock().unwrap_or_else(PoisonError::into_inner);
     warnings.extend(failure.clone());
-    drop(failure);
+    warnings
+}
+
+pub(crate) fn status(service: &Service, caller: &Caller) -> Result<Reply> {
+    // Who may not see keys does not learn how many there are.
+    let keys = match caller.user.as_deref().filter(|_| !caller.is_stranger()) {
+        Some(_) if caller.has(Role::Admin) => service.store().count(None)?,
+        Some(user) => service.store().count(Some(user))?,
+        None => 0,
+    };
+    let warnings = if caller.is_stranger() { Vec::new() } else { warnings(service, caller) };
     Ok(Reply::Status(Box::new(StatusReply {
         can_sign: service.can_sign(),
         version: env!("CARGO_PKG_VERSION").into(),
