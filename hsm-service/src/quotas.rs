@@ -11,7 +11,7 @@ use std::{
 
 use keyward_algorithms::ErrorKind;
 
-use crate::{Error, Result, live::Settings};
+use crate::{Error, Result, live::Settings, store::Store};
 
 /// The quotas of the users that have any.
 pub(crate) struct Quotas {
@@ -84,22 +84,37 @@ impl Quota {
         })
     }
 
-    /// Holds a place for another key of a user who has so many.
+    /// Holds a place for another key of a user.
     pub(crate) fn place_for_key(
         &self,
         user: &str,
-        present: impl FnOnce() -> Result<u64>,
+        store: &dyn Store,
     ) -> Result<MutexGuard<'_, ()>> {
         let turn = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let most = self.keys.load(Relaxed);
-        if most != 0 && present()? >= most {
+        if most != 0 && store.count_owned(user)? >= most {
             let message = format!("\"{user}\" has {most} keys, which is its quota");
-            return Err(Error::new(ErrorKind::LimitExceeded, message).hint(
-                "delete some, or raise max_keys of the user or of [limits] in the configuration",
-            ));
+            return Err(full(message, "delete some"));
         }
         Ok(turn)
     }
+
+    /// Refuses another key to a user who keeps as many deleted ones as it may have keys: making and
+    /// deleting could go on for ever.
+    pub(crate) fn check_deleted(&self, user: &str, store: &dyn Store) -> Result<()> {
+        let most = self.keys.load(Relaxed);
+        if most != 0 && store.count_deleted(user)? >= most {
+            let message = format!("\"{user}\" has {most} deleted keys that it could bring back");
+            return Err(full(message, "delete some for ever (keyward key delete --now)"));
+        }
+        Ok(())
+    }
+}
+
+fn full(message: String, remedy: &str) -> Error {
+    Error::new(ErrorKind::LimitExceeded, message).hint(format!(
+        "{remedy}, or raise max_keys of the user or of [limits] in the configuration"
+    ))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use keyward_algorithms::{ErrorKind, KeyType};
-use keyward_protocol::Error;
+use keyward_protocol::{Error, Key};
 use service_support::{ME, State, generate, named, sign};
 
 fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
@@ -48,6 +48,33 @@ fn a_user_owns_as_many_keys_as_its_quota_says_however_many_are_made_at_once() {
     let of = |name: &str| users.iter().find(|user| user.name == name).unwrap();
     assert_eq!((of("me").keys, of("me").max_keys), (5, 5));
     assert_eq!((of("other").keys, of("other").max_keys), (2, 2));
+}
+
+#[test]
+fn deleted_keys_come_back_within_the_quota_and_do_not_pile_up() {
+    let state = State::with(&format!("{ME}max_keys = 3\n"));
+    let service = state.start();
+    let client = service.client();
+    let p256 = KeyType::from_name("p-256").unwrap();
+    let deleted: Vec<Key> = (0..3)
+        .map(|_| {
+            let key = generate(&client, "again", "p-256");
+            client.delete(&key.id).unwrap();
+            key
+        })
+        .collect();
+    let error = client.generate(p256, &named("again")).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::LimitExceeded);
+    assert!(error.message.contains("3 deleted keys"), "{error}");
+    client.delete_now(&deleted[0].id).unwrap();
+    for name in ["a", "b", "c"] {
+        generate(&client, name, "p-256");
+    }
+    assert_eq!(kind(client.undelete(&deleted[1].id, None)), Some(ErrorKind::LimitExceeded));
+    let c = client.list("c").unwrap().remove(0);
+    client.delete_now(&c.id).unwrap();
+    client.undelete(&deleted[1].id, None).unwrap();
+    assert_eq!(client.list("").unwrap().len(), 3);
 }
 
 #[test]

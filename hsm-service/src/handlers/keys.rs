@@ -308,6 +308,16 @@ pub(crate) fn undelete(
         check_name("key", &request.name)?;
     }
     let by = caller.user.as_deref().unwrap_or_default();
+    // Whose quota it counts for; who may not bring it back is told so below.
+    let found = service.store().get(&KeyId::try_from(request.key_id.as_slice())?)?;
+    let counts = |key: &Record| key.is_deleted() && key.rights_of(by).has(Right::Manage);
+    let owner = found.map(|(key, _)| key).filter(counts).map(|key| key.owner);
+    let settings = service.live.settings();
+    let quota = owner.as_ref().and_then(|owner| service.quotas.of(owner, &settings));
+    let _place = match (&quota, &owner) {
+        (Some(quota), Some(owner)) => Some(quota.place_for_key(owner, service.store())?),
+        _ => None,
+    };
     change(service, caller, Operation::Undelete, &request.key_id, trail, |record| {
         if !record.is_deleted() {
             return Err(Error::invalid(format!("key \"{}\" is not deleted", record.name)));

@@ -157,9 +157,11 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         },
     };
     let quota = service.quotas.of(&record.owner, &service.live.settings());
-    let owned = || service.store().count_owned(&record.owner);
-    let _place =
-        quota.as_ref().map(|quota| quota.place_for_key(&record.owner, owned)).transpose()?;
+    let place = quota.as_ref().map(|quota| {
+        quota.check_deleted(&record.owner, service.store())?;
+        quota.place_for_key(&record.owner, service.store())
+    });
+    let _place = place.transpose()?;
     service.store().insert(&record, &secret_of(&key)?)?;
     tracing::info!(id = %record.id, key_type = %record.key_type, origin = record.origin.word(), "new key");
     if draft.succeeds_at_once {

@@ -134,8 +134,11 @@ pub trait Store: Send + Sync {
     /// How many keys there are: all, or those that a viewer owns or is granted.
     fn count(&self, viewer: Option<&str>) -> Result<u64>;
 
-    /// How many keys a user owns.
+    /// How many keys a user owns, without those that were deleted.
     fn count_owned(&self, owner: &str) -> Result<u64>;
+
+    /// How many keys of a user's were deleted and can be brought back.
+    fn count_deleted(&self, owner: &str) -> Result<u64>;
 
     /// Writes a consistent copy of the store to a new file, secrets sealed as they are, while others
     /// go on using the store; how many keys are in it.

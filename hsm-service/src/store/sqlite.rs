@@ -317,6 +317,14 @@ impl Store for SqliteStore {
         })
     }
 
+    fn count_deleted(&self, owner: &str) -> Result<u64> {
+        self.read("count the deleted keys", |connection| {
+            connection
+                .prepare_cached("SELECT count(*) FROM deleted WHERE owner = ?1")?
+                .query_row([owner], |row| row.get(0))
+        })
+    }
+
     fn snapshot(&self, path: &Path) -> Result<u64> {
         let to = path.to_string_lossy();
         self.read("copy the store", |connection| {
