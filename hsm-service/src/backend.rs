@@ -19,7 +19,7 @@ use keyward_crypto::{
     TlsVersions,
 };
 use keyward_protocol::messages;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     Error, Result,
@@ -60,26 +60,6 @@ pub(crate) enum Work {
     Import(Zeroizing<Vec<u8>>),
     /// Take in a secret key of this type.
     ImportSecret(KeyType, Zeroizing<Vec<u8>>),
-}
-
-impl Work {
-    /// The key of the service that is used; none where one is made.
-    pub(crate) fn key(&self) -> Option<&Arc<Key>> {
-        match self {
-            Work::Sign(key, _)
-            | Work::Decrypt(key, _)
-            | Work::Derive(key, _)
-            | Work::Encipher(key, _)
-            | Work::Decipher(key, _)
-            | Work::Mac(key, _)
-            | Work::VerifyMac(key, _)
-            | Work::Wrap(key, ..)
-            | Work::Unwrap(key, ..)
-            | Work::DeriveKey(key, ..)
-            | Work::Decapsulate(key, _) => Some(key),
-            Work::Generate(_) | Work::Import(_) | Work::ImportSecret(..) => None,
-        }
-    }
 }
 
 /// What a key is encrypted with.
@@ -142,6 +122,17 @@ impl Work {
         }
     }
 
+    /// How large the input is, where it may wait.
+    fn bytes(&self) -> usize {
+        match self {
+            Work::Sign(_, request) => request.input.len(),
+            Work::Decrypt(_, request) => request.input.len(),
+            Work::Unwrap(.., request) => request.wrapped.len(),
+            Work::Import(pkcs8) => pkcs8.len(),
+            _ => 0,
+        }
+    }
+
     fn series(&self) -> Series {
         match self {
             Work::Sign(_, request) => {
@@ -185,8 +176,10 @@ impl Work {
             Work::Decrypt(key, request) => decrypt(&key, &request).map(Product::Bytes),
             Work::Derive(key, request) => derive(&key, &request).map(Product::Bytes),
             Work::Decapsulate(key, request) => decapsulate(&key, &request).map(Product::Bytes),
-            Work::Encipher(key, request) => {
-                symmetric::encipher(&key, &request).map(Product::Enciphered)
+            Work::Encipher(key, mut request) => {
+                let enciphered = symmetric::encipher(&key, &request).map(Product::Enciphered);
+                request.input.zeroize();
+                enciphered
             }
             Work::Decipher(key, request) => symmetric::decipher(&key, &request).map(Product::Bytes),
             Work::Mac(key, request) => symmetric::mac(&key, &request).map(Product::Bytes),
@@ -306,6 +299,10 @@ impl<D: FnOnce(Result<Product>) + Send> Job for Waiting<D> {
 
     fn refuse(self: Box<Self>) {
         (self.done)(Err(busy()));
+    }
+
+    fn bytes(&self) -> usize {
+        self.work.bytes()
     }
 }
 

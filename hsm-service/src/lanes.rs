@@ -15,7 +15,13 @@ pub(crate) trait Job: Send {
 
     /// Answers that too much is waiting already.
     fn refuse(self: Box<Self>);
+
+    /// How many bytes of its request it holds while it waits.
+    fn bytes(&self) -> usize;
 }
+
+/// How many bytes the waiting jobs of one user may hold: requests can be large, and a lane takes many.
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// How a lane works.
 pub(crate) struct LaneOptions {
@@ -54,10 +60,17 @@ struct Queue {
     capacity: usize,
 }
 
+/// The jobs of one user, and what they hold.
+#[derive(Default)]
+struct Own {
+    jobs: VecDeque<Box<dyn Job>>,
+    bytes: usize,
+}
+
 #[derive(Default)]
 struct Waiting {
     /// The jobs of each user who has any.
-    jobs: HashMap<Arc<str>, VecDeque<Box<dyn Job>>>,
+    users: HashMap<Arc<str>, Own>,
     /// The same users, in the order of their turns.
     turns: VecDeque<Arc<str>>,
     load: Load,
@@ -91,19 +104,21 @@ impl Lane {
     /// Puts a job at the end of its user's queue, or refuses it when that is full.
     pub(crate) fn push(&self, user: &Arc<str>, job: Box<dyn Job>) {
         let mut waiting = self.queue.lock();
-        let Waiting { jobs, turns, load, .. } = &mut *waiting;
-        match jobs.get_mut(user) {
-            Some(own) if own.len() >= self.queue.capacity => {
-                load.refused += 1;
-                drop(waiting);
-                return job.refuse();
-            }
-            Some(own) => own.push_back(job),
-            None => {
-                jobs.insert(Arc::clone(user), VecDeque::from([job]));
-                turns.push_back(Arc::clone(user));
-            }
+        let Waiting { users, turns, load, .. } = &mut *waiting;
+        let own = users.entry(Arc::clone(user)).or_insert_with(|| {
+            turns.push_back(Arc::clone(user));
+            Own::default()
+        });
+        let bytes = job.bytes();
+        let is_full = own.jobs.len() >= self.queue.capacity
+            || own.bytes.saturating_add(bytes) > MAX_WAITING_BYTES;
+        if is_full && !own.jobs.is_empty() {
+            load.refused += 1;
+            drop(waiting);
+            return job.refuse();
         }
+        own.bytes += bytes;
+        own.jobs.push_back(job);
         load.waiting += 1;
         drop(waiting);
         self.queue.filled.notify_one();
@@ -151,10 +166,11 @@ impl Waiting {
     /// The first job of the user whose turn it is.
     fn next(&mut self) -> Option<Box<dyn Job>> {
         let user = self.turns.pop_front()?;
-        let own = self.jobs.get_mut(&user)?;
-        let job = own.pop_front();
-        if own.is_empty() {
-            self.jobs.remove(&user);
+        let own = self.users.get_mut(&user)?;
+        let job = own.jobs.pop_front();
+        own.bytes -= job.as_ref().map_or(0, |job| job.bytes());
+        if own.jobs.is_empty() {
+            self.users.remove(&user);
         } else {
             self.turns.push_back(user);
         }
@@ -180,35 +196,54 @@ mod tests {
         fn refuse(self: Box<Self>) {
             self.0.send(format!("{} refused", self.1)).unwrap();
         }
+
+        fn bytes(&self) -> usize {
+            if self.1.starts_with("large") { MAX_WAITING_BYTES / 2 } else { 0 }
+        }
     }
 
-    #[test]
-    fn users_take_turns_and_a_full_queue_is_its_users_own() {
+    /// Holds a lane until it is told to go on.
+    struct Gate(Sender<()>, std::sync::mpsc::Receiver<()>);
+
+    impl Job for Gate {
+        fn run(self: Box<Self>) {
+            self.0.send(()).unwrap();
+            self.1.recv().unwrap();
+        }
+
+        fn refuse(self: Box<Self>) {}
+
+        fn bytes(&self) -> usize {
+            0
+        }
+    }
+
+    /// What comes of jobs that wait for each other in a lane of one thread.
+    fn outcomes(jobs: &[(&str, &str)]) -> Vec<String> {
         let options = LaneOptions { name: "test", threads: 1, niceness: 0, capacity: 3 };
         let lane = Lane::start(&options).unwrap();
         let (sender, notes) = channel();
         let (entered, begun) = channel();
         let (go, gate) = channel::<()>();
-        struct Gate(Sender<()>, std::sync::mpsc::Receiver<()>);
-        impl Job for Gate {
-            fn run(self: Box<Self>) {
-                self.0.send(()).unwrap();
-                self.1.recv().unwrap();
-            }
-
-            fn refuse(self: Box<Self>) {}
-        }
-        let [a, b]: [Arc<str>; 2] = ["a".into(), "b".into()];
-        lane.push(&a, Box::new(Gate(entered, gate)));
+        lane.push(&"gate".into(), Box::new(Gate(entered, gate)));
         begun.recv().unwrap();
-        for number in 1..=4 {
-            lane.push(&a, Box::new(Note(sender.clone(), format!("a{number}"))));
-        }
-        for number in 1..=2 {
-            lane.push(&b, Box::new(Note(sender.clone(), format!("b{number}"))));
+        for (user, name) in jobs {
+            lane.push(&Arc::from(*user), Box::new(Note(sender.clone(), (*name).into())));
         }
         go.send(()).unwrap();
-        let order: Vec<String> = notes.iter().take(6).collect();
-        assert_eq!(order, ["a4 refused", "a1", "b1", "a2", "b2", "a3"]);
+        notes.iter().take(jobs.len()).collect()
+    }
+
+    #[test]
+    fn users_take_turns_and_a_full_queue_is_its_users_own() {
+        let jobs = ["a1", "a2", "a3", "a4", "b1", "b2"].map(|name| (&name[..1], name));
+        assert_eq!(outcomes(&jobs), ["a4 refused", "a1", "b1", "a2", "b2", "a3"]);
+    }
+
+    #[test]
+    fn large_requests_fill_their_users_queue_sooner() {
+        let jobs =
+            [("a", "large1"), ("a", "large2"), ("a", "large3"), ("b", "large4"), ("a", "a5")];
+        assert_eq!(outcomes(&jobs), ["large3 refused", "large1", "large4", "large2", "a5"]);
     }
 }

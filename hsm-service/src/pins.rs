@@ -8,6 +8,8 @@
 
 mod hash;
 
+pub(crate) use hash::check_size;
+
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -37,6 +37,7 @@ pub(crate) fn log_in(
     request: Login,
 ) -> Found {
     let pin = Zeroizing::new(request.pin);
+    pins::check_size(&pin)?;
     // A sealed service asks for none: PINs are sealed too. Once it is unsealed, it asks.
     if !service.store().is_open() {
         return Ok(None);
@@ -79,6 +80,7 @@ pub(crate) fn set_pin(service: &Arc<Service>, caller: &Caller, request: SetPin) 
     let (pin, old) = (Zeroizing::new(request.pin), Zeroizing::new(request.old_pin));
     policy::authorise(caller, Operation::SetPin, Target::Service)?;
     check_name("user", &request.user)?;
+    pins::check_size(&pin).and_then(|()| pins::check_size(&old))?;
     let user: Arc<str> = request.user.into();
     let is_own = caller.user.as_deref() == Some(&user);
     // An administrator gives the first one, and another where it was forgotten.
@@ -169,5 +171,10 @@ impl<D: FnOnce(Result<Reply>) + Send> Job for Hashing<D> {
     fn refuse(self: Box<Self>) {
         let busy = Error::new(ErrorKind::Busy, "too many logins are waiting");
         (self.done)(self.trail.finish(Err(busy)));
+    }
+
+    /// PINs are short.
+    fn bytes(&self) -> usize {
+        0
     }
 }

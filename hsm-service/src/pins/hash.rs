@@ -29,6 +29,11 @@ pub(super) fn check(pin: &[u8], min_length: usize) -> Result<()> {
         return Err(Error::invalid(format!("the PIN has fewer than {min_length} characters"))
             .hint("`min_pin_length` of the service's configuration says how many it needs"));
     }
+    check_size(pin)
+}
+
+/// Refuses a PIN that is longer than any can be.
+pub(crate) fn check_size(pin: &[u8]) -> Result<()> {
     if pin.len() > MAX_PIN_BYTES {
         return Err(Error::invalid(format!("the PIN is longer than {MAX_PIN_BYTES} bytes")));
     }

@@ -146,7 +146,7 @@ fn take_frames(
 ) -> Result<()> {
     let received = Instant::now();
     while let Some(frame) = frames.next_frame()? {
-        let request = decode_request(frame)?;
+        let (request, bytes) = (decode_request(frame)?, frame.len());
         if request.carries_secret() {
             frames.wipe();
         }
@@ -160,6 +160,7 @@ fn take_frames(
                 service: Arc::clone(&shared.service),
                 connection: connection.clone(),
                 request,
+                bytes,
                 received,
             }),
         );
@@ -172,12 +173,14 @@ struct Execution {
     service: Arc<Service>,
     connection: Connection,
     request: Request,
+    /// The size of its frame.
+    bytes: usize,
     received: Instant,
 }
 
 impl Job for Execution {
     fn run(self: Box<Self>) {
-        let Execution { service, connection, request, received } = *self;
+        let Execution { service, connection, request, received, .. } = *self;
         let Connection { peer, answers, in_flight: _ } = connection;
         if peer.has_left() {
             return;
@@ -191,6 +194,10 @@ impl Job for Execution {
     fn refuse(self: Box<Self>) {
         let busy = Error::new(ErrorKind::Busy, "too many requests are waiting");
         let _ = self.connection.answers.send(respond(self.request.id, Err(busy)));
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
