@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Service,
     approvals::Gate,
     audit::Trail,
-    backend::{BUSY_RETRY_MS, Product, Work, guarded},
+    backend::{BUSY_RETRY_MS, Product, guarded},
     handlers::{
         approvals, authority, backup, keys, login, making, people, rotation, seal, session,
         symmetric, using, wrapping,
@@ -41,7 +41,6 @@ impl Service {
         received: Instant,
         done: impl FnOnce(Response) + Send + 'static,
     ) {
-        let caller = &peer.caller_now(self);
         let (id, approval) = (request.id, request.approval);
         let deadline = received
             + match request.timeout_ms {
@@ -57,6 +56,10 @@ impl Service {
             done(respond(id, result));
         };
         let asked = operation_of(&operation);
+        // Before it is looked who calls: only an open store tells who has to log in and whose
+        // certificate is revoked, and a service is operational after everybody is looked at anew.
+        let open = self.sealing.admit(asked);
+        let caller = &peer.caller_now(self);
         tracing::debug!(operation = asked.row().name, caller = %caller.identity);
         // What is over a user's quota is counted, and leaves nothing in the audit log to fill it with.
         if let Some(quota) = &caller.quota
@@ -77,17 +80,22 @@ impl Service {
         // What is refused because the service is sealed is not recorded: it would fill the journal,
         // which a sealed service cannot empty.
         if admitted.is_ok()
-            && let Err(error) = self.sealing.admit(asked)
+            && let Err(error) = open
         {
+            operation.wipe();
             return done(Err(error));
         }
         if let Err(error) = admitted.and_then(|()| trail.admit()) {
+            operation.wipe();
             return done(trail.finish(Err(error)));
         }
         let claim = match guarded(|| self.gate(caller, &operation, approval, &mut trail)) {
             Ok(Gate::Open(claim)) => claim,
             // It is in the log already.
-            Ok(Gate::Answered(reply)) => return done(Ok(*reply)),
+            Ok(Gate::Answered(reply)) => {
+                operation.wipe();
+                return done(Ok(*reply));
+            }
             Err(error) => {
                 operation.wipe();
                 return done(trail.finish(Err(error)));
@@ -141,20 +149,12 @@ impl Service {
                 return done(trail.finish(result));
             }
         };
-        match work.and_then(|work| self.admit(work, &trail)) {
+        match work {
             Ok(work) => self.backend.submit(peer, work, deadline, move |product| {
                 done(trail.finish(product.and_then(using::output)));
             }),
             Err(error) => done(trail.finish(Err(error))),
         }
-    }
-
-    /// Lets work go to the backend, unless it takes something that this service does not do.
-    fn admit(&self, work: Work, trail: &Trail) -> Result<Work> {
-        if let Some(key) = work.key().filter(|_| self.live.approved_only()) {
-            policy::approved_function(key.record.key_type, trail.algorithm())?;
-        }
-        Ok(work)
     }
 
     /// Carries out what needs no backend.
@@ -173,7 +173,11 @@ impl Service {
             Asked::Find(request) => keys::find(self, caller, request),
             Asked::List(request) => keys::list(self, caller, &request),
             Asked::Verify(request) => using::verify(self, caller, &request, trail),
-            Asked::Encrypt(request) => using::encrypt(self, caller, &request, trail),
+            Asked::Encrypt(mut request) => {
+                let reply = using::encrypt(self, caller, &request, trail);
+                request.input.zeroize();
+                reply
+            }
             Asked::Random(request) => using::random(caller, request),
             Asked::Rename(request) => keys::rename(self, caller, request, trail),
             Asked::Attest(request) => keys::attest(self, caller, &request, trail),
@@ -283,7 +287,6 @@ fn unknown_operation() -> Error {
         .hint("the client is newer than the service: upgrade the service first")
 }
 
-/// Overwrites the secrets of a request that is not carried out.
 /// Overwrites a response that may carry a secret, once it is encoded.
 pub(crate) fn wipe(response: &mut Response) {
     if let Some(Reply::Output(bytes)) = &mut response.result {

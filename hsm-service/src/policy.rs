@@ -33,22 +33,28 @@ pub fn authorise(caller: &Caller, operation: Operation, target: Target<'_>) -> R
 /// Decides whether a caller may carry out an operation on a key with an algorithm, given by its name:
 /// as [`authorise`] does, and where the operation is a use of the key, what the key is held to must
 /// allow it too. Its public half is held to nothing. Whether the use wants an approval.
+///
+/// A service that keeps to what FIPS 140-3 approves refuses what is not; with a public half old
+/// signatures may still be verified.
 pub fn authorise_use(
     caller: &Caller,
     operation: Operation,
     target: Target<'_>,
     algorithm: &str,
+    approved_only: bool,
 ) -> Result<bool> {
     let right = decide(caller, operation, target)?;
-    match (right, target) {
-        (Some(right), Target::Key(record) | Target::KeyThrough(record, _))
-            if right.row().is_use =>
-        {
-            allowed(record, algorithm)?;
-            Ok(record.attributes.restrictions.needs_approval)
-        }
-        _ => Ok(false),
+    let (Some(right), Target::Key(record) | Target::KeyThrough(record, _)) = (right, target) else {
+        return Ok(false);
+    };
+    if approved_only && operation != Operation::Verify {
+        approved_function(record.key_type, algorithm)?;
     }
+    if !right.row().is_use {
+        return Ok(false);
+    }
+    allowed(record, algorithm)?;
+    Ok(record.attributes.restrictions.needs_approval)
 }
 
 /// Decides; the right on the key that was asked for.

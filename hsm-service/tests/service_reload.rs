@@ -11,9 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward_algorithms::{ErrorKind, KeyType, Signature};
+use keyward_algorithms::{Encryption, ErrorKind, KeyType, Signature};
 use keyward_client::Client;
-use keyward_protocol::{Error, SignRequest};
+use keyward_protocol::{CipherRequest, Error, SignRequest};
 use rustix::process::{Signal, kill_process};
 use service_support::{KEYWARD, ME, Service, State, generate, named, sign};
 
@@ -196,6 +196,10 @@ fn keys_and_algorithms_that_are_not_approved_are_refused_once_the_configuration_
     assert_eq!(Some(error.kind), denied);
     assert_eq!(kind(sign(&client, secp256k1)), denied);
     assert_eq!(kind(client.generate(KeyType::X25519, &named("more"))), denied);
+    // Nor is anything encrypted with a padding that is not approved, though that takes no private half.
+    let pkcs1 =
+        CipherRequest { scheme: Encryption::RsaPkcs1, oaep: None, tls: None, input: b"a key" };
+    assert_eq!(kind(client.encrypt(&rsa.id, &pkcs1)), denied);
     // Nothing of it is kept, old signatures verify, and the rest goes on.
     generate(&client, "more", "p-384");
     assert!(client.verify(&rsa.id, &sha1, &old).unwrap());

@@ -39,6 +39,8 @@ impl Request {
                     | Asked::SetPin(_)
                     | Asked::Unseal(_)
                     | Asked::ChangeSeal(_)
+                    | Asked::Encipher(_)
+                    | Asked::Encrypt(_)
             )
         };
         self.operation.as_ref().is_some_and(secret)
@@ -66,6 +68,8 @@ impl request::Operation {
             }
             Asked::Unseal(unseal) => unseal.secret.zeroize(),
             Asked::ChangeSeal(change) => change.wipe(),
+            Asked::Encipher(encipher) => encipher.input.zeroize(),
+            Asked::Encrypt(encrypt) => encrypt.input.zeroize(),
             _ => {}
         }
     }
@@ -119,6 +123,36 @@ impl fmt::Debug for response::Result {
         match self {
             response::Result::Failure(failure) => failure.fmt(f),
             _ => f.write_str("Result(..)"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_is_wiped_holds_its_secrets_no_more() {
+        use request::Operation as Asked;
+        let secret = || b"a key of somebody's own".to_vec();
+        for asked in [
+            Asked::Encipher(Encipher { input: secret(), ..Encipher::default() }),
+            Asked::Encrypt(Encrypt { input: secret(), ..Encrypt::default() }),
+            Asked::Import(Box::new(Import {
+                pkcs8: secret(),
+                secret: secret(),
+                ..Import::default()
+            })),
+            Asked::Login(Login { pin: secret(), ..Login::default() }),
+            Asked::SetPin(SetPin { pin: secret(), old_pin: secret(), ..SetPin::default() }),
+            Asked::Unseal(Unseal { secret: secret(), ..Unseal::default() }),
+        ] {
+            let mut request = Request { operation: Some(asked), ..Request::default() };
+            assert!(request.carries_secret());
+            request.wipe();
+            let bytes = prost::Message::encode_to_vec(&request);
+            let is_secret = |part: &[u8]| part == secret().as_slice();
+            assert!(!bytes.windows(secret().len()).any(is_secret), "{request:?}");
         }
     }
 }

@@ -48,8 +48,9 @@ impl Service {
         trail: &mut Trail,
         id: &KeyId,
     ) -> Result<Arc<Key>> {
+        let (algorithm, approved_only) = (trail.algorithm(), self.live.approved_only());
         let (key, wants_approval) =
-            self.keys.usable(caller, operation, right, trail.algorithm(), id)?;
+            self.keys.usable(caller, operation, right, algorithm, approved_only, id)?;
         if wants_approval {
             trail.uses(&key);
             self.spend(caller, &key.record, trail)?;

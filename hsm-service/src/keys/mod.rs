@@ -145,7 +145,8 @@ impl Keys {
     }
 
     /// The key with this identifier, if the caller may carry out the operation with it and with the
-    /// algorithm of this name; and whether that wants an approval. Without a name it is the agreement that the key's type has.
+    /// algorithm of this name; and whether that wants an approval. Without a name it is the agreement
+    /// that the key's type has.
     ///
     /// A key that the caller may not see costs what one costs that does not exist: a look into the
     /// store, whether or not it is held ready.
@@ -155,6 +156,7 @@ impl Keys {
         operation: Operation,
         right: Option<Right>,
         algorithm: &str,
+        approved_only: bool,
         id: &KeyId,
     ) -> Result<(Arc<Key>, bool)> {
         let authorise = |record: &Record| {
@@ -166,7 +168,7 @@ impl Keys {
                 "" => record.key_type.agreement().unwrap_or_default(),
                 name => name,
             };
-            policy::authorise_use(caller, operation, target, algorithm)
+            policy::authorise_use(caller, operation, target, algorithm, approved_only)
         };
         if let Some(key) = self.ready.get(id) {
             match authorise(&key.record) {
