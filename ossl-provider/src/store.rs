@@ -209,6 +209,12 @@ impl StoreContext {
             None | Some(ObjectKind::Private) if is_wanted => {
                 let reference = Reference { uri: self.name(&key), id: *id, spki: spki.clone() };
                 objects.push_back(Object::Key(Key::in_service(provider(), reference)?.into()));
+                // A host that says neither in the URI nor by itself what it wants may be one that
+                // wants both halves of one key, as BIND does. The others stop at the first.
+                if kind.is_none() && self.uri.selector.is_some() && !self.wanted.are_given() {
+                    let public = Key::public_only(provider(), spki.clone())?;
+                    objects.push_back(Object::Key(public.into()));
+                }
             }
             _ => {}
         }

@@ -363,7 +363,7 @@ fn storeutl_lists_keys_and_certificates() {
     };
     let shown = list(&["-noout"], &web.uri());
     assert!(shown.contains("Pkey") && shown.contains("Certificate"), "{shown}");
-    assert!(shown.contains("Total found: 2"), "{shown}");
+    assert!(shown.contains("Total found: 3"), "both halves and the certificate: {shown}");
 
     let certificate = list(&["-certs"], &web.uri());
     let expected = String::from_utf8(plain(&["x509", "-in", &text(web.certificate)])).unwrap();
