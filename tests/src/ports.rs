@@ -1,9 +1,12 @@
 //! Free ports, and waiting until somebody listens on them.
 
 use std::{
+    hash::{BuildHasher, RandomState},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
-    process,
-    sync::atomic::{AtomicU16, Ordering::Relaxed},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU16, Ordering::Relaxed},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -16,10 +19,11 @@ const COUNT: u16 = 14_000;
 /// An address on the loopback interface that nobody listens on.
 pub fn free_port() -> SocketAddr {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Processes begin far from one another, and none looks at a port twice in a row.
-    let base = (process::id() as u16).wrapping_mul(97);
+    static BASE: LazyLock<u16> = LazyLock::new(|| RandomState::new().hash_one(()) as u16);
+    // Processes begin far from one another, those with the same number in another container too, and
+    // none looks at a port twice in a row.
     for _ in 0..COUNT {
-        let offset = base.wrapping_add(NEXT.fetch_add(1, Relaxed)) % COUNT;
+        let offset = BASE.wrapping_add(NEXT.fetch_add(1, Relaxed)) % COUNT;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, FIRST + offset));
         if TcpListener::bind(address).is_ok() {
             return address;

@@ -4,15 +4,19 @@
 
 mod bind;
 mod curl;
+mod dovecot;
 mod lighttpd;
 mod mariadb;
+mod mosquitto;
 mod node;
 mod openvpn;
 mod osslsigncode;
+mod pgbouncer;
 mod postfix;
 mod postgresql;
 mod python;
 mod redis;
+mod ruby;
 mod stunnel;
 mod unbound;
 
