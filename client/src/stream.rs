@@ -10,6 +10,7 @@ use std::{
 };
 
 use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
     fs::fstat,
     io::{Errno, fcntl_dupfd_cloexec},
     net::{
@@ -141,10 +142,15 @@ impl Stream {
 
     /// Reads once; 0 is the end.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let timeout = self.timeout;
         match self.kind_mut() {
-            Kind::Unix(socket) => {
-                Ok(retry_interrupted(|| recv(&*socket, &mut *into, RecvFlags::empty()))?.0)
-            }
+            Kind::Unix(socket) => loop {
+                wait_readable(socket.as_fd(), timeout)?;
+                match retry_interrupted(|| recv(&*socket, &mut *into, RecvFlags::DONTWAIT)) {
+                    Err(Errno::AGAIN) => {}
+                    outcome => return Ok(outcome?.0),
+                }
+            },
             Kind::Tls(tls) => loop {
                 match tls.read(into) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -198,6 +204,21 @@ pub(crate) fn above_standard_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
         return Ok(fd);
     }
     Ok(fcntl_dupfd_cloexec(&fd, 3)?)
+}
+
+/// Waits until a read would find something. The kernel wakes whoever waits inside `recv` of a UNIX
+/// socket also when the other side takes what was sent, which costs both sides a change of threads
+/// with each request; a poll for data sleeps on.
+fn wait_readable(socket: BorrowedFd<'_>, timeout: Duration) -> io::Result<()> {
+    let timeout = Timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    let mut sockets = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
+    match retry_interrupted(|| poll(&mut sockets, Some(&timeout)))? {
+        0 => Err(Errno::AGAIN.into()),
+        _ => Ok(()),
+    }
 }
 
 fn retry_interrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {

@@ -25,7 +25,7 @@ use super::{
 use crate::{Error, Result, Service, execute::respond, peer::Peer};
 
 /// How long a thread waits for the next request before the connection is parked.
-const PARK_AFTER: Duration = Duration::from_secs(1);
+const PARK_AFTER: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 
 /// The largest frame of a caller who is no user of the service or has not logged in: room for `Hello`,
 /// `Status` and `Login`, and for one read more.
@@ -70,7 +70,6 @@ impl Connection {
         crew: &Crew,
         place: Place,
     ) -> rustix::io::Result<Connection> {
-        sockopt::set_socket_timeout(&socket, sockopt::Timeout::Recv, Some(PARK_AFTER))?;
         sockopt::set_socket_timeout(&socket, sockopt::Timeout::Send, Some(limits.write()))?;
         Ok(Connection {
             number,
@@ -99,8 +98,11 @@ impl Connection {
         let mut frames = FrameReader::new();
         let mut partial = None;
         loop {
-            let read = frames
-                .fill(|room| recv(&self.socket, room, RecvFlags::empty()).map(|(_, count)| count));
+            let read = self.wait_readable().and_then(|()| {
+                frames.fill(|room| {
+                    recv(&self.socket, room, RecvFlags::DONTWAIT).map(|(_, count)| count)
+                })
+            });
             let received = Instant::now();
             let count = match read {
                 Ok(0) => {
@@ -129,6 +131,16 @@ impl Connection {
                 self.refuse(error);
                 return Left::Close;
             }
+        }
+    }
+
+    /// Waits for more, and no longer than a connection keeps its thread. A poll, since a thread that
+    /// waits inside `recv` is woken also when the peer takes an answer from the socket.
+    fn wait_readable(&self) -> rustix::io::Result<()> {
+        let mut sockets = [PollFd::new(&self.socket, PollFlags::IN)];
+        match poll(&mut sockets, Some(&PARK_AFTER))? {
+            0 => Err(Errno::AGAIN),
+            _ => Ok(()),
         }
     }
 
