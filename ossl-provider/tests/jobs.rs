@@ -33,6 +33,18 @@ fn requests_pause_their_jobs_and_the_thread_goes_on() {
 }
 
 #[test]
+fn a_fork_while_a_job_is_paused_leaves_parent_and_child_their_answers() {
+    let mut service = Service::start().with_keys(&[("p-256", "sign"), ("rsa-2048", "sign")]);
+    service.move_away(Duration::from_millis(200));
+    let program = service.host.compile("jobs");
+    for key in ["keyward:p-256", "rsa-2048.pem"] {
+        let mut limited = service.host.command("timeout");
+        let (success, output) = run(limited.arg("120").arg(&program).args([key, "fork"]));
+        assert!(success, "{key}\n{output}");
+    }
+}
+
+#[test]
 fn a_service_that_falls_silent_leaves_no_job_paused() {
     let mut service = Service::start().with_keys(&[("p-256", "sign")]);
     service.move_away(Duration::from_secs(3600));

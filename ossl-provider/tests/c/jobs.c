@@ -1,12 +1,14 @@
 /* A host with async jobs: signs with the key (argument 1) in several jobs at a time, after it has
  * gone away from others while they were paused, and tells on stdout how many jobs were paused at
- * once and how much of their stacks was used. */
+ * once and how much of their stacks was used. With "fork" as argument 2 it forks while a job is
+ * paused. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
 #include <openssl/async.h>
 #include <openssl/crypto.h>
 #include <poll.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -189,11 +191,63 @@ static void sign_in_jobs(EVP_PKEY *key, int *good, int *most)
         ASYNC_WAIT_CTX_free(contexts[i]);
 }
 
+/* Resumes a job until it ends; whether it did well. A child does not wait for what the descriptor
+ * tells: that is its parent's. */
+static int finish(ASYNC_JOB *job, ASYNC_WAIT_CTX *context, EVP_PKEY *key, int waits)
+{
+    int good = 0, status;
+
+    do {
+        struct pollfd waiting = { .fd = descriptor(context), .events = POLLIN };
+
+        if (waits)
+            CHECK(poll(&waiting, 1, 60000) == 1);
+        status = ASYNC_start_job(&job, context, &good, sign, &key, sizeof(key));
+    } while (status == ASYNC_PAUSE);
+    CHECK(status == ASYNC_FINISH);
+    return good;
+}
+
+/* The thread whose job is paused forks: both sides sign, whoever goes on first. */
+static void fork_while_paused(EVP_PKEY *key, int child_first)
+{
+    ASYNC_JOB *job = NULL;
+    ASYNC_WAIT_CTX *context = ASYNC_WAIT_CTX_new();
+    int result, status, good = 0;
+    pid_t pid;
+
+    CHECK(context != NULL);
+    CHECK(ASYNC_start_job(&job, context, &result, sign, &key, sizeof(key)) == ASYNC_PAUSE);
+    CHECK((pid = fork()) >= 0);
+    if (pid == 0) {
+        alarm(60);
+        good = finish(job, context, key, 0);
+        ASYNC_WAIT_CTX_free(context);
+        ERR_print_errors_fp(stderr);
+        _exit(good == 1 ? 0 : 1);
+    }
+    if (!child_first)
+        good = finish(job, context, key, 1);
+    CHECK(waitpid(pid, &status, 0) == pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    if (child_first)
+        good = finish(job, context, key, 1);
+    CHECK(good == 1);
+    ASYNC_WAIT_CTX_free(context);
+}
+
 int main(int argc, char **argv)
 {
     int most = 0, good = 0;
     EVP_PKEY *key;
 
+    if (argc == 3 && strcmp(argv[2], "fork") == 0) {
+        key = load(NULL, argv[1]);
+        fork_while_paused(key, 0);
+        fork_while_paused(key, 1);
+        EVP_PKEY_free(key);
+        return 0;
+    }
     if (argc != 2)
         return 2;
     CHECK(CRYPTO_set_mem_functions(allocate, reallocate, release) == 1);
