@@ -49,6 +49,38 @@ fn it_says_what_it_is() {
     {
         assert!(providers.contains(line), "{providers}");
     }
+    host.configure("fips = perhaps", "");
+    let providers = host.openssl("list -providers -verbose");
+    assert!(providers.contains("status: inactive"), "{providers}");
+}
+
+#[test]
+fn lists_of_openssl_show_every_algorithm_with_a_description() {
+    let host = support::Host::without_service();
+    let version = host.version();
+    for (list, since, least) in [
+        ("-key-managers", (3, 0), 5),
+        ("-signature-algorithms", (3, 0), 3),
+        ("-asymcipher-algorithms", (3, 0), 1),
+        ("-key-exchange-algorithms", (3, 0), 2),
+        ("-encoders", (3, 0), 20),
+        ("-decoders", (3, 0), 6),
+        ("-store-loaders", (3, 0), 1),
+        ("-kem-algorithms", (3, 5), 3),
+        ("-skey-managers", (3, 5), 2),
+        ("-cipher-algorithms", (3, 5), 12),
+        ("-mac-algorithms", (3, 5), 2),
+    ] {
+        if version < since {
+            continue;
+        }
+        let listed = host.openssl(&format!("list {list} -verbose"));
+        let ours = listed.matches("@ keyward").count();
+        assert!(ours >= least, "{list}: {ours}\n{listed}");
+        // Of loaders it tells the scheme alone.
+        let described = listed.matches("Keyward").count() >= ours || list == "-store-loaders";
+        assert!(described, "{list}: {ours}\n{listed}");
+    }
 }
 
 #[test]

@@ -87,13 +87,16 @@ unsafe extern "C" fn get_params(provctx: *mut c_void, params: *mut OSSL_PARAM) -
     let provider = unsafe { handle::shared::<Provider>(provctx) };
     // SAFETY: the core passes a list that is ours until we return, or null.
     let mut questions = unsafe { Questions::new(params) };
-    guard(provider, 0, |_| {
+    guard(provider, 0, |provider| {
         questions.answer_each(|name, _| {
             Ok(match name {
                 _ if name == names::PROVIDER_NAME => Some(Answer::StaticText(c"Keyward")),
                 _ if name == names::PROVIDER_VERSION => Some(Answer::StaticText(VERSION)),
                 _ if name == names::PROVIDER_BUILDINFO => Some(Answer::StaticText(VERSION)),
-                _ if name == names::PROVIDER_STATUS => Some(Answer::Integer(1)),
+                // Whether the service is there is no matter of this: it may come and go.
+                _ if name == names::PROVIDER_STATUS => {
+                    Some(Answer::Integer(provider.client().is_ok().into()))
+                }
                 _ => None,
             })
         })?;
