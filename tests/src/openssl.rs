@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use crate::{CommandExt, Scratch, artifacts, commands::require, repository};
+use crate::{CommandExt, Scratch, artifacts, commands::require, shipped};
 
 /// What `openssl req` wants to find besides the providers.
 const REQUEST_SECTION: &str = "\n[req]\ndistinguished_name = req_dn\n[req_dn]\n";
@@ -37,22 +37,21 @@ impl OpenSsl {
 
     /// The same with more lines in the provider's section.
     pub fn with_settings(scratch: &Scratch, address: &str, settings: &str) -> OpenSsl {
+        // The provider's section is the last one.
+        let conf = format!("{}\n{settings}", shipped("openssl.cnf", &[]));
+        let name = format!("openssl-{}.cnf", settings.len());
+        OpenSsl::with_configuration(scratch, address, &name, &conf)
+    }
+
+    /// The same with a configuration of one's own, in a file of this name.
+    pub fn with_configuration(scratch: &Scratch, address: &str, name: &str, conf: &str) -> OpenSsl {
         let modules = scratch.folder("ossl-modules");
         let module = modules.join("keyward.so");
         if !module.exists() {
             symlink(&artifacts().provider, &module).expect("a link can be made");
         }
-        let shipped = repository().join("nginx-conf/openssl.cnf");
-        let shipped = fs::read_to_string(&shipped).expect("the shipped openssl.cnf can be read");
-        // The provider's section is the last one.
-        let conf = format!("{shipped}\n{settings}\n{REQUEST_SECTION}");
-        let name = format!("openssl-{}.cnf", settings.len());
-        OpenSsl {
-            program: program(),
-            conf: scratch.write(&name, conf),
-            modules,
-            address: address.into(),
-        }
+        let conf = scratch.write(name, format!("{conf}\n{REQUEST_SECTION}"));
+        OpenSsl { program: program(), conf, modules, address: address.into() }
     }
 
     /// The environment that a host application needs.
