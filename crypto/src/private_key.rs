@@ -6,7 +6,7 @@ use keyward_algorithms::{Encryption, Family, KeyType, MlDsa, MlKem, Scheme, Sign
 use zeroize::Zeroizing;
 
 use crate::{
-    CryptoError, OaepParameters, PssParameters, PssRestriction, PublicKey, TlsVersions,
+    CryptoError, Mu, OaepParameters, PssParameters, PssRestriction, PublicKey, TlsVersions,
     asn1::{self, AlgorithmIdentifier, KeyInfo},
     aws_lc::{Padding, Pkey},
     error::Result,
@@ -175,6 +175,22 @@ impl PrivateKey {
                 pkey.sign_mu(set, input)
             }
             _ => Err(CryptoError::Unsupported),
+        }
+    }
+
+    /// Signs as [`PrivateKey::sign`] does, but without randomness, so that the same input gives the
+    /// same signature. ML-DSA alone leaves the choice (FIPS 204, 3.4).
+    pub fn sign_deterministic(&self, algorithm: &Signature, input: &[u8]) -> Result<Vec<u8>> {
+        self.material.check_signature_input(algorithm, input)?;
+        let KeyType::MlDsa(set) = self.key_type() else { return Err(CryptoError::Unsupported) };
+        let pkey = &self.material.pkey;
+        match algorithm.over_mu() {
+            Some(_) => {
+                let mut mu = Mu::new(&self.material.spki, b"")?;
+                mu.update(input)?;
+                pkey.sign_mu_deterministic(set, &mu.finish()?)
+            }
+            None => pkey.sign_mu_deterministic(set, input),
         }
     }
 

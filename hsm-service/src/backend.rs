@@ -338,12 +338,22 @@ fn sign(key: &Key, request: &messages::Sign) -> Result<Vec<u8>> {
                 .ok_or_else(|| Error::invalid("a PSS signature needs the length of its salt"))?,
         }),
     };
-    key.private()?.sign(request.algorithm, pss, request.input).map_err(|error| {
+    let signed = match request.deterministic {
+        true => key.private()?.sign_deterministic(request.algorithm, request.input),
+        false => key.private()?.sign(request.algorithm, pss, request.input),
+    };
+    signed.map_err(|error| {
+        let how = if request.deterministic { "deterministic " } else { "" };
         let what = format!(
-            "cannot sign with key \"{}\" ({}) and {}",
+            "cannot sign with key \"{}\" ({}) and {how}{}",
             key.record.name, key.record.key_type, request.algorithm.name
         );
-        explain(error, &what)
+        match request.deterministic {
+            true => {
+                explain(error, &what).hint("ML-DSA alone can be signed with or without randomness")
+            }
+            false => explain(error, &what),
+        }
     })
 }
 

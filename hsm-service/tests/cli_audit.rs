@@ -185,7 +185,8 @@ fn a_log_that_is_being_written_is_verified_without_false_alarm() {
             let client = Client::new(Settings::load(&[("address", &address)]).unwrap());
             let key = client.find(&KeySelector::Name("web".into())).unwrap();
             let algorithm = key.key_type.default_signature().unwrap();
-            let request = SignRequest { algorithm, pss: None, input: &[7; 32] };
+            let request =
+                SignRequest { algorithm, pss: None, deterministic: false, input: &[7; 32] };
             let mut signed = 0;
             while !stop.load(Ordering::Relaxed) {
                 client.sign(&key.id, &request).unwrap();

@@ -146,3 +146,24 @@ fn ml_dsa_signs_messages_of_any_size_in_a_context() {
     let error = service.error(&["sign", "ec", "--in", &message, "--context", "x"], 1);
     assert_eq!(error["kind"], "invalid-argument", "{error}");
 }
+
+#[test]
+fn ml_dsa_signs_without_randomness_where_that_is_asked_for() {
+    let service = Service::start();
+    let message = service.write("message", "hello");
+    let file = service.file("signature");
+    service.ok(&["key", "generate", "new", "--type", "ml-dsa-65"]);
+    let sign = ["sign", "new", "--in", &message];
+    let without = [&sign[..], &["--deterministic"]].concat();
+    let signature = service.run(&without).stdout;
+    assert_eq!(service.run(&without).stdout, signature);
+    assert_ne!(service.run(&sign).stdout, signature);
+    let in_context = service.run(&[&without[..], &["--context", "other"]].concat()).stdout;
+    assert_ne!(in_context, signature);
+    std::fs::write(&file, signature).unwrap();
+    assert_eq!(service.ok(&["verify", "new", "--in", &message, "--signature", &file]), "valid\n");
+
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    let error = service.error(&["sign", "web", "--in", &message, "--deterministic"], 1);
+    assert_eq!(error["kind"], "unsupported", "{error}");
+}

@@ -36,7 +36,10 @@ fn less(restrictions: Restrictions) -> Restrict {
 fn with(client: &Client, key: &Key, algorithm: &str) -> Result<Vec<u8>, Error> {
     let algorithm = Signature::from_name(algorithm).unwrap();
     let bytes = algorithm.digest.map_or(32, |digest: Digest| digest.row().size);
-    client.sign(&key.id, &SignRequest { algorithm, pss: None, input: &vec![7; bytes] })
+    client.sign(
+        &key.id,
+        &SignRequest { algorithm, pss: None, deterministic: false, input: &vec![7; bytes] },
+    )
 }
 
 fn type_of(name: &str) -> KeyType {
@@ -65,7 +68,8 @@ fn a_key_signs_with_the_algorithms_that_it_is_permitted_and_no_others() {
         assert_eq!(kind(with(client, &key, "ecdsa")), Some(ErrorKind::PermissionDenied));
         // Its public half is held to nothing.
         let other = Signature::from_name("ecdsa-sha384").unwrap();
-        let other = SignRequest { algorithm: other, pss: None, input: &[1; 48] };
+        let other =
+            SignRequest { algorithm: other, pss: None, deterministic: false, input: &[1; 48] };
         assert!(!client.verify(&key.id, &other, &[1; 70]).unwrap());
 
         for wrong in [only(&["ed25519"]), only(&["rot13"])] {
@@ -125,7 +129,7 @@ fn a_key_is_not_used_before_its_time_or_after_it() {
         assert!(error.message.contains("has expired at 20"), "{error}");
         // What it signed still verifies.
         let algorithm = key.key_type.default_signature().unwrap();
-        let request = SignRequest { algorithm, pss: None, input: &[7; 32] };
+        let request = SignRequest { algorithm, pss: None, deterministic: false, input: &[7; 32] };
         assert!(client.verify(&key.id, &request, &signature).unwrap());
     });
 }

@@ -18,7 +18,8 @@ fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
 /// RSA does.
 fn attempts(client: &Client, key: &Key) -> Vec<(Right, Option<ErrorKind>)> {
     let signing = Signature::from_name("rsa-pkcs1-sha256").unwrap();
-    let signing = SignRequest { algorithm: signing, pss: None, input: &[7; 32] };
+    let signing =
+        SignRequest { algorithm: signing, pss: None, deterministic: false, input: &[7; 32] };
     let cipher =
         CipherRequest { scheme: Encryption::RsaPkcs1, oaep: None, tls: None, input: &[1; 256] };
     let plain = CipherRequest { input: b"text", ..cipher };
@@ -80,7 +81,8 @@ fn a_key_that_may_not_be_seen_is_answered_as_one_that_does_not_exist() {
     let absent = Key { id: KeyId::new([9; 16]), name: "absent".into(), ..hidden.clone() };
 
     let signing = Signature::from_name("rsa-pkcs1-sha256").unwrap();
-    let signing = SignRequest { algorithm: signing, pss: None, input: &[7; 32] };
+    let signing =
+        SignRequest { algorithm: signing, pss: None, deterministic: false, input: &[7; 32] };
     let by_id = |key: &Key| {
         [
             bob.find(&KeySelector::Id(key.id)).unwrap_err(),
@@ -139,7 +141,7 @@ fn a_key_does_only_what_it_was_born_for() {
     let raw = client.generate(rsa, &with("r", Rights::of(&[Right::Raw]))).unwrap();
     let signing = client.generate(rsa, &named("s")).unwrap();
     let bare = Signature::from_name("rsa-raw").unwrap();
-    let bare = SignRequest { algorithm: bare, pss: None, input: &[1; 256] };
+    let bare = SignRequest { algorithm: bare, pss: None, deterministic: false, input: &[1; 256] };
     assert_eq!(client.sign(&raw.id, &bare).unwrap().len(), 256);
     assert_eq!(kind(client.sign(&signing.id, &bare)), Some(ErrorKind::PermissionDenied));
     assert_eq!(kind(sign(&client, &raw)), Some(ErrorKind::PermissionDenied));

@@ -184,6 +184,7 @@ fn keys_and_algorithms_that_are_not_approved_are_refused_once_the_configuration_
     let sha1 = SignRequest {
         algorithm: Signature::from_name("rsa-pkcs1-sha1").unwrap(),
         pss: None,
+        deterministic: false,
         input: &[7; 20],
     };
     let old = client.sign(&rsa.id, &sha1).unwrap();

@@ -93,7 +93,9 @@ pub(crate) fn sign(
         }),
         _ => None,
     };
-    clients::get(client)?.sign(&key_id(key)?, &SignRequest { algorithm, pss, input })
+    // Java has no word for deterministic ML-DSA signatures.
+    let request = SignRequest { algorithm, pss, deterministic: false, input };
+    clients::get(client)?.sign(&key_id(key)?, &request)
 }
 
 /// An encryption as Java names it: codes of the table, and OAEP's choices.

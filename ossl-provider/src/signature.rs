@@ -246,7 +246,8 @@ impl SignatureContext {
         if self.is_ml_dsa() {
             ml_dsa::check_mu(input)?;
         }
-        let request = SignRequest { algorithm, pss: self.pss()?, input };
+        let deterministic = self.ml_dsa.is_deterministic;
+        let request = SignRequest { algorithm, pss: self.pss()?, deterministic, input };
         let signature = self
             .provider
             .client()?

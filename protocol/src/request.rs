@@ -11,6 +11,8 @@ pub struct SignRequest<'a> {
     pub algorithm: &'static Signature,
     /// The choices of RSASSA-PSS; `None` for every other scheme.
     pub pss: Option<PssParameters>,
+    /// Whether the same input is to give the same signature, a choice that ML-DSA alone leaves.
+    pub deterministic: bool,
     /// The digest, or the message where the scheme takes one.
     pub input: &'a [u8],
 }
@@ -74,6 +76,7 @@ impl From<&SignRequest<'_>> for messages::Algorithm {
             mgf1: request.pss.map_or(0, |pss| pss.mgf1.code()),
             salt_bytes: request.pss.and_then(|pss| pss.salt_bytes).unwrap_or(0) as u32,
             any_salt: request.pss.is_some_and(|pss| pss.salt_bytes.is_none()),
+            deterministic: request.deterministic,
         }
     }
 }
@@ -96,7 +99,7 @@ impl messages::Algorithm {
             }),
             _ => None,
         };
-        Ok(SignRequest { algorithm, pss, input })
+        Ok(SignRequest { algorithm, pss, deterministic: self.deterministic, input })
     }
 }
 

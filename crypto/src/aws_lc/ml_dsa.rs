@@ -1,8 +1,8 @@
 //! ML-DSA (FIPS 204), which aws-lc calls PQDSA.
 
-use std::ffi::c_int;
+use std::{ffi::c_int, ptr};
 
-use keyward_algorithms::MlDsa;
+use keyward_algorithms::{ML_DSA_MU_BYTES, MlDsa};
 use zeroize::Zeroizing;
 
 use super::{Pkey, check, pkey_context::PkeyContext};
@@ -64,6 +64,36 @@ impl Pkey {
         Ok(signature)
     }
 
+    /// The same without randomness (FIPS 204, 3.4): aws-lc has it below its public interface.
+    pub(crate) fn sign_mu_deterministic(&self, set: MlDsa, mu: &[u8]) -> Result<Vec<u8>> {
+        const NO_RANDOMNESS: [u8; 32] = [0; 32];
+        let expanded = self.ml_dsa_expanded(set)?;
+        let mut signature = vec![0; set.row().signature_bytes];
+        let mut length = signature.len();
+        let sign = match set {
+            MlDsa::MlDsa44 => ml_dsa_extmu_44_sign_internal,
+            MlDsa::MlDsa65 => ml_dsa_extmu_65_sign_internal,
+            MlDsa::MlDsa87 => ml_dsa_extmu_87_sign_internal,
+        };
+        check(c_int::from(mu.len() == ML_DSA_MU_BYTES))?;
+        // SAFETY: the key and the signature have the sizes of their parameter set, mu and the
+        // randomness theirs, and nothing of no length is read before mu.
+        check(unsafe {
+            sign(
+                expanded.as_ptr(),
+                signature.as_mut_ptr(),
+                &mut length,
+                mu.as_ptr(),
+                mu.len(),
+                ptr::null(),
+                0,
+                NO_RANDOMNESS.as_ptr(),
+            )
+        })?;
+        signature.truncate(length);
+        Ok(signature)
+    }
+
     pub(crate) fn verify_mu(&self, mu: &[u8], signature: &[u8]) -> Result<()> {
         let context = PkeyContext::new(self)?;
         // SAFETY: the context is valid.
@@ -89,3 +119,32 @@ fn nid(set: MlDsa) -> c_int {
         MlDsa::MlDsa87 => aws_lc_sys::NID_MLDSA87,
     }
 }
+
+/// Declares functions of aws-lc's ml_dsa.h, which the crate has no bindings for, under the prefix that
+/// this version of aws-lc puts before its names.
+macro_rules! signs_mu {
+    ($($name:ident),*) => {
+        // SAFETY: the types are those of ml_dsa.h, in both branches of aws-lc.
+        unsafe extern "C" {
+            $(
+                #[link_name = concat!(env!("AWS_LC_PREFIX"), stringify!($name))]
+                fn $name(
+                    private_key: *const u8,
+                    signature: *mut u8,
+                    signature_length: *mut usize,
+                    mu: *const u8,
+                    mu_length: usize,
+                    before_mu: *const u8,
+                    before_mu_length: usize,
+                    randomness: *const u8,
+                ) -> c_int;
+            )*
+        }
+    };
+}
+
+signs_mu!(
+    ml_dsa_extmu_44_sign_internal,
+    ml_dsa_extmu_65_sign_internal,
+    ml_dsa_extmu_87_sign_internal
+);

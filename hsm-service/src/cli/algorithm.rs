@@ -145,7 +145,12 @@ impl<'a> Choice<'a> {
     /// The request to sign or verify an input.
     pub(crate) fn request<'b>(&self, input: &'b [u8]) -> SignRequest<'b> {
         let over_mu = self.mu.and_then(|_| self.algorithm.over_mu());
-        SignRequest { algorithm: over_mu.unwrap_or(self.algorithm), pss: self.pss, input }
+        SignRequest {
+            algorithm: over_mu.unwrap_or(self.algorithm),
+            pss: self.pss,
+            deterministic: false,
+            input,
+        }
     }
 
     /// Signs a message with a key in the service.

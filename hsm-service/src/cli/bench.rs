@@ -163,11 +163,12 @@ impl Bench<'_> {
     fn signing(&self, key: &Key) -> Result<(String, Operation), Error> {
         let choice = self.args.algorithm.choose(key)?;
         let input = choice.digest_of(b"keyward bench")?;
-        let SignRequest { algorithm, pss, .. } = choice.request(&input);
+        let SignRequest { algorithm, pss, deterministic, .. } = choice.request(&input);
         let name = choice.algorithm.name;
         let (client, id) = (self.client.clone(), key.id);
         let operation: Operation = Arc::new(move || {
-            client.sign(&id, &SignRequest { algorithm, pss, input: &input }).map(|_| ())
+            let request = SignRequest { algorithm, pss, deterministic, input: &input };
+            client.sign(&id, &request).map(|_| ())
         });
         Ok((format!("{} sign {name}", key.key_type), operation))
     }

@@ -8,7 +8,7 @@ use std::{
 
 use base64ct::{Base64, Encoding};
 use clap::Args;
-use keyward_protocol::Error;
+use keyward_protocol::{Error, SignRequest};
 use serde_json::json;
 
 use super::{
@@ -38,6 +38,9 @@ pub(crate) struct SignArgs {
     /// Where to write the signature [default: standard output, as Base64 if that is a terminal]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// ML-DSA: leave the randomness out, so that signing again gives the same signature
+    #[arg(long)]
+    deterministic: bool,
     #[command(flatten)]
     algorithm: AlgorithmArgs,
 }
@@ -124,7 +127,8 @@ pub(crate) fn sign(args: &SignArgs, context: &Context) -> Outcome {
     let key = client.find(&args.key.name)?;
     let choice = args.algorithm.choose(&key)?;
     let input = args.input.read(&choice)?;
-    let signature = client.sign(&key.id, &choice.request(&input))?;
+    let request = SignRequest { deterministic: args.deterministic, ..choice.request(&input) };
+    let signature = client.sign(&key.id, &request)?;
     let encoded = Base64::encode_string(&signature);
     if let Some(path) = &args.out {
         replace_file(path, &signature)?;

@@ -354,7 +354,7 @@ pub fn generate(client: &Client, name: &str, key_type: &str) -> Key {
 pub fn sign(client: &Client, key: &Key) -> Result<Vec<u8>, Error> {
     let algorithm = key.key_type.default_signature().unwrap();
     let input = [7; 32];
-    client.sign(&key.id, &SignRequest { algorithm, pss: None, input: &input })
+    client.sign(&key.id, &SignRequest { algorithm, pss: None, deterministic: false, input: &input })
 }
 
 /// The entries of the audit log, for an auditor.

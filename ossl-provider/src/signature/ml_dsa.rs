@@ -22,6 +22,8 @@ pub(super) struct Choices {
     is_encoded: bool,
     /// The caller hands in mu in the place of the message.
     pub(super) is_mu: bool,
+    /// The same input is to give the same signature.
+    pub(super) is_deterministic: bool,
 }
 
 impl Choices {
@@ -42,14 +44,8 @@ impl Choices {
         if let Some(is_mu) = params.get(names::MU) {
             self.is_mu = is_mu.integer()? != 0;
         }
-        // FIPS 204, 3.4: the hedged variant is the one to use, and the one that the service has.
-        let wants = |name| match params.get(name) {
-            Some(param) => param.integer().map(|number| number != 0),
-            None => Ok(false),
-        };
-        if wants(names::DETERMINISTIC)? {
-            return Err(unsupported("deterministic ML-DSA signatures")
-                .hint("leave \"deterministic\" out: any verifier takes hedged signatures"));
+        if let Some(is_deterministic) = params.get(names::DETERMINISTIC) {
+            self.is_deterministic = is_deterministic.integer()? != 0;
         }
         if params.get(names::TEST_ENTROPY).is_some() {
             return Err(unsupported("ML-DSA signatures with chosen randomness"));

@@ -461,7 +461,7 @@ pub struct Sign {
     #[prost(bytes = "vec", tag = "3")]
     pub input: ::prost::alloc::vec::Vec<u8>,
 }
-/// A signature algorithm: a row of the table, with the choices of RSASSA-PSS.
+/// A signature algorithm: a row of the table, with the choices of RSASSA-PSS and ML-DSA.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Algorithm {
     /// Code of the scheme.
@@ -479,6 +479,9 @@ pub struct Algorithm {
     /// RSASSA-PSS, when verifying: take the salt length from the signature.
     #[prost(bool, tag = "5")]
     pub any_salt: bool,
+    /// ML-DSA, when signing: leave the randomness out, so that the same input gives the same signature.
+    #[prost(bool, tag = "6")]
+    pub deterministic: bool,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Verify {
