@@ -8,6 +8,7 @@
 mod audit;
 mod flood;
 mod handshakes;
+mod instructions;
 mod java;
 mod java_tls;
 mod machine;
@@ -50,6 +51,8 @@ enum Part {
     Remote,
     /// Signatures of the service beside aws-lc and openssl
     Signatures,
+    /// Instructions of the provider itself in a signature, beside the round trip
+    Instructions,
     /// A service that records each use of a key beside one that does not
     Audit,
     /// P-256 while clients of RSA-4096 saturate the service, beside P-256 alone
@@ -70,6 +73,8 @@ struct Figures {
     remote: Vec<remote::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     signatures: Vec<signatures::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    instructions: Vec<instructions::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     audit: Vec<audit::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -94,6 +99,11 @@ fn main() -> ExitCode {
         remote: if wanted(Part::Remote) { remote::measure(rounds, duration) } else { Vec::new() },
         signatures: if wanted(Part::Signatures) {
             signatures::measure(rounds, duration)
+        } else {
+            Vec::new()
+        },
+        instructions: if wanted(Part::Instructions) {
+            instructions::measure(rounds)
         } else {
             Vec::new()
         },

@@ -65,6 +65,17 @@ pub(crate) fn render(figures: &Figures) -> String {
         }
         text.push('\n');
     }
+    if !figures.instructions.is_empty() {
+        text += "\nInstructions of the provider in a signature, beside the round trip, and how long they \
+                 take at the program's pace\n\n\
+                 | key | provider | its own code | whole program | µs |\n|---|--:|--:|--:|--:|\n";
+        for row in &figures.instructions {
+            text += &format!(
+                "| {} | {:.0} | {:.0} | {:.0} | {:.2} |\n",
+                row.key_type, row.instructions, row.own, row.program, row.micros
+            );
+        }
+    }
     if !figures.flood.is_empty() {
         text +=
             "\nLatency of P-256 signatures in µs\n\n| RSA-4096 | median | 99 % |\n|---|--:|--:|\n";
