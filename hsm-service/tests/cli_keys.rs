@@ -28,6 +28,28 @@ fn a_key_lives_from_generate_to_delete() {
 }
 
 #[test]
+fn a_long_listing_comes_in_pages_that_go_on_where_the_last_one_ended() {
+    let service = Service::start();
+    for name in ["a", "b", "c", "d", "e"] {
+        service.ok(&["key", "generate", name, "--type", "ed25519"]);
+    }
+    let mut seen = Vec::new();
+    let mut after: Vec<String> = Vec::new();
+    loop {
+        let mut arguments = vec!["key", "list", "--limit", "2", "--json"];
+        arguments.extend(after.iter().map(String::as_str));
+        let ran = service.run(&arguments);
+        let page: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+        seen.extend(page.as_array().unwrap().iter().map(|key| key["name"].clone()));
+        match ran.stderr.trim().strip_prefix("more: ") {
+            Some(more) => after = more.split(' ').map(str::to_owned).collect(),
+            None => break,
+        }
+    }
+    assert_eq!(serde_json::json!(seen), serde_json::json!(["a", "b", "c", "d", "e"]));
+}
+
+#[test]
 fn a_deleted_key_is_listed_and_brought_back_by_its_name() {
     let service = Service::start();
     service.ok(&["key", "generate", "web", "--type", "p-256"]);

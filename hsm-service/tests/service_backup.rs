@@ -14,7 +14,7 @@ use service_support::{KEYWARD, ME, Service, State, generate, sign};
 use tempfile::TempDir;
 
 /// A backup that this version's first release made, with what opens it.
-const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/backup-1");
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden");
 
 fn keyward(arguments: &[&str]) -> Output {
     Command::new(KEYWARD).args(arguments).output().unwrap()
@@ -196,9 +196,18 @@ fn who_can_encrypt_to_the_recipient_cannot_forge_a_backup() {
 }
 
 #[test]
-fn the_golden_backup_of_this_layout_restores() {
+fn a_backup_of_a_store_of_layout_1_restores() {
+    the_golden_backup_restores("backup-1", "golden");
+}
+
+#[test]
+fn a_backup_of_a_store_of_layout_2_restores() {
+    the_golden_backup_restores("backup-2", "web");
+}
+
+fn the_golden_backup_restores(folder: &str, name: &str) {
     let scratch = TempDir::new().unwrap();
-    let file = |name: &str| Path::new(GOLDEN).join(name);
+    let file = |name: &str| Path::new(GOLDEN).join(folder).join(name);
     // Permissions do not survive every checkout.
     let key = scratch.path().join("master.key");
     fs::copy(file("master.key"), &key).unwrap();
@@ -226,11 +235,11 @@ fn the_golden_backup_of_this_layout_restores() {
         Command::new(KEYWARD).args(["serve", "--config", text(&config)]).spawn().unwrap();
     let address = format!("unix:{}", state.socket().display());
     ok(&["status", "--wait", "20", "--address", &address]);
-    let public = ok(&["key", "public", "golden", "--address", &address]);
+    let public = ok(&["key", "public", name, "--address", &address]);
     let message = scratch.path().join("message");
     fs::write(&message, "signed by a key from the past").unwrap();
     let signature = scratch.path().join("signature");
-    let sign = ["sign", "golden", "--in", text(&message), "--out", text(&signature)];
+    let sign = ["sign", name, "--in", text(&message), "--out", text(&signature)];
     let signed = keyward(&[&sign[..], &["--address", &address]].concat());
     process.kill().unwrap();
     process.wait().unwrap();

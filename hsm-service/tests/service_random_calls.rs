@@ -6,7 +6,9 @@
 
 mod service_support;
 
-use std::{collections::HashMap, env, io::Write, path::Path, process::Command, time::SystemTime};
+use std::{
+    collections::HashMap, env, io::Write, path::Path, process::Command, thread, time::SystemTime,
+};
 
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Role};
 use keyward_client::Client;
@@ -17,7 +19,8 @@ use keyward_protocol::{
 use prost::encoding::{WireType, encode_key, encode_varint};
 use service_support::{KEYWARD, Service, State, named, raw::Raw};
 
-/// How many calls are under way at a time.
+/// How many connections call at the same time, and how many calls are under way on each.
+const CONNECTIONS: u64 = 4;
 const BATCH: usize = 64;
 
 /// A stranger that sends much at a time is cut off.
@@ -240,7 +243,21 @@ fn call_at_random(role: Option<Role>, calls: u64, seed: u64) -> Counts {
     state.more = role.map(|role| section(&format!("\"{}\"", role.word()))).unwrap_or_default();
     let service = state.start();
 
-    let counts = run_calls(&service, role, calls, seed, &pools, &planted);
+    let counts = thread::scope(|scope| {
+        let callers: Vec<_> = (0..CONNECTIONS)
+            .map(|connection| {
+                let calls = calls / CONNECTIONS + u64::from(connection < calls % CONNECTIONS);
+                let seed = seed.wrapping_add(connection.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+                let (service, pools, planted) = (&service, &pools, &planted);
+                scope.spawn(move || run_calls(service, role, calls, seed, pools, planted))
+            })
+            .collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).fold(
+            Counts { done: 0, refused: 0 },
+            |sum, one| Counts { done: sum.done + one.done, refused: sum.refused + one.refused },
+        )
+    });
+    assert!(!service.log().contains("panicked"), "{}", service.log());
 
     // Nothing was done to what the caller may not touch.
     service.kill();
@@ -342,7 +359,6 @@ fn run_calls(
             }
         }
     }
-    assert!(!service.log().contains("panicked"), "{}", service.log());
     counts
 }
 
@@ -354,7 +370,7 @@ fn random_calls_in_every_role_and_in_none_break_no_invariant() {
     let seed = setting("KEYWARD_RANDOM_SEED").unwrap_or(now);
     let roles = Role::ALL.iter().copied().map(Some).chain([None]);
     let running: Vec<_> = roles
-        .map(|role| (role, std::thread::spawn(move || call_at_random(role, calls, seed))))
+        .map(|role| (role, thread::spawn(move || call_at_random(role, calls, seed))))
         .collect();
     // All of them end before one fails the test, so that no service is left running.
     let ended: Vec<_> = running.into_iter().map(|(role, thread)| (role, thread.join())).collect();

@@ -97,6 +97,11 @@ fn java_homes() -> Vec<(String, PathBuf)> {
     homes
 }
 
+/// The newest of them.
+pub(crate) fn newest_java() -> PathBuf {
+    java_homes().pop().expect("there is a JDK").1
+}
+
 /// The first number of a JDK's version.
 fn version_of(home: &Path) -> Option<String> {
     let release = fs::read_to_string(home.join("release")).ok()?;

@@ -16,6 +16,7 @@ mod pinning;
 mod remote;
 mod rounds;
 mod signatures;
+mod store;
 mod table;
 
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
@@ -38,6 +39,9 @@ struct Arguments {
     /// For how long each measurement of a round runs
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
+    /// How many keys are in the store that is measured, in ascending order
+    #[arg(long, value_delimiter = ',', default_value = "1000,100000")]
+    keys: Vec<usize>,
     /// The file to write
     #[arg(long, default_value = "bench.json")]
     out: PathBuf,
@@ -57,6 +61,8 @@ enum Part {
     Audit,
     /// P-256 while clients of RSA-4096 saturate the service, beside P-256 alone
     Flood,
+    /// A service with many keys: start, memory, look-ups, listings, backup
+    Store,
     /// Java beside the JDK's own providers and SoftHSM
     Java,
 }
@@ -79,6 +85,8 @@ struct Figures {
     audit: Vec<audit::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     flood: Vec<flood::Row>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    store: Vec<store::Row>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     java: Vec<java::Jdk>,
 }
@@ -109,6 +117,7 @@ fn main() -> ExitCode {
         },
         audit: if wanted(Part::Audit) { audit::measure(rounds, duration) } else { Vec::new() },
         flood: if wanted(Part::Flood) { flood::measure(rounds, duration) } else { Vec::new() },
+        store: if wanted(Part::Store) { store::measure(&arguments.keys) } else { Vec::new() },
         java: if wanted(Part::Java) { java::measure(rounds, duration) } else { Vec::new() },
     };
     print!("{}", table::render(&figures));

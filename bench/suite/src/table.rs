@@ -1,6 +1,6 @@
 //! The figures as Markdown, for people and for the README.
 
-use crate::{Figures, java::Jdk, java_tls, remote::Row, rounds::Pair};
+use crate::{Figures, java::Jdk, java_tls, remote::Row, rounds::Pair, store};
 
 /// Everything that was measured.
 pub(crate) fn render(figures: &Figures) -> String {
@@ -95,8 +95,55 @@ pub(crate) fn render(figures: &Figures) -> String {
             );
         }
     }
+    if !figures.store.is_empty() {
+        text += &store(&figures.store);
+    }
     for jdk in &figures.java {
         text += &java(jdk);
+    }
+    text
+}
+
+fn store(rows: &[store::Row]) -> String {
+    let mut text = String::from(
+        "\nA service with many keys, three of four P-256, the rest RSA-2048; median and 99 % in µs at the \
+         client\n\n\
+         | keys | imports per second | start in ms | memory in MiB | round trip | by name | by \
+         identifier | first signature | page of 1,000 | all pages in s |\n\
+         |--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for row in rows {
+        let pair = |of: &store::Latency| format!("{:.0} / {:.0}", of.p50_micros, of.p99_micros);
+        text += &format!(
+            "| {} | {:.0} | {:.0} | {:.0} | {} | {} | {} | {} | {} | {:.1} |\n",
+            row.keys,
+            row.imports_per_second,
+            row.start_ms,
+            row.memory_mib,
+            pair(&row.round_trip),
+            pair(&row.by_name),
+            pair(&row.by_id),
+            pair(&row.first_use),
+            pair(&row.page),
+            row.listing_seconds
+        );
+    }
+    text += "\nSeconds to list all keys, and to back them up\n\n\
+             | keys | keyward key list | openssl storeutl | keytool -list | backup in MiB | create | \
+             verify | restore, verified |\n|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    for row in rows {
+        let of = |pick: fn(&store::Programs) -> f64| {
+            row.programs.as_ref().map_or("-".into(), |programs| format!("{:.1}", pick(programs)))
+        };
+        let store::Backup { mib, create_seconds, verify_seconds, restore_seconds } = &row.backup;
+        text += &format!(
+            "| {} | {} | {} | {} | {mib:.0} | {create_seconds:.1} | {verify_seconds:.1} | \
+             {restore_seconds:.1} |\n",
+            row.keys,
+            of(|programs| programs.key_list),
+            of(|programs| programs.storeutl),
+            of(|programs| programs.keytool)
+        );
     }
     text
 }

@@ -19,9 +19,12 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::atomic::{
-        AtomicU64,
-        Ordering::{AcqRel, Acquire, Relaxed, Release},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{
+            AtomicU64,
+            Ordering::{AcqRel, Acquire, Relaxed, Release},
+        },
     },
 };
 
@@ -53,6 +56,16 @@ pub(super) struct Journal {
     tail: AtomicU64,
     /// Up to where a killed service wrote: before this, an entry that is not whole never will be.
     left: u64,
+    /// Numbers those who want their entries on disk.
+    wanted: AtomicU64,
+    synced: Mutex<Synced>,
+}
+
+/// Up to which number entries are on disk, and up to which one they may have been lost.
+#[derive(Default)]
+struct Synced {
+    done: u64,
+    failed: u64,
 }
 
 impl Journal {
@@ -121,7 +134,8 @@ impl Journal {
             return Err(broken());
         }
         let (head, tail) = (AtomicU64::new(0), AtomicU64::new(0));
-        Ok(Journal { words, file, secret, id, head, tail, left: 0 })
+        let (wanted, synced) = (AtomicU64::new(0), Mutex::default());
+        Ok(Journal { words, file, secret, id, head, tail, left: 0, wanted, synced })
     }
 
     /// Appends an entry and gives the position after it; `None` where fewer than `reserve` bytes
@@ -142,12 +156,12 @@ impl Journal {
                 Err(found) => head = found,
             }
         }
-        for (place, chunk) in (head + ENTRY_HEADER_WORDS..).zip(body.chunks(8)) {
-            let mut bytes = [0; 8];
-            bytes[..chunk.len()].copy_from_slice(chunk);
-            self.word(place).store(u64::from_le_bytes(bytes), Relaxed);
+        let mut sum = Checksum::default();
+        for (place, word) in (head + ENTRY_HEADER_WORDS..).zip(words_of(body)) {
+            sum.add(word);
+            self.word(place).store(word, Relaxed);
         }
-        self.word(head + 1).store(descriptor(body), Relaxed);
+        self.word(head + 1).store(sum.descriptor(body.len()), Relaxed);
         // Release: whoever sees the tag sees the whole entry.
         self.word(head).store(self.tag(head), Release);
         Some(head + length)
@@ -159,9 +173,23 @@ impl Journal {
         used + entry_words(MAX_BODY_BYTES) <= self.capacity().saturating_sub(reserve / 8)
     }
 
-    /// Puts on disk all that has been appended.
+    /// Puts on disk all that the caller has appended. Those who come while the disk is busy are
+    /// served together by the next turn of it.
     pub(super) fn sync(&self) -> io::Result<()> {
-        Ok(fdatasync(&self.file)?)
+        // Whoever has a number has stored its entry before, and who reads the number sees that.
+        let number = self.wanted.fetch_add(1, AcqRel) + 1;
+        let mut synced = self.synced.lock().unwrap_or_else(PoisonError::into_inner);
+        if number <= synced.failed {
+            return Err(io::Error::other("the disk failed"));
+        }
+        if number <= synced.done {
+            return Ok(());
+        }
+        let all = self.wanted.load(Acquire);
+        let result = fdatasync(&self.file);
+        // A disk that has failed once may say the next time that all is well.
+        *if result.is_ok() { &mut synced.done } else { &mut synced.failed } = all;
+        Ok(result?)
     }
 
     /// The size of the ring in bytes.
@@ -234,12 +262,14 @@ impl Journal {
             return false;
         }
         body.clear();
+        let mut sum = Checksum::default();
         for index in 0..length.div_ceil(8) as u64 {
             let word = self.word(position + ENTRY_HEADER_WORDS + index).load(Relaxed);
+            sum.add(word);
             body.extend_from_slice(&word.to_le_bytes());
         }
         body.truncate(length);
-        descriptor(body) == found
+        sum.descriptor(length) == found
     }
 
     fn word(&self, position: u64) -> &AtomicU64 {
@@ -260,17 +290,34 @@ fn entry_words(body_bytes: usize) -> u64 {
     (ENTRY_HEADER_WORDS + body_bytes.div_ceil(8) as u64).next_multiple_of(GRANULE_WORDS)
 }
 
-/// The second word of an entry: the length of its body and a checksum against torn writes, which is
-/// no protection from those who write to the file.
-fn descriptor(body: &[u8]) -> u64 {
-    let mut sum: u64 = 0xcbf2_9ce4_8422_2325;
-    for chunk in body.chunks(8) {
-        let mut bytes = [0; 8];
-        bytes[..chunk.len()].copy_from_slice(chunk);
-        sum = (sum ^ u64::from_le_bytes(bytes)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        sum ^= sum >> 29;
+/// The words of a body, the last one filled up with zeros.
+fn words_of(body: &[u8]) -> impl Iterator<Item = u64> {
+    let (whole, rest) = body.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    let last = (!rest.is_empty()).then_some(last);
+    whole.iter().copied().chain(last).map(u64::from_le_bytes)
+}
+
+/// A checksum against torn writes, which is no protection from those who write to the file.
+struct Checksum(u64);
+
+impl Default for Checksum {
+    fn default() -> Checksum {
+        Checksum(0xcbf2_9ce4_8422_2325)
     }
-    (sum << LENGTH_BITS) | body.len() as u64
+}
+
+impl Checksum {
+    fn add(&mut self, word: u64) {
+        self.0 = (self.0 ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 ^= self.0 >> 29;
+    }
+
+    /// The second word of an entry: the length of its body and the checksum of it.
+    fn descriptor(&self, length: usize) -> u64 {
+        (self.0 << LENGTH_BITS) | length as u64
+    }
 }
 
 /// Gives a file all of its blocks, since a mapped word without one ends the process when the disk

@@ -84,15 +84,13 @@ fn unpack(
     if authority::service_id(&store)? != manifest.service {
         return Err(refused("its authority is not the one that its manifest names"));
     }
-    let mut keys = 0;
-    store.check(&mut |record, secret| {
+    let keys = store.check(&|record, secret| {
         let name = &record.name;
         let key = Material::parse(record.key_type, secret.expose())
             .map_err(|error| explain(error, &format!("cannot read key \"{name}\"")))?;
         if key.key_type() != record.key_type || key.spki() != record.spki {
             return Err(refused(&format!("key \"{name}\" is not what its record says")));
         }
-        keys += 1;
         Ok(())
     })?;
     if keys != manifest.keys || store.count(None)? != keys {

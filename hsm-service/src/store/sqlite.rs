@@ -3,16 +3,20 @@
 mod rows;
 mod schema;
 mod sealing;
+mod writer;
 
 use std::{
+    num::NonZero,
+    panic::resume_unwind,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
+    thread,
 };
 
 use aws_lc_rs::rand;
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::KeyId;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use zeroize::Zeroizing;
 
 use super::{
@@ -22,10 +26,11 @@ use super::{
     sealer::{KEY_BYTES, Sealer},
 };
 use crate::{Error, Result};
+use writer::Writer;
 
 /// The embedded store.
 pub struct SqliteStore {
-    writer: Mutex<Connection>,
+    writer: Writer,
     /// Connections for reading that nobody uses at the moment.
     readers: Mutex<Vec<Connection>>,
     path: std::path::PathBuf,
@@ -36,7 +41,7 @@ pub struct SqliteStore {
 }
 
 /// How many idle reading connections are kept.
-const MAX_IDLE_READERS: usize = 4;
+const MAX_IDLE_READERS: usize = 16;
 
 impl SqliteStore {
     /// Makes a new, empty store in a folder.
@@ -91,7 +96,7 @@ impl SqliteStore {
         let mut writer = schema::open(path, true)?;
         schema::bring_up_to_date(&mut writer, path)?;
         Ok(SqliteStore {
-            writer: Mutex::new(writer),
+            writer: Writer::new(writer),
             readers: Mutex::default(),
             path: path.to_owned(),
             sealer: RwLock::default(),
@@ -119,24 +124,13 @@ impl SqliteStore {
         result
     }
 
-    /// Runs a change in one transaction; nothing of it remains when it fails.
-    fn write<T>(&self, change: impl FnOnce(&Transaction<'_>) -> Result<T>) -> Result<T> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(|error| failed("begin a change", &error))?;
-        let result = change(&transaction)?;
-        transaction.commit().map_err(|error| failed("write to the store", &error))?;
-        Ok(result)
-    }
-
     fn tell(&self, event: Event) {
         for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             watcher(event);
         }
     }
 
-    fn row(&self, transaction: &Transaction<'_>, id: &KeyId) -> Result<Option<(Record, Secret)>> {
+    fn row(&self, transaction: &Connection, id: &KeyId) -> Result<Option<(Record, Secret)>> {
         let row = rows::by_id(transaction, id).map_err(|error| failed("read a key", &error))?;
         self.open_row(row)
     }
@@ -153,8 +147,12 @@ impl SqliteStore {
         }
     }
 
-    /// Looks at every key, after SQLite has looked at the file.
-    pub(crate) fn check(&self, look: &mut dyn FnMut(&Record, &Secret) -> Result<()>) -> Result<()> {
+    /// Looks at every key, after SQLite has looked at the file; how many there are. Parsing a private
+    /// key takes its time, so all processors look.
+    pub(crate) fn check(
+        &self,
+        look: &(dyn Fn(&Record, &Secret) -> Result<()> + Sync),
+    ) -> Result<u64> {
         let sealer = self.sealer()?;
         let verdict: String = self.read("check the store", |connection| {
             connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))
@@ -162,15 +160,30 @@ impl SqliteStore {
         if verdict != "ok" {
             return Err(Error::invalid(format!("the store's file is damaged: {verdict}")));
         }
-        let mut last = 0;
+        let look_at = &|rows: Vec<(i64, rows::Row)>| {
+            rows.into_iter().try_for_each(|(_, row)| -> Result<()> {
+                let (record, secret) = row.open(&sealer)?;
+                look(&record, &secret)
+            })
+        };
+        let threads = thread::available_parallelism().map_or(1, NonZero::get);
+        let (mut last, mut count) = (0, 0);
         loop {
             let rows = self.read("read the keys", |connection| rows::after(connection, last))?;
-            let Some((end, _)) = rows.last() else { return Ok(()) };
+            let Some((end, _)) = rows.last() else { return Ok(count) };
             last = *end;
-            for (_, row) in rows {
-                let (record, secret) = row.open(&sealer)?;
-                look(&record, &secret)?;
-            }
+            count += rows.len() as u64;
+            let share = rows.len().div_ceil(threads);
+            let mut rows = rows.into_iter();
+            thread::scope(|scope| {
+                let looking: Vec<_> = (0..threads)
+                    .map(|_| rows.by_ref().take(share).collect())
+                    .map(|part: Vec<_>| scope.spawn(move || look_at(part)))
+                    .collect();
+                looking
+                    .into_iter()
+                    .try_for_each(|one| one.join().unwrap_or_else(|panic| resume_unwind(panic)))
+            })?;
         }
     }
 
@@ -215,13 +228,13 @@ impl Store for SqliteStore {
 
     fn insert(&self, record: &Record, secret: &Secret) -> Result<()> {
         let sealed = self.sealer()?.seal(secret.expose(), &record.binding())?;
-        self.write(|transaction| rows::insert(transaction, record, &sealed))?;
+        self.writer.change(|transaction| rows::insert(transaction, record, &sealed))?;
         self.tell(Event::Changed(record.id));
         Ok(())
     }
 
     fn update(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>> {
-        let changed = self.write(|transaction| {
+        let changed = self.writer.change(|transaction| {
             let Some((mut record, secret)) = self.row(transaction, id)? else { return Ok(None) };
             change(&mut record)?;
             record.version += 1;
@@ -236,7 +249,7 @@ impl Store for SqliteStore {
     }
 
     fn succeed(&self, id: &KeyId, change: Succeed<'_>) -> Result<Option<Record>> {
-        let changed = self.write(|transaction| {
+        let changed = self.writer.change(|transaction| {
             let Some((mut heir, secret)) = self.row(transaction, id)? else { return Ok(None) };
             let predecessor = heir.attributes.succession.as_ref();
             let predecessor = predecessor.and_then(|of| KeyId::try_from(&*of.predecessor).ok());
@@ -286,7 +299,7 @@ impl Store for SqliteStore {
     }
 
     fn remove(&self, id: &KeyId, check: &mut dyn FnMut(&Record) -> Result<()>) -> Result<bool> {
-        let removed = self.write(|transaction| {
+        let removed = self.writer.change(|transaction| {
             let Some((record, _)) = self.row(transaction, id)? else { return Ok(false) };
             check(&record)?;
             rows::remove(transaction, id).map_err(|error| failed("delete a key", &error))?;
@@ -303,17 +316,13 @@ impl Store for SqliteStore {
             None => connection
                 .prepare_cached("SELECT value FROM counts WHERE name = 'keys'")?
                 .query_row([], |row| row.get(0)),
-            Some(viewer) => connection
-                .prepare_cached("SELECT count(*) FROM seen WHERE user = ?")?
-                .query_row([viewer], |row| row.get(0)),
+            Some(viewer) => rows::counts_of(connection, viewer).map(|(seen, _)| seen),
         })
     }
 
     fn count_owned(&self, owner: &str) -> Result<u64> {
         self.read("count the keys", |connection| {
-            connection
-                .prepare_cached("SELECT count(*) FROM seen WHERE user = ?1 AND owner = ?1")?
-                .query_row([owner], |row| row.get(0))
+            rows::counts_of(connection, owner).map(|(_, owned)| owned)
         })
     }
 
@@ -353,7 +362,7 @@ impl Store for SqliteStore {
     }
 
     fn set_own_secrets(&self, secrets: &[(&str, Secret)]) -> Result<()> {
-        self.write(|transaction| {
+        self.writer.change(|transaction| {
             for (name, secret) in secrets {
                 let sealed = self.sealer()?.seal(secret.expose(), own_binding(name).as_bytes())?;
                 transaction
@@ -382,7 +391,7 @@ impl Store for SqliteStore {
     }
 
     fn forget_own_secret(&self, name: &str) -> Result<()> {
-        self.write(|transaction| {
+        self.writer.change(|transaction| {
             let removed = transaction.execute("DELETE FROM own WHERE name = ?", [name]);
             removed.map(drop).map_err(|error| failed("forget a secret of the service", &error))
         })
@@ -394,7 +403,6 @@ fn own_binding(name: &str) -> String {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A transaction that a panic left open is rolled back as it is dropped.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

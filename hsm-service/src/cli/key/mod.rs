@@ -13,6 +13,7 @@ pub(crate) use view::{CertificateView, KeyView};
 
 use clap::{Args, Subcommand};
 use keyward_algorithms::ErrorKind;
+use keyward_client::Client;
 use keyward_protocol::{Error, Key, KeySelector, reference::Reference};
 use serde_json::json;
 
@@ -66,7 +67,10 @@ pub(crate) enum KeyCommand {
 
 /// List the keys that you may see
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  keyward key list --prefix web")]
+#[command(after_help = "\
+Examples:
+  keyward key list --prefix web
+  keyward key list --limit 100 --after web/alice")]
 pub(crate) struct ListArgs {
     /// Only names that begin with this
     #[arg(long, default_value = "")]
@@ -74,6 +78,13 @@ pub(crate) struct ListArgs {
     /// Your keys that were deleted and can be brought back
     #[arg(long, conflicts_with = "prefix")]
     deleted: bool,
+    /// At most so many, by name and owner
+    #[arg(long, value_name = "N", conflicts_with = "deleted")]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+    /// Only those after this one, with which the last listing ended
+    #[arg(long, value_name = "NAME/OWNER", conflicts_with = "deleted", requires = "limit")]
+    after: Option<String>,
 }
 
 /// Show everything about one key that you may know
@@ -150,11 +161,14 @@ fn show(key: &Key, context: &Context) -> Outcome {
 
 fn list(args: &ListArgs, context: &Context) -> Outcome {
     let client = context.client()?;
-    let mut keys = match args.deleted {
-        true => client.list_deleted()?,
-        false => client.list(&args.prefix)?,
+    let mut keys = match (args.deleted, args.limit) {
+        (true, _) => client.list_deleted()?,
+        (false, None) => client.list(&args.prefix)?,
+        (false, Some(limit)) => some(&client, args, limit as usize, context)?,
     };
-    keys.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
+    if args.limit.is_none() {
+        keys.sort_by(|a, b| (&a.owner, &a.name).cmp(&(&b.owner, &b.name)));
+    }
     let views: Vec<KeyView> = keys.iter().map(KeyView::new).collect::<Result<_, Error>>()?;
     context.output.result(&views, || {
         if views.is_empty() {
@@ -171,6 +185,30 @@ fn list(args: &ListArgs, context: &Context) -> Outcome {
         let rows: Vec<Vec<String>> = views.iter().map(KeyView::row).collect();
         table(&KeyView::HEADS, &rows)
     })
+}
+
+/// Some of the keys; says after which one the listing goes on.
+fn some(
+    client: &Client,
+    args: &ListArgs,
+    limit: usize,
+    context: &Context,
+) -> Result<Vec<Key>, Error> {
+    let mut keys = Vec::new();
+    let mut after = args.after.clone().unwrap_or_default().into_bytes();
+    loop {
+        let left = limit - keys.len();
+        let (page, next) = client.list_page(&args.prefix, after, left as u32)?;
+        keys.extend(page);
+        if next.is_empty() {
+            return Ok(keys);
+        }
+        if keys.len() >= limit {
+            context.output.note(&format!("more: --after {}", String::from_utf8_lossy(&next)));
+            return Ok(keys);
+        }
+        after = next;
+    }
 }
 
 /// The key of this name, which must have a public half.

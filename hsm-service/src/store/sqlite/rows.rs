@@ -2,7 +2,7 @@
 
 use keyward_algorithms::{ErrorKind, KeyType, Rights};
 use keyward_protocol::{KeyId, Origin};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{damaged, failed};
 use crate::{
@@ -127,48 +127,57 @@ pub(super) fn by_name(
 }
 
 pub(super) fn page(connection: &Connection, page: Page<'_>) -> rusqlite::Result<Vec<Row>> {
-    let (name, owner) = page.after.unwrap_or(("", ""));
+    // One lower bound, so that the search begins at it.
+    let (name, owner) = match page.after {
+        Some((name, owner)) if name >= page.prefix => (name, owner),
+        _ => (page.prefix, ""),
+    };
     // Names are ASCII, so those with a prefix end before the prefix followed by U+007F.
     let end = format!("{}\u{7f}", page.prefix);
     // Of deleted keys several can have one name, so the identifier tells them apart.
     let which = match page.deleted {
         false => {
             "seen AS found JOIN keys ON keys.id = found.id
-             WHERE found.user = ?1 AND (found.name, found.owner) > (?2, ?3)
-               AND found.name >= ?4 AND found.name < ?5
+             WHERE found.user = ?1 AND (found.name, found.owner) > (?2, ?3) AND found.name < ?4
              ORDER BY found.name, found.owner"
         }
         true => {
             "deleted AS found JOIN keys ON keys.id = found.id
              WHERE found.owner = ?1 AND (found.name, lower(hex(found.id))) > (?2, ?3)
-               AND found.name >= ?4 AND found.name < ?5
+               AND found.name < ?4
              ORDER BY found.name, found.id"
         }
     };
     connection
-        .prepare_cached(&format!("SELECT {COLUMNS} FROM {which} LIMIT ?6"))?
-        .query_map(
-            params![page.viewer, name, owner, page.prefix, end, page.limit as i64],
-            Row::read,
-        )?
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM {which} LIMIT ?5"))?
+        .query_map(params![page.viewer, name, owner, end, page.limit as i64], Row::read)?
         .collect()
 }
 
-pub(super) fn insert(transaction: &Transaction<'_>, record: &Record, sealed: &[u8]) -> Result<()> {
+/// How many keys a user sees, and how many of these are the user's own.
+pub(super) fn counts_of(connection: &Connection, user: &str) -> rusqlite::Result<(u64, u64)> {
+    connection
+        .prepare_cached("SELECT seen, owned FROM user_counts WHERE user = ?")?
+        .query_row([user], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
+        .map(Option::unwrap_or_default)
+}
+
+pub(super) fn insert(transaction: &Connection, record: &Record, sealed: &[u8]) -> Result<()> {
     insert_row(transaction, record, sealed)
         .and_then(|()| index(transaction, record))
         .map_err(|error| taken_or_failed(record, &error))
 }
 
 /// Puts a changed record in its row's place.
-pub(super) fn replace(transaction: &Transaction<'_>, record: &Record, sealed: &[u8]) -> Result<()> {
+pub(super) fn replace(transaction: &Connection, record: &Record, sealed: &[u8]) -> Result<()> {
     remove(transaction, &record.id)
         .and_then(|()| insert_row(transaction, record, sealed))
         .and_then(|()| index(transaction, record))
         .map_err(|error| taken_or_failed(record, &error))
 }
 
-pub(super) fn remove(transaction: &Transaction<'_>, id: &KeyId) -> rusqlite::Result<()> {
+pub(super) fn remove(transaction: &Connection, id: &KeyId) -> rusqlite::Result<()> {
     for table in ["keys", "seen", "deleted", "ends"] {
         transaction
             .prepare_cached(&format!("DELETE FROM {table} WHERE id = ?"))?
@@ -177,11 +186,7 @@ pub(super) fn remove(transaction: &Transaction<'_>, id: &KeyId) -> rusqlite::Res
     Ok(())
 }
 
-fn insert_row(
-    transaction: &Transaction<'_>,
-    record: &Record,
-    sealed: &[u8],
-) -> rusqlite::Result<()> {
+fn insert_row(transaction: &Connection, record: &Record, sealed: &[u8]) -> rusqlite::Result<()> {
     transaction
         .prepare_cached("INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
@@ -203,7 +208,7 @@ fn insert_row(
         .map(drop)
 }
 
-fn index(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()> {
+fn index(transaction: &Connection, record: &Record) -> rusqlite::Result<()> {
     let id = record.id.as_bytes().as_slice();
     if record.is_deleted() {
         let removal = record.attributes.removal;
@@ -224,7 +229,7 @@ fn index(transaction: &Transaction<'_>, record: &Record) -> rusqlite::Result<()>
 }
 
 fn insert_end(
-    transaction: &Transaction<'_>,
+    transaction: &Connection,
     id: &[u8],
     of: EndingOf,
     time: u64,
@@ -236,7 +241,7 @@ fn insert_end(
 }
 
 /// Notes when the certificates of keys end that were kept before that was noted.
-pub(super) fn index_ends(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(super) fn index_ends(transaction: &Connection) -> rusqlite::Result<()> {
     let mut chains = transaction.prepare("SELECT id, chain FROM keys WHERE length(chain) > 0")?;
     let mut rows = chains.query([])?;
     while let Some(row) = rows.next()? {

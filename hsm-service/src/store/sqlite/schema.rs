@@ -81,7 +81,30 @@ const TABLES_OF_TIME: &str = "
     CREATE INDEX ends_by_time ON ends (time);
 ";
 
+/// How many keys each user sees and owns. It came after the first stores of layout 2, whose number
+/// stays: a program that does not know it keeps it up all the same, for triggers do.
+const COUNTS_BY_USER: &str = "
+    CREATE TABLE user_counts (
+        user TEXT PRIMARY KEY,
+        seen INTEGER NOT NULL,
+        owned INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    INSERT INTO user_counts SELECT user, count(*), sum(user = owner) FROM seen GROUP BY user;
+    CREATE TRIGGER seen_added AFTER INSERT ON seen BEGIN
+        INSERT INTO user_counts VALUES (new.user, 1, new.user = new.owner)
+            ON CONFLICT (user) DO UPDATE SET
+                seen = seen + 1, owned = owned + (new.user = new.owner);
+    END;
+    CREATE TRIGGER seen_removed AFTER DELETE ON seen BEGIN
+        UPDATE user_counts SET seen = seen - 1, owned = owned - (old.user = old.owner)
+            WHERE user = old.user;
+    END;
+";
+
 const DATA_KEY: &str = "data-key";
+
+/// Statements that a connection holds ready: all that there are.
+const CACHED_STATEMENTS: usize = 64;
 
 /// Opens the file. Files that SQLite makes beside it get its permissions.
 pub(super) fn open(path: &Path, writable: bool) -> Result<Connection> {
@@ -107,6 +130,7 @@ pub(super) fn open(path: &Path, writable: bool) -> Result<Connection> {
         PRAGMA temp_store = MEMORY;
     ";
     connection.execute_batch(settings).map_err(explain)?;
+    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
     Ok(connection)
 }
 
@@ -123,6 +147,7 @@ pub(super) fn lay(connection: &Connection, wrapped_data_key: &[u8]) -> Result<()
     connection
         .execute_batch(TABLES)
         .and_then(|()| connection.execute_batch(TABLES_OF_TIME))
+        .and_then(|()| connection.execute_batch(COUNTS_BY_USER))
         .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
         .and_then(|()| connection.pragma_update(None, "user_version", SCHEMA_VERSION))
         .and_then(|()| {
@@ -145,13 +170,19 @@ fn from_1_to_2(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
 /// Brings a store of an older layout to the present one, in one transaction.
 pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Result<()> {
     let found = check(connection, path)?;
-    if found == SCHEMA_VERSION {
+    let explain = |error| failed(&format!("bring {} up to date", path.display()), &error);
+    let counts_users = connection.table_exists(None, "user_counts").map_err(explain)?;
+    if found == SCHEMA_VERSION && counts_users {
         return Ok(());
     }
-    let explain = |error| failed(&format!("bring {} up to date", path.display()), &error);
     let transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(explain)?;
-    from_1_to_2(&transaction).map_err(explain)?;
+    if found == 1 {
+        from_1_to_2(&transaction).map_err(explain)?;
+    }
+    if !counts_users {
+        transaction.execute_batch(COUNTS_BY_USER).map_err(explain)?;
+    }
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(explain)?;
     transaction.commit().map_err(explain)?;
     tracing::info!(from = found, to = SCHEMA_VERSION, "the store's layout was brought up to date");

@@ -14,12 +14,12 @@ use crate::{
 impl SqliteStore {
     /// What is kept of the seal.
     pub fn seal_row(&self) -> Result<SealRow> {
-        SealRow::read(&schema::seal_row(&lock(&self.writer))?)
+        SealRow::read(&self.writer.alone(schema::seal_row)?)
     }
 
     /// Opens the store.
     pub fn unseal(&self, seal: &dyn Seal) -> Result<()> {
-        let row = schema::seal_row(&lock(&self.writer))?;
+        let row = self.writer.alone(schema::seal_row)?;
         let sealer = Sealer::new(&*seal.unwrap(&row)?)?;
         self.set_sealer(Some(Arc::new(sealer)));
         Ok(())
@@ -27,7 +27,7 @@ impl SqliteStore {
 
     /// What an operator has to put right about a seal that opens the store.
     pub(crate) fn left_over(&self, seal: &dyn Seal) -> Result<Option<String>> {
-        Ok(seal.left_over(&schema::seal_row(&lock(&self.writer))?))
+        Ok(seal.left_over(&self.writer.alone(schema::seal_row)?))
     }
 
     /// Seals the store: the data key is gone from memory when those who use it now have ended.
@@ -39,7 +39,7 @@ impl SqliteStore {
     /// that the caller can open it.
     pub(crate) fn change_seal(&self, present: Option<&dyn Seal>, next: &dyn Seal) -> Result<()> {
         let data_key = self.sealer()?.key();
-        self.write(|transaction| {
+        self.writer.change(|transaction| {
             if let Some(present) = present {
                 let opened = present.unwrap(&schema::seal_row(transaction)?)?;
                 if !bool::from(opened.ct_eq(data_key.as_slice())) {
@@ -54,7 +54,7 @@ impl SqliteStore {
             schema::set_seal_row(transaction, &row)
         })?;
         // The former row is overwritten on disk too, as far as a file system does that.
-        schema::empty_log(&lock(&self.writer)).or_else(|error| {
+        self.writer.alone(schema::empty_log).or_else(|error| {
             tracing::warn!("{error}");
             Ok(())
         })
@@ -63,10 +63,10 @@ impl SqliteStore {
     /// Destroys the wrapped data key. What is sealed in the store never opens again, unless somebody
     /// has an older copy of it and what opened that.
     pub(crate) fn destroy(&self) -> Result<()> {
-        self.write(|transaction| schema::set_seal_row(transaction, &[]))?;
+        self.writer.change(|transaction| schema::set_seal_row(transaction, &[]))?;
         self.set_sealer(None);
         lock(&self.readers).clear();
-        schema::empty_log(&lock(&self.writer))
+        self.writer.alone(schema::empty_log)
     }
 
     /// What opens and seals secrets.
