@@ -211,6 +211,7 @@ fn list(client: &Client, keys: usize) -> (Vec<KeyId>, Latency, f64) {
 /// Signs with keys that were not used since the start.
 fn first_use(client: &Client, ids: &[KeyId]) -> Latency {
     let algorithm = p256().default_signature().expect("P-256 signs");
+    let request = SignRequest { algorithm, pss: None, deterministic: false, input: &[7; 32] };
     let fresh = |id: &&KeyId| {
         let key = client.find(&KeySelector::Id(**id)).expect("every identifier is there");
         key.key_type == p256()
@@ -222,7 +223,8 @@ fn first_use(client: &Client, ids: &[KeyId]) -> Latency {
             .into_iter()
             .map(|id| {
                 let begun = Instant::now();
-                let request = SignRequest { algorithm, pss: None, input: &[7; 32] };
+                let request =
+                    SignRequest { algorithm, pss: None, deterministic: false, input: &[7; 32] };
                 client.sign(id, &request).expect("a key of P-256 signs");
                 begun.elapsed()
             })
