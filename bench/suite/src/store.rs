@@ -223,8 +223,6 @@ fn first_use(client: &Client, ids: &[KeyId]) -> Latency {
             .into_iter()
             .map(|id| {
                 let begun = Instant::now();
-                let request =
-                    SignRequest { algorithm, pss: None, deterministic: false, input: &[7; 32] };
                 client.sign(id, &request).expect("a key of P-256 signs");
                 begun.elapsed()
             })
