@@ -16,7 +16,7 @@ use rustix::{
     net::{
         AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect,
         recv, send, socket_with,
-        sockopt::{Timeout, set_socket_timeout, socket_peercred},
+        sockopt::{Timeout, set_socket_timeout},
     },
 };
 use rustls::{ClientConfig, ClientConnection, StreamOwned, pki_types::ServerName};
@@ -104,7 +104,7 @@ impl Stream {
 
     /// The user that listens on a UNIX socket, by the kernel's word.
     pub(crate) fn listener(&self) -> io::Result<u32> {
-        Ok(socket_peercred(self.kind().fd())?.uid.as_raw())
+        Ok(keyward_peer_groups::peer_credentials(self.kind().fd())?.uid)
     }
 
     /// The socket, to wait for.

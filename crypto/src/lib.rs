@@ -18,6 +18,7 @@ extern crate aws_lc_fips_sys as aws_lc_sys;
 mod asn1;
 mod aws_lc;
 mod derivation;
+mod encrypted_keys;
 mod error;
 mod hash;
 mod implicit_rejection;
@@ -34,6 +35,7 @@ mod tls_premaster;
 mod wrapping;
 
 pub use derivation::DerivationParameters;
+pub use encrypted_keys::{EncryptedPkcs8, Pkcs12File, open_pkcs12};
 pub use error::CryptoError;
 pub use hash::{Hash, HashValue, Md5Sha1, hash};
 pub use mu::Mu;

@@ -85,8 +85,13 @@ fn pkcs12_brings_its_chain_along() {
     let sign = ["x509", "-req", "-in", &request, "-CA", &ca, "-CAkey", &authority];
     openssl(&[&sign[..], &["-CAcreateserial", "-days", "9", "-out", &certificate]].concat());
     let right = service.write("passphrase", PASSPHRASE);
+    let wrong = service.write("wrong", "battery staple\n");
     let pass = format!("pass:{PASSPHRASE}");
-    for (name, how) in [("modern", &[][..]), ("legacy", &["-legacy"])] {
+    for (name, how) in [
+        ("modern", &[][..]),
+        ("legacy", &["-legacy"]),
+        ("open-certificates", &["-certpbe", "NONE", "-macalg", "sha512"]),
+    ] {
         let path = service.file(&format!("{name}.p12"));
         let export =
             ["pkcs12", "-export", "-inkey", &original, "-in", &certificate, "-certfile", &ca];
@@ -95,6 +100,12 @@ fn pkcs12_brings_its_chain_along() {
         let chain = service.json(&["cert", "show", name])["chain"].clone();
         assert_eq!(chain[0]["subject"], "CN=web.example");
         assert_eq!(chain[1]["subject"], "CN=Test CA");
+
+        let import = ["key", "import", "other", "--in", &path];
+        let error = service.error(&[&import[..], &["--passphrase-file", &wrong]].concat(), 1);
+        assert_eq!(error["kind"], "permission-denied", "{error}");
+        let error = service.error(&import, 1);
+        assert!(error["hint"].as_str().unwrap().contains("--passphrase-file"), "{error}");
     }
     let open = service.file("open.p12");
     let export = ["pkcs12", "-export", "-inkey", &original, "-in", &certificate, "-out", &open];

@@ -1,4 +1,4 @@
-//! AES in CBC, CTR and ECB (SP 800-38A).
+//! AES in CBC, CTR and ECB (SP 800-38A), and what old key files are encrypted with.
 
 use std::{
     ffi::c_int,
@@ -37,12 +37,38 @@ pub(crate) fn crypt(
     if iv.len() != cipher.row().iv_bytes {
         return Err(CryptoError::input("the initialisation vector has the wrong size"));
     }
+    run(method, direction, cipher.row().padded, key, iv, input)
+}
+
+/// Decrypts triple DES in CBC mode with padding.
+pub(crate) fn decrypt_triple_des(
+    key: &[u8],
+    iv: &[u8],
+    input: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
+    if key.len() != 24 || iv.len() != 8 {
+        return Err(CryptoError::input("the initialisation vector has the wrong size"));
+    }
+    // SAFETY: the getter takes no argument and returns a pointer to a static table.
+    let method = unsafe { aws_lc_sys::EVP_des_ede3_cbc() };
+    run(method, Direction::Decrypt, true, key, iv, input)
+}
+
+/// Key and initialisation vector have the sizes of the method.
+fn run(
+    method: *const EVP_CIPHER,
+    direction: Direction,
+    padded: bool,
+    key: &[u8],
+    iv: &[u8],
+    input: &[u8],
+) -> Result<Zeroizing<Vec<u8>>> {
     let length = c_int::try_from(input.len())
         .map_err(|_| CryptoError::input("the input is too long for one piece"))?;
     let context = Context::new()?;
     let encrypting = c_int::from(direction == Direction::Encrypt);
     // SAFETY: the context is valid, the method a static table; key and vector have the sizes that
-    // the table says (the vector of ECB is not looked at).
+    // it wants (the vector of ECB is not looked at).
     check(unsafe {
         aws_lc_sys::EVP_CipherInit_ex(
             context.0.as_ptr(),
@@ -53,7 +79,7 @@ pub(crate) fn crypt(
             encrypting,
         )
     })?;
-    let padding = c_int::from(cipher.row().padded);
+    let padding = c_int::from(padded);
     // SAFETY: the context is valid and initialised.
     check(unsafe { aws_lc_sys::EVP_CIPHER_CTX_set_padding(context.0.as_ptr(), padding) })?;
     let mut output = Zeroizing::new(vec![0; input.len() + 2 * BLOCK_BYTES]);

@@ -16,7 +16,7 @@ use keyward_algorithms::ErrorKind;
 use keyward_protocol::encode_response;
 use rustix::{
     io::Errno,
-    net::{SendFlags, SocketFlags, accept_with, send, sockopt::socket_peercred},
+    net::{SendFlags, SocketFlags, accept_with, send},
 };
 
 use super::{
@@ -158,9 +158,8 @@ impl Door {
 }
 
 fn peer_identity(socket: &std::os::fd::OwnedFd) -> io::Result<(Identity, u32)> {
-    let peer = socket_peercred(socket)?;
+    let peer = keyward_peer_groups::peer_credentials(socket)?;
     let mut gids = keyward_peer_groups::peer_groups(socket)?;
-    gids.push(peer.gid.as_raw());
-    let pid = peer.pid.as_raw_nonzero().get().unsigned_abs();
-    Ok((Identity::Process { uid: peer.uid.as_raw(), gids }, pid))
+    gids.push(peer.gid);
+    Ok((Identity::Process { uid: peer.uid, gids }, peer.pid))
 }

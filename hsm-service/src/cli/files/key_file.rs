@@ -5,11 +5,8 @@ use std::path::Path;
 
 use der::{Decode, Header, Reader, SliceReader, Tag};
 use keyward_algorithms::ErrorKind;
-use keyward_crypto::PrivateKey;
+use keyward_crypto::{CryptoError, EncryptedPkcs8, PrivateKey, open_pkcs12};
 use keyward_protocol::{Error, reference};
-use p12_keystore::{Pkcs12Archive, error::Error as Pkcs12Error};
-use pkcs8::EncryptedPrivateKeyInfoRef;
-use zeroize::Zeroizing;
 
 use super::{chain, passphrase::Source, pem};
 use crate::cli::failure::crypto_error;
@@ -71,14 +68,18 @@ pub fn parse(bytes: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, E
 }
 
 fn from_der(der: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, Error> {
-    let wrong = |error: keyward_crypto::CryptoError| in_file(name, crypto_error(error));
+    let wrong = |error| in_file(name, crypto_error(error));
     let key = match form(der).ok_or_else(|| no_key(name))? {
         Form::Pkcs8 => PrivateKey::from_pkcs8(der).map_err(wrong)?,
         Form::Pkcs1 => PrivateKey::from_pkcs1_der(der).map_err(wrong)?,
         Form::Sec1 => PrivateKey::from_sec1_der(der).map_err(wrong)?,
         Form::EncryptedPkcs8 => {
-            let plain = decrypt_pkcs8(der, name, passphrase)?;
-            PrivateKey::from_pkcs8(plain.as_bytes()).map_err(wrong)?
+            let closed =
+                |error| closed(error, name, "openssl pkey -in OLD.pem -aes256 -out NEW.pem");
+            let encrypted = EncryptedPkcs8::read(der).map_err(closed)?;
+            let passphrase = passphrase.passphrase(name)?;
+            let plain = encrypted.decrypt(passphrase.as_bytes()).map_err(closed)?;
+            PrivateKey::from_pkcs8(&plain).map_err(wrong)?
         }
         Form::Pkcs12 => return from_pkcs12(der, name, passphrase),
     };
@@ -114,56 +115,30 @@ fn form(der: &[u8]) -> Option<Form> {
     }
 }
 
-fn decrypt_pkcs8(
-    der: &[u8],
-    name: &str,
-    passphrase: &Source,
-) -> Result<der::SecretDocument, Error> {
-    let info = EncryptedPrivateKeyInfoRef::try_from(der).map_err(|_| {
-        Error::new(
-            ErrorKind::Unsupported,
-            format!("{name} is encrypted in a way that is not known"),
-        )
-        .hint("convert it first: openssl pkey -in OLD.pem -aes256 -out NEW.pem")
-    })?;
-    let passphrase = passphrase.passphrase(name)?;
-    info.decrypt(passphrase.as_bytes()).map_err(|error| match error {
-        pkcs8::Error::EncryptedPrivateKey(
-            pkcs8::pkcs5::Error::UnsupportedAlgorithm { .. }
-            | pkcs8::pkcs5::Error::NoPbes1CryptSupport,
-        ) => {
-            let message = format!("{name} is encrypted with an algorithm that is not supported");
-            Error::new(ErrorKind::Unsupported, message)
-                .hint("convert it first: openssl pkey -in OLD.pem -aes256 -out NEW.pem")
-        }
-        _ => wrong_passphrase(name),
-    })
-}
-
 fn from_pkcs12(der: &[u8], name: &str, passphrase: &Source) -> Result<KeyFile, Error> {
     // Files without a passphrase are common; asking for one that is not there would confuse.
-    let archive = match Pkcs12Archive::from_pkcs12(der, "") {
-        Ok(archive) => archive,
-        Err(_) => {
-            let passphrase = passphrase.passphrase(name)?;
-            Pkcs12Archive::from_pkcs12(der, &passphrase).map_err(|error| match error {
-                Pkcs12Error::MacError(_) | Pkcs12Error::UnpadError | Pkcs12Error::Pkcs5Error(_) => {
-                    wrong_passphrase(name)
-                }
-                other => in_file(name, Error::new(ErrorKind::Unsupported, other.to_string())),
-            })?
-        }
+    let file = match open_pkcs12(der, "") {
+        Err(CryptoError::Failed) => open_pkcs12(der, &passphrase.passphrase(name)?),
+        other => other,
     };
-    let mut keys = archive.keys;
-    if keys.len() > 1 {
-        return Err(Error::invalid(format!("{name} has {} private keys", keys.len()))
-            .hint("import one key at a time: openssl pkcs12 -in FILE -nodes writes them as PEM"));
-    }
-    let bag = keys.pop().ok_or_else(|| no_key(name))?;
-    let pkcs8 = Zeroizing::new(bag.key.as_der().to_vec());
+    let file = file.map_err(|error| closed(error, name, "openssl pkcs12 -in FILE -nodes"))?;
+    let pkcs8 = file.key.ok_or_else(|| no_key(name))?;
     let key = PrivateKey::from_pkcs8(&pkcs8).map_err(|error| in_file(name, crypto_error(error)))?;
-    let certificates = archive.certs.iter().map(|bag| bag.cert.as_der().to_vec()).collect();
-    Ok(KeyFile { key, certificates })
+    Ok(KeyFile { key, certificates: file.certificates })
+}
+
+/// Why an encrypted file did not open; `convert` writes it in a form that does.
+fn closed(error: CryptoError, name: &str, convert: &str) -> Error {
+    match error {
+        CryptoError::Failed => wrong_passphrase(name),
+        CryptoError::Unsupported => {
+            let message = format!("{name} is encrypted in a way that is not supported");
+            Error::new(ErrorKind::Unsupported, message).hint(format!("convert it first: {convert}"))
+        }
+        CryptoError::InvalidInput { .. } => in_file(name, crypto_error(error))
+            .hint(format!("import one key at a time: {convert} writes them as PEM")),
+        _ => in_file(name, crypto_error(error)),
+    }
 }
 
 fn in_file(name: &str, error: Error) -> Error {
