@@ -14,7 +14,7 @@ export FIPS
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test dist deb install bench lint fuzz matrix soak clean
+.PHONY: help demo test dist deb image install bench lint fuzz matrix soak clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ dist: ## release build into dist/; FIPS=1 on aws-lc's FIPS module
 
 deb: dist ## Debian package in dist/
 	ops/deb
+
+image: dist ## contents of a container image in dist/
+	ops/image
 
 install: ## install dist/ (PREFIX, DESTDIR)
 	@ops/install "$(DESTDIR)" "$(PREFIX)" "$(OPENSSL_MODULES_DIR)"
