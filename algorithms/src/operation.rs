@@ -153,6 +153,15 @@ table! {
         /// Makes a key from another one.
         DeriveKey = 36 => { name: "derive-key", requires: Requires::Key(Right::Derive),
             audit: Audit::Act, repeatable: false, slow: true, states: OPERATIONAL, quorum: true },
+        /// Keeps a certificate without a key, or gives one another name.
+        PutCertificate = 37 => { name: "put-certificate", requires: Requires::Role(Role::User),
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL, quorum: true },
+        /// Deletes a certificate that is kept without a key.
+        DeleteCertificate = 38 => { name: "delete-certificate", requires: Requires::Role(Role::User),
+            audit: Audit::Act, repeatable: false, slow: false, states: OPERATIONAL, quorum: true },
+        /// Lists the certificates that the caller keeps without a key, or shows one of them.
+        ListCertificates = 39 => { name: "list-certificates", requires: Requires::Role(Role::User),
+            audit: Audit::Nothing, repeatable: true, slow: false, states: OPERATIONAL, quorum: false },
         /// Takes the secret out of a ciphertext that was made with the public half of an ML-KEM key.
         Decapsulate = 42 => { name: "decapsulate", requires: Requires::Key(Right::Derive),
             audit: Audit::Use, repeatable: true, slow: false, states: OPERATIONAL, quorum: false },

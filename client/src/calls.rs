@@ -61,7 +61,7 @@ impl Client {
     }
 }
 
-fn unexpected() -> Error {
+pub(crate) fn unexpected() -> Error {
     Error::new(ErrorKind::Internal, "the service answered with something else than was asked for")
         .hint("check that client and service are of matching versions")
 }

@@ -8,6 +8,7 @@
 
 mod address;
 mod calls;
+mod certificates;
 mod client;
 mod connection;
 mod endpoint;

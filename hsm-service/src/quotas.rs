@@ -84,7 +84,7 @@ impl Quota {
         })
     }
 
-    /// Holds a place for another key of a user.
+    /// Holds a place for another key or certificate of a user.
     pub(crate) fn place_for_key(
         &self,
         user: &str,
@@ -93,7 +93,8 @@ impl Quota {
         let turn = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let most = self.keys.load(Relaxed);
         if most != 0 && store.count_owned(user)? >= most {
-            let message = format!("\"{user}\" has {most} keys, which is its quota");
+            let message =
+                format!("\"{user}\" has {most} keys and certificates, which is its quota");
             return Err(full(message, "delete some"));
         }
         Ok(turn)

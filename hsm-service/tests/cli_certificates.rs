@@ -215,3 +215,59 @@ fn a_chain_for_another_key_is_refused() {
     assert!(error["message"].as_str().unwrap().contains("CN=other"), "{error}");
     assert!(error["hint"].as_str().unwrap().contains("key csr"), "{error}");
 }
+
+#[test]
+fn a_certificate_is_kept_without_a_key_shown_renamed_and_deleted() {
+    let service = Service::start();
+    let [key, root] = ["root.key", "root.pem"].map(|name| service.file(name));
+    openssl(&[
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        &key,
+        "-out",
+        &root,
+        "-subj",
+        "/CN=Company Root",
+        "-days",
+        "9",
+    ]);
+    let told = openssl_text(&["x509", "-in", &root, "-noout", "-fingerprint", "-sha256"]);
+    let fingerprint = told.trim().rsplit('=').next().unwrap().replace(':', "").to_lowercase();
+    let added = service.json(&["cert", "add", "root", "--in", &root]);
+    assert_eq!(added["uri"], "keyward:root");
+    assert_eq!(added["sha256"], *fingerprint);
+    assert_eq!(added["certificate"]["subject"], "CN=Company Root");
+    assert_eq!(service.json(&["cert", "show", "root"]), added);
+    assert_eq!(
+        service.ok(&["cert", "export", "root"]).trim(),
+        String::from_utf8(read(&root)).unwrap().trim()
+    );
+    assert_eq!(service.error(&["cert", "add", "root", "--in", &root], 1)["kind"], "already-exists");
+    service.ok(&["cert", "add", "root", "--in", &root, "--replace"]);
+    let listed = service.ok(&["cert", "list"]);
+    assert!(listed.contains("root") && listed.contains("CN=Company Root"), "{listed}");
+    service.ok(&["cert", "rename", "root", "old-root"]);
+    assert_eq!(service.json(&["cert", "list"])["certificates"][0]["name"], "old-root");
+
+    // A key and its chain go before; what is neither is told as a missing key.
+    service.ok(&["key", "generate", "web", "--type", "p-256"]);
+    service.ok(&["key", "self-sign", "web", "--subject", "CN=web.example"]);
+    assert!(service.ok(&["cert", "show", "web"]).contains("CN=web.example"));
+    assert_eq!(service.error(&["cert", "show", "nobody"], 1)["kind"], "not-found");
+    assert_eq!(service.error(&["cert", "delete", "web", "--yes"], 1)["kind"], "not-found");
+
+    // A chain belongs to a key.
+    let pair = [read(&root), read(&root)].concat();
+    let pair = service.write("pair.pem", pair);
+    assert_eq!(
+        service.error(&["cert", "add", "two", "--in", &pair], 1)["kind"],
+        "invalid-argument"
+    );
+    service.error(&["cert", "delete", "old-root"], 2);
+    service.ok(&["cert", "delete", "old-root", "--yes"]);
+    assert_eq!(service.json(&["cert", "list"])["certificates"].as_array().unwrap().len(), 0);
+}

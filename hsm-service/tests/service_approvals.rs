@@ -104,6 +104,7 @@ struct Things {
     wrapped: Vec<u8>,
     secret: KeyId,
     keys: Vec<Key>,
+    certificate: Vec<u8>,
 }
 
 impl Things {
@@ -120,7 +121,10 @@ impl Things {
         let keys = (0..7).map(|number| generate(client, &format!("key{number}"), "p-256"));
         let keys: Vec<Key> = [exported].into_iter().chain(keys).collect();
         client.delete(&keys[6].id).unwrap();
-        Things { wrapping, wrapped, secret, keys }
+        let made = rcgen::generate_simple_self_signed(["root".to_owned()]).unwrap();
+        let certificate = made.cert.der().to_vec();
+        client.put_certificate("root", &certificate, false).unwrap();
+        Things { wrapping, wrapped, secret, keys, certificate }
     }
 
     /// A request that the service would carry out.
@@ -162,6 +166,14 @@ impl Things {
             }),
             Operation::SetChain => {
                 Asked::SetChain(messages::SetChain { key_id: id(3), chain: vec![] })
+            }
+            Operation::PutCertificate => Asked::PutCertificate(messages::PutCertificate {
+                name: "other-root".into(),
+                der: self.certificate.clone(),
+                ..Default::default()
+            }),
+            Operation::DeleteCertificate => {
+                Asked::DeleteCertificate(messages::DeleteCertificate { name: "root".into() })
             }
             Operation::Share => Asked::Share(messages::Share {
                 key_id: id(4),

@@ -15,10 +15,19 @@ use crate::{clients, encode, new_key::NewKey};
 /// The number that stands for "none" among codes of the table.
 const NONE: i32 = 0;
 
+/// The setting that is Java's alone: the approval of others that requests carry.
+const APPROVAL: &str = "approval";
+
 pub(crate) fn open(settings: &[String]) -> Result<i64> {
-    let pairs: Vec<(&str, &str)> =
-        settings.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect();
-    Ok(clients::insert(Client::new(Settings::load(&pairs)?)))
+    let pairs = settings.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str()));
+    let (own, pairs): (Vec<_>, Vec<_>) = pairs.partition(|(name, _)| *name == APPROVAL);
+    let client = Client::new(Settings::load(&pairs)?);
+    Ok(clients::insert(match own.first() {
+        Some((_, approval)) => {
+            client.with_approval(approval.parse().map_err(|error: String| Error::invalid(error))?)
+        }
+        None => client,
+    }))
 }
 
 /// A service that does not know the caller is told as such, since every key needs a user.
@@ -299,8 +308,31 @@ pub(crate) fn set_chain(client: i64, key: &[u8], chain: &[Vec<u8>]) -> Result<Ve
     clients::get(client)?.set_chain(&key_id(key)?, chain).map(|key| encode::key(&key))
 }
 
-pub(crate) fn delete(client: i64, key: &[u8]) -> Result<()> {
-    clients::get(client)?.delete(&key_id(key)?).map(drop)
+/// Deletes a key, `now` so that it cannot be brought back.
+pub(crate) fn delete(client: i64, key: &[u8], now: bool) -> Result<()> {
+    let (client, key) = (clients::get(client)?, key_id(key)?);
+    match now {
+        true => client.delete_now(&key),
+        false => client.delete(&key).map(drop),
+    }
+}
+
+/// The certificates that are kept without a key.
+pub(crate) fn certificates(client: i64) -> Result<Vec<u8>> {
+    clients::get(client)?.certificates().map(|kept| encode::certificates(&kept))
+}
+
+pub(crate) fn certificate(client: i64, name: &str) -> Result<Vec<u8>> {
+    clients::get(client)?.certificate(name).map(|kept| encode::certificates(&[kept]))
+}
+
+/// Keeps a certificate, in place of another one that has the name.
+pub(crate) fn put_certificate(client: i64, name: &str, der: &[u8]) -> Result<()> {
+    clients::get(client)?.put_certificate(name, der, true).map(drop)
+}
+
+pub(crate) fn delete_certificate(client: i64, name: &str) -> Result<()> {
+    clients::get(client)?.delete_certificate(name)
 }
 
 fn oaep(digest: i32, mgf1: i32, label: &[u8]) -> Result<OaepParameters<'_>> {

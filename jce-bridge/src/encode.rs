@@ -1,8 +1,8 @@
-//! Keys as the Java class `KeyInfo` reads them: numbers with the most significant byte first, as
+//! Keys and certificates as the Java classes `KeyInfo` and `KeptCertificate` read them: numbers with the most significant byte first, as
 //! `java.io.DataInput` has them, and a length before all that varies.
 
 use keyward_algorithms::KeyType;
-use keyward_protocol::Key;
+use keyward_protocol::{Key, messages::KeptCertificate};
 
 /// One key.
 pub(crate) fn key(key: &Key) -> Vec<u8> {
@@ -16,6 +16,19 @@ pub(crate) fn keys(keys: &[Key]) -> Vec<u8> {
     let mut out = Vec::new();
     number(&mut out, keys.len());
     keys.iter().for_each(|key| append(&mut out, key));
+    out
+}
+
+/// A number, and so many certificates.
+pub(crate) fn certificates(kept: &[KeptCertificate]) -> Vec<u8> {
+    let mut out = Vec::new();
+    number(&mut out, kept.len());
+    for one in kept {
+        bytes(&mut out, one.owner.as_bytes());
+        bytes(&mut out, one.name.as_bytes());
+        out.extend(one.created.to_be_bytes());
+        bytes(&mut out, &one.der);
+    }
     out
 }
 

@@ -400,6 +400,60 @@ pub fn delete<'local>(
     _: JClass<'local>,
     client: jlong,
     key: JByteArray<'local>,
+    now: jboolean,
 ) {
-    run(env, |env| Ok(calls::delete(client, &bytes(env, &key)?)?))
+    run(env, |env| Ok(calls::delete(client, &bytes(env, &key)?, now)?))
+}
+
+/// The certificates that are kept without a key.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn certificates<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+) -> JByteArray<'local> {
+    run(env, |env| to_java(env, calls::certificates(client)?))
+}
+
+/// One of them.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn certificate<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    name: JString<'local>,
+) -> JByteArray<'local> {
+    run(env, |env| {
+        let name = string(env, &name)?;
+        to_java(env, calls::certificate(client, &name)?)
+    })
+}
+
+/// Keeps a certificate without a key.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn put_certificate<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    name: JString<'local>,
+    der: JByteArray<'local>,
+) {
+    run(env, |env| {
+        let (name, der) = (string(env, &name)?, bytes(env, &der)?);
+        Ok(calls::put_certificate(client, &name, &der)?)
+    })
+}
+
+/// Deletes a certificate that is kept without a key.
+#[jni_mangle("dev.keyward.jce.Native")]
+pub fn delete_certificate<'local>(
+    env: EnvUnowned<'local>,
+    _: JClass<'local>,
+    client: jlong,
+    name: JString<'local>,
+) {
+    run(env, |env| {
+        let name = string(env, &name)?;
+        Ok(calls::delete_certificate(client, &name)?)
+    })
 }

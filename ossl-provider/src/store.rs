@@ -7,7 +7,10 @@ use std::{collections::VecDeque, ffi::CStr, sync::Arc};
 
 use keyward_algorithms::{ErrorKind, Family, KeyType, Right, SecretKind};
 use keyward_client::{Client, Pin};
-use keyward_protocol::{Error, Key as Found, KeyUri, ObjectKind, Result, reference::Reference};
+use keyward_protocol::{
+    Error, Key as Found, KeySelector, KeyUri, ObjectKind, Result, messages::KeptCertificate,
+    reference::Reference,
+};
 
 use crate::{
     decoder::{STRUCTURE, hand_over_der},
@@ -146,24 +149,45 @@ impl StoreContext {
             }
             outcome => outcome?,
         };
+        let (keys, certificates) = found;
         let mut objects = VecDeque::new();
-        for key in found {
+        for key in keys {
             self.add(key, &mut objects)?;
+        }
+        for kept in certificates.iter().filter(|kept| self.wanted.meet_kept_certificate(kept)) {
+            self.add_certificate(&kept.der, &mut objects);
         }
         Ok(objects)
     }
 
-    fn ask_service(&self, client: &Client) -> Result<Vec<Found>> {
-        match &self.uri.selector {
-            Some(selector) => {
-                let found = client.find(selector);
-                Ok(vec![found.map_err(|error| not_found(error, &self.uri, &client.place()))?])
+    /// The keys that are meant, and the certificates that are kept without a key.
+    fn ask_service(&self, client: &Client) -> Result<(Vec<Found>, Vec<KeptCertificate>)> {
+        let Some(selector) = &self.uri.selector else {
+            let keys = client.list("")?.into_iter();
+            let keys = keys.filter(|key| may_use(key) && self.check_offers(key).is_ok()).collect();
+            let certificates = match self.wants_certificates() {
+                true => client.certificates()?,
+                false => Vec::new(),
+            };
+            return Ok((keys, certificates));
+        };
+        match (client.find(selector), selector) {
+            (Ok(key), _) => Ok((vec![key], Vec::new())),
+            (Err(error), KeySelector::Name(name))
+                if error.kind == ErrorKind::NotFound && self.wants_certificates() =>
+            {
+                let kept = client.certificate(name);
+                let kept = kept.map_err(|_| not_found(error, &self.uri, &client.place()))?;
+                Ok((Vec::new(), vec![kept]))
             }
-            None => {
-                let keys = client.list("")?.into_iter();
-                Ok(keys.filter(|key| may_use(key) && self.check_offers(key).is_ok()).collect())
-            }
+            (Err(error), _) => Err(not_found(error, &self.uri, &client.place())),
         }
+    }
+
+    /// Whether certificates are asked for, or may be.
+    fn wants_certificates(&self) -> bool {
+        matches!(self.uri.kind, None | Some(ObjectKind::Certificate))
+            && matches!(self.expected, Expected::Anything | Expected::Certificate)
     }
 
     /// The caller's PIN, where the settings name none: from the file that the URI names, or from a

@@ -193,3 +193,38 @@ fn keys_are_found_by_alias_with_their_chains() {
         assert_eq!(found(&service, &["-alias", alias]), (0, 0), "{alias}");
     }
 }
+
+#[test]
+fn a_certificate_that_is_kept_without_a_key_is_listed_and_trusted_by_its_name() {
+    let service = Service::start();
+    let host = &service.host;
+    certified(&service, "web", "CN=web");
+    let (_, before) = found(&service, &["-certs"]);
+    service.keyward("cert add company-root --in root.crt");
+    assert_eq!(found(&service, &["-certs"]), (0, before + 1));
+    assert_eq!(found(&service, &["-keys"]), (1, 0));
+    let root = host.stranger("x509 -in root.crt");
+    for uri in ["keyward:company-root", "keyward:company-root?type=cert"] {
+        assert!(host.openssl(&format!("storeutl {uri}")).contains(&root), "{uri}");
+    }
+    assert_eq!(host.openssl("x509 -in keyward:company-root"), root);
+    let (success, output) = run(service.host.command("openssl").args([
+        "pkey",
+        "-in",
+        "keyward:company-root",
+        "-pubout",
+    ]));
+    assert!(!success && output.contains("not found"), "{output}");
+    // A program trusts what it is told to trust, by name.
+    let verified =
+        host.openssl("verify -no-CAfile -no-CApath -CAstore keyward:company-root web.crt");
+    assert!(verified.contains("web.crt: OK"), "{verified}");
+    let (success, output) = run(service.host.command("openssl").args([
+        "verify",
+        "-no-CAfile",
+        "-no-CApath",
+        "-no-CAstore",
+        "web.crt",
+    ]));
+    assert!(!success, "{output}");
+}

@@ -261,14 +261,16 @@ fn secret_keys(out: &mut String) {
     );
 }
 
+/// Java's name for the parameters of RSAES-OAEP.
+const OAEP_PARAMETERS: &str = "OAEP";
+
 /// What `Provider.getServices()` of the Java provider lists; its tests compare.
 fn java_services(out: &mut String) {
     let provider = || vec!["Keyward".to_owned()];
-    // Those of ML-KEM are shown by the KeyStore alone.
-    let families = || {
-        let used = Family::ALL.iter().filter(|family| MlKem::of(**family).is_none());
-        used.map(|family| family.row().jca.to_owned())
-    };
+    let named = |family: &Family| family.row().jca.to_owned();
+    let families = || Family::ALL.iter().map(named);
+    // Java's own factories read the keys of ML-KEM, which are not imported.
+    let imported = Family::ALL.iter().filter(|family| MlKem::of(**family).is_none()).map(named);
     let kinds = || SecretKind::ALL.iter().map(|kind| kind.row().jca.to_owned());
     let macs = || Mac::ALL.iter().map(|mac| mac.row());
     let hmacs = macs().filter(|mac| mac.kind == SecretKind::Hmac).map(|mac| mac.jca.to_owned());
@@ -284,8 +286,11 @@ fn java_services(out: &mut String) {
         ("Cipher", java_ciphers()),
         ("Mac", macs().map(|mac| mac.jca.to_owned()).collect()),
         ("KeyAgreement", agreements.chain(deriving).collect()),
-        ("KeyPairGenerator", families().chain([ML_DSA_JCA.to_owned()]).collect()),
-        ("KeyFactory", families().chain([ML_DSA_JCA.to_owned()]).collect()),
+        (
+            "KeyPairGenerator",
+            families().chain([ML_DSA_JCA, ML_KEM_JCA].map(str::to_owned)).collect(),
+        ),
+        ("KeyFactory", imported.chain([ML_DSA_JCA.to_owned()]).collect()),
         ("KeyGenerator", kinds().chain(hmacs).collect()),
         ("SecretKeyFactory", kinds().collect()),
         (
@@ -293,6 +298,7 @@ fn java_services(out: &mut String) {
             kems.map(|family| family.row().jca.to_owned()).chain([ML_KEM_JCA.to_owned()]).collect(),
         ),
         ("KDF", kdfs.collect()),
+        ("AlgorithmParameters", vec![OAEP_PARAMETERS.to_owned()]),
         ("SecureRandom", provider()),
     ]
     .into_iter()

@@ -60,6 +60,13 @@ pub(super) fn facts(request: &request::Operation, key: Option<&Record>) -> Resul
         | Asked::UnlockUser(messages::UnlockUser { user }) => facts.add("user", user),
         Asked::Rename(asked) => facts.add("to", &asked.name),
         Asked::SetChain(asked) => facts.chain(&asked.chain),
+        Asked::PutCertificate(asked) => {
+            facts.add("name", &asked.name);
+            facts.add("so far", &asked.former_name);
+            facts.bytes("certificate", &asked.der);
+            facts.flag("in place of another", asked.replace);
+        }
+        Asked::DeleteCertificate(asked) => facts.add("name", &asked.name),
         Asked::Share(asked) => {
             facts.add("with", &asked.user);
             facts.rights("rights", asked.rights, "none");

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use keyward_algorithms::{
     Derivation, Digest, Encryption, ErrorKind, Mac, Operation, Rights, Scheme, Signature,
     SymmetricCipher, Wrapping,
@@ -157,6 +158,16 @@ impl Trail {
                 self.key_id(&asked.key_id);
                 self.detail = format!("{} certificates", asked.chain.len());
             }
+            Asked::PutCertificate(asked) if !asked.former_name.is_empty() => {
+                self.key_name(&asked.name);
+                self.detail = format!("from {}", asked.former_name);
+            }
+            Asked::PutCertificate(asked) => {
+                self.key_name(&asked.name);
+                let sum = digest::digest(&digest::SHA256, &asked.der);
+                self.detail = format!("SHA-256 {}", crate::issue::hex(sum.as_ref()));
+            }
+            Asked::DeleteCertificate(asked) => self.key_name(&asked.name),
             Asked::Share(asked) => {
                 self.key_id(&asked.key_id);
                 let rights = Rights::from_bits(asked.rights).to_string();

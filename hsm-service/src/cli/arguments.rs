@@ -30,6 +30,11 @@ pub(crate) fn new_key_name(text: &str) -> Result<String, String> {
     check_name("key", text).map(|()| text.to_owned()).map_err(|error| sentence(&error))
 }
 
+/// The name of a certificate that is kept without a key.
+pub(crate) fn certificate_name(text: &str) -> Result<String, String> {
+    check_name("certificate", text).map(|()| text.to_owned()).map_err(|error| sentence(&error))
+}
+
 /// The name of a user.
 pub(crate) fn user_name(text: &str) -> Result<String, String> {
     check_name("user", text).map(|()| text.to_owned()).map_err(|error| sentence(&error))

@@ -1,13 +1,16 @@
-//! `keyward cert …`: the certificate chain kept beside a key.
+//! `keyward cert …`: the certificates kept beside keys, and those kept without one.
+
+mod kept;
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use keyward_algorithms::ErrorKind;
 use keyward_client::Client;
-use keyward_protocol::{Error, Key, KeySelector};
+use keyward_protocol::{Error, Key, KeySelector, messages::KeptCertificate};
 use serde_json::json;
 
+use self::kept::{AddArgs, DeleteArgs, ListArgs, RenameArgs};
 use super::{
     context::{Context, full_uri},
     failure::Outcome,
@@ -15,16 +18,21 @@ use super::{
     key::{CertificateView, KeyArg},
 };
 
-/// Import, show and export the certificate chain kept beside a key
+/// Keep certificates: the chain beside a key, and others that programs are to trust
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
   keyward cert import web --in fullchain.pem
-  keyward cert export web > fullchain.pem")]
+  keyward cert export web > fullchain.pem
+  keyward cert add company-root --in root.pem")]
 pub(crate) enum CertCommand {
     Import(ImportArgs),
     Show(ShowArgs),
     Export(ExportArgs),
+    Add(AddArgs),
+    List(ListArgs),
+    Rename(RenameArgs),
+    Delete(DeleteArgs),
 }
 
 /// Keep a certificate chain beside the key, in place of the one before
@@ -42,7 +50,7 @@ pub(crate) struct ImportArgs {
     input: PathBuf,
 }
 
-/// Show the certificate chain beside a key
+/// Show the certificate chain beside a key, or a certificate that is kept without one
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  keyward cert show web")]
 pub(crate) struct ShowArgs {
@@ -50,7 +58,7 @@ pub(crate) struct ShowArgs {
     key: KeyArg,
 }
 
-/// Print the certificate chain beside a key as PEM
+/// Print the certificate chain beside a key, or a certificate that is kept without one, as PEM
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  keyward cert export web > fullchain.pem")]
 pub(crate) struct ExportArgs {
@@ -62,6 +70,10 @@ pub(crate) struct ExportArgs {
 pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
     let client = context.client()?;
     match command {
+        CertCommand::Add(args) => kept::add(args, &client, context),
+        CertCommand::List(_) => kept::list(&client, context),
+        CertCommand::Rename(args) => kept::rename(args, &client, context),
+        CertCommand::Delete(args) => kept::delete(args, &client, context),
         CertCommand::Import(args) => {
             let certificates = chain::read(&args.input)?;
             let key = client.find(&args.key.name)?;
@@ -81,16 +93,37 @@ pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
             }
             show(&changed, context)
         }
-        CertCommand::Show(args) => show(&with_chain(client.find(&args.key.name)?)?, context),
+        CertCommand::Show(args) => match named(&client, &args.key.name)? {
+            Named::Key(key) => show(&with_chain(key)?, context),
+            Named::Certificate(kept) => kept::show(&kept, context),
+        },
         CertCommand::Export(args) => {
-            let key = with_chain(client.find(&args.key.name)?)?;
-            let blocks: Vec<String> = key
-                .chain
+            let chain = match named(&client, &args.key.name)? {
+                Named::Key(key) => with_chain(key)?.chain,
+                Named::Certificate(kept) => vec![kept.der],
+            };
+            let blocks: Vec<String> = chain
                 .iter()
                 .map(|der| pem::encode("CERTIFICATE", der))
                 .collect::<Result<_, Error>>()?;
             context.output.result(&json!({ "chain": blocks }), || blocks.concat())
         }
+    }
+}
+
+/// What a name stands for.
+enum Named {
+    Key(Key),
+    Certificate(KeptCertificate),
+}
+
+/// The key of this name, or where there is none the certificate.
+fn named(client: &Client, selector: &KeySelector) -> Result<Named, Error> {
+    match (client.find(selector), selector) {
+        (Err(error), KeySelector::Name(name)) if error.kind == ErrorKind::NotFound => {
+            client.certificate(name).map(Named::Certificate).map_err(|_| error)
+        }
+        (found, _) => found.map(Named::Key),
     }
 }
 

@@ -4,6 +4,7 @@
 pub(crate) mod approvals;
 pub(crate) mod authority;
 pub(crate) mod backup;
+pub(crate) mod certificates;
 pub(crate) mod keys;
 pub(crate) mod login;
 pub(crate) mod making;

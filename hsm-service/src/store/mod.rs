@@ -2,6 +2,7 @@
 //! embedded store.
 
 mod attributes;
+mod certificate;
 mod data_folder;
 mod ending;
 mod record;
@@ -17,6 +18,7 @@ use keyward_protocol::KeyId;
 use crate::Result;
 
 pub(crate) use attributes::note;
+pub use certificate::{Certificate, CertificatePage, CertificateStore};
 pub use ending::{Ending, EndingOf};
 pub use record::{Grant, Record};
 pub(crate) use seal::DataKey;
@@ -98,7 +100,7 @@ pub struct Listing {
 /// comes out is as it went in: one that was edited or swapped on disk is an error.
 ///
 /// While it is sealed, only what needs no secret can be asked for.
-pub trait Store: Send + Sync {
+pub trait Store: CertificateStore + Send + Sync {
     /// Whether secrets can be had.
     fn is_open(&self) -> bool;
 
@@ -134,7 +136,7 @@ pub trait Store: Send + Sync {
     /// How many keys there are: all, or those that a viewer owns or is granted.
     fn count(&self, viewer: Option<&str>) -> Result<u64>;
 
-    /// How many keys a user owns, without those that were deleted.
+    /// How many keys, without those that were deleted, and certificates without a key a user owns.
     fn count_owned(&self, owner: &str) -> Result<u64>;
 
     /// How many keys of a user's were deleted and can be brought back.

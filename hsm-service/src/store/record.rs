@@ -173,7 +173,8 @@ pub(super) fn decode_grants(bytes: &[u8]) -> Option<Vec<Grant>> {
         .collect()
 }
 
-fn put(bytes: &mut Vec<u8>, value: &[u8]) {
+/// Appends a value with its length before it.
+pub(super) fn put(bytes: &mut Vec<u8>, value: &[u8]) {
     bytes.extend_from_slice(&(value.len() as u32).to_be_bytes());
     bytes.extend_from_slice(value);
 }

@@ -1,5 +1,6 @@
 //! The embedded store: one SQLite file in WAL mode, every commit synced.
 
+mod certificates;
 mod rows;
 mod schema;
 mod sealing;
@@ -147,8 +148,8 @@ impl SqliteStore {
         }
     }
 
-    /// Looks at every key, after SQLite has looked at the file; how many there are. Parsing a private
-    /// key takes its time, so all processors look.
+    /// Looks at every key and certificate, after SQLite has looked at the file; how many keys there
+    /// are. Parsing a private key takes its time, so all processors look.
     pub(crate) fn check(
         &self,
         look: &(dyn Fn(&Record, &Secret) -> Result<()> + Sync),
@@ -170,7 +171,9 @@ impl SqliteStore {
         let (mut last, mut count) = (0, 0);
         loop {
             let rows = self.read("read the keys", |connection| rows::after(connection, last))?;
-            let Some((end, _)) = rows.last() else { return Ok(count) };
+            let Some((end, _)) = rows.last() else {
+                return self.check_certificates(&sealer).map(|()| count);
+            };
             last = *end;
             count += rows.len() as u64;
             let share = rows.len().div_ceil(threads);
@@ -261,7 +264,12 @@ impl Store for SqliteStore {
             let owner = heir.owner.clone();
             let is_free = |name: &str| {
                 let found = rows::by_name(transaction, &owner, name, Some(&owner));
-                found.map(|rows| rows.is_empty()).map_err(|error| failed("read a name", &error))
+                found
+                    .and_then(|keys| {
+                        let certificate = certificates::is_taken(transaction, &owner, name)?;
+                        Ok(keys.is_empty() && !certificate)
+                    })
+                    .map_err(|error| failed("read a name", &error))
             };
             change(&mut heir, old.as_mut().map(|(old, _)| old), &is_free)?;
             heir.version += 1;
@@ -322,7 +330,8 @@ impl Store for SqliteStore {
 
     fn count_owned(&self, owner: &str) -> Result<u64> {
         self.read("count the keys", |connection| {
-            rows::counts_of(connection, owner).map(|(_, owned)| owned)
+            let (_, keys) = rows::counts_of(connection, owner)?;
+            certificates::count(connection, owner).map(|certificates| keys + certificates)
         })
     }
 

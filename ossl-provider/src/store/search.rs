@@ -3,7 +3,7 @@
 
 use keyward_algorithms::Digest;
 use keyward_crypto::Hash;
-use keyward_protocol::{Error, Key as Found, KeySelector, Result};
+use keyward_protocol::{Error, Key as Found, KeySelector, Result, messages::KeptCertificate};
 
 use super::certificate::{Certificate, Name, key_bits};
 use crate::{
@@ -67,12 +67,20 @@ impl Criteria {
 
     /// Whether a certificate of a key's chain is meant.
     pub(super) fn meet_certificate(&self, key: &Found, der: &[u8]) -> bool {
+        self.meet_alias(key) && self.meet_content(der)
+    }
+
+    /// Whether a certificate is meant that is kept without a key.
+    pub(super) fn meet_kept_certificate(&self, kept: &KeptCertificate) -> bool {
+        self.alias.as_ref().is_none_or(|alias| *alias == kept.name) && self.meet_content(&kept.der)
+    }
+
+    fn meet_content(&self, der: &[u8]) -> bool {
         let of_its_key = || {
             let read = Certificate::from_der(der);
             read.is_ok_and(|certificate| self.meet_fingerprint_of_key(&certificate.spki))
         };
-        self.meet_alias(key)
-            && (!self.looks_at_certificates() || self.meet_fields(der))
+        (!self.looks_at_certificates() || self.meet_fields(der))
             && (self.meet_fingerprint(der) || of_its_key())
     }
 

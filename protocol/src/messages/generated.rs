@@ -13,7 +13,7 @@ pub struct Request {
     /// Field numbers are the operation codes of the algorithms table.
     #[prost(
         oneof = "request::Operation",
-        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 42, 70, 71, 72, 76, 73, 74, 75, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90, 80, 81, 82, 83, 84"
+        tags = "10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 42, 70, 71, 72, 76, 73, 74, 75, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 64, 65, 66, 67, 68, 50, 51, 90, 80, 81, 82, 83, 84"
     )]
     pub operation: ::core::option::Option<request::Operation>,
 }
@@ -70,6 +70,12 @@ pub mod request {
         Unwrap(::prost::alloc::boxed::Box<super::Unwrap>),
         #[prost(message, tag = "36")]
         DeriveKey(::prost::alloc::boxed::Box<super::DeriveKey>),
+        #[prost(message, tag = "37")]
+        PutCertificate(super::PutCertificate),
+        #[prost(message, tag = "38")]
+        DeleteCertificate(super::DeleteCertificate),
+        #[prost(message, tag = "39")]
+        ListCertificates(super::ListCertificates),
         #[prost(message, tag = "42")]
         Decapsulate(super::Decapsulate),
         #[prost(message, tag = "70")]
@@ -142,7 +148,7 @@ pub struct Response {
     pub id: u64,
     #[prost(
         oneof = "response::Result",
-        tags = "2, 10, 11, 12, 13, 14, 15, 16, 73, 26, 30, 70, 52, 55, 56, 64, 50, 51, 80"
+        tags = "2, 10, 11, 12, 13, 14, 15, 16, 73, 26, 30, 39, 70, 52, 55, 56, 64, 50, 51, 80"
     )]
     pub result: ::core::option::Option<response::Result>,
 }
@@ -170,7 +176,7 @@ pub mod response {
         /// Verify and VerifyMac answer with a truth.
         #[prost(bool, tag = "15")]
         Valid(bool),
-        /// Login, SetPin, ClearPin, UnlockUser, UseKey and SelfTest answer with nothing.
+        /// Login, SetPin, ClearPin, UnlockUser, UseKey, DeleteCertificate and SelfTest answer with nothing.
         #[prost(message, tag = "16")]
         Done(super::Done),
         #[prost(message, tag = "73")]
@@ -179,6 +185,9 @@ pub mod response {
         Enrolment(super::Enrolment),
         #[prost(message, tag = "30")]
         Enciphered(super::Enciphered),
+        /// PutCertificate answers with the certificate as it is now, ListCertificates with a page.
+        #[prost(message, tag = "39")]
+        Certificates(super::Certificates),
         /// MakeBackup answers with the backup that it made, ListBackups with all, oldest first.
         #[prost(message, tag = "70")]
         Backups(super::Backups),
@@ -843,6 +852,58 @@ pub struct Derivation {
     /// HKDF's info, SP 800-108's fixed input as a whole, X9.63's SharedInfo.
     #[prost(bytes = "vec", tag = "4")]
     pub info: ::prost::alloc::vec::Vec<u8>,
+}
+/// Keeps a certificate that no key of the service belongs to, for the caller, or gives one another
+/// name. Who loads it may trust it; the service itself does not.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PutCertificate {
+    /// Unique among the caller's keys and certificates.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// DER; or
+    #[prost(bytes = "vec", tag = "2")]
+    pub der: ::prost::alloc::vec::Vec<u8>,
+    /// the name that the certificate has had so far.
+    #[prost(string, tag = "3")]
+    pub former_name: ::prost::alloc::string::String,
+    /// It may take the place of a certificate that has the name, but never of a key.
+    #[prost(bool, tag = "4")]
+    pub replace: bool,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeleteCertificate {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCertificates {
+    /// One of them alone; empty for all.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Where the last page ended; empty for the first.
+    #[prost(string, tag = "2")]
+    pub after: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Certificates {
+    /// By name.
+    #[prost(message, repeated, tag = "1")]
+    pub certificates: ::prost::alloc::vec::Vec<KeptCertificate>,
+    /// Pass this as `after` for the next page; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct KeptCertificate {
+    #[prost(string, tag = "1")]
+    pub owner: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "3")]
+    pub der: ::prost::alloc::vec::Vec<u8>,
+    /// When it was put here, in seconds since 1970.
+    #[prost(uint64, tag = "4")]
+    pub created: u64,
 }
 /// Issues a client certificate for a user name.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -232,6 +232,12 @@ impl CertificateView {
         })
     }
 
+    /// Its last moment.
+    pub(crate) fn until(&self) -> String {
+        let expired = if self.expired { " (EXPIRED)" } else { "" };
+        format!("{}{expired}", self.not_after)
+    }
+
     /// The certificate in one line.
     pub(crate) fn line(&self) -> String {
         let state = if self.expired { "EXPIRED" } else { "valid until" };

@@ -291,10 +291,19 @@ pub(super) fn ending(
 fn taken_or_failed(record: &Record, error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ConstraintViolation) => {
-            let message = format!("\"{}\" has a key \"{}\" already", record.owner, record.name);
+            let what = if is_of_trigger(error) { "certificate" } else { "key" };
+            let Record { owner, name, .. } = record;
+            let message = format!("\"{owner}\" has a {what} \"{name}\" already");
             Error::new(ErrorKind::AlreadyExists, message)
-                .hint("choose another name, or rename or delete that key first")
+                .hint(format!("choose another name, or rename or delete that {what} first"))
         }
         _ => failed("write a key", error),
     }
+}
+
+/// Whether a trigger refused a row: between keys and certificates, a name is taken.
+pub(super) fn is_of_trigger(error: &rusqlite::Error) -> bool {
+    error
+        .sqlite_error()
+        .is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_CONSTRAINT_TRIGGER)
 }

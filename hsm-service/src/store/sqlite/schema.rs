@@ -5,7 +5,7 @@ use std::path::Path;
 use keyward_algorithms::ErrorKind;
 use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior, params};
 
-use super::{failed, rows};
+use super::{certificates, failed, rows};
 use crate::{Error, Result};
 
 /// Counts changes of the tables; kept as SQLite's `user_version`.
@@ -148,6 +148,7 @@ pub(super) fn lay(connection: &Connection, wrapped_data_key: &[u8]) -> Result<()
         .execute_batch(TABLES)
         .and_then(|()| connection.execute_batch(TABLES_OF_TIME))
         .and_then(|()| connection.execute_batch(COUNTS_BY_USER))
+        .and_then(|()| connection.execute_batch(certificates::TABLE))
         .and_then(|()| connection.pragma_update(None, "application_id", APPLICATION_ID))
         .and_then(|()| connection.pragma_update(None, "user_version", SCHEMA_VERSION))
         .and_then(|()| {
@@ -172,7 +173,8 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Resu
     let found = check(connection, path)?;
     let explain = |error| failed(&format!("bring {} up to date", path.display()), &error);
     let counts_users = connection.table_exists(None, "user_counts").map_err(explain)?;
-    if found == SCHEMA_VERSION && counts_users {
+    let keeps_certificates = connection.table_exists(None, "certificates").map_err(explain)?;
+    if found == SCHEMA_VERSION && counts_users && keeps_certificates {
         return Ok(());
     }
     let transaction =
@@ -182,6 +184,9 @@ pub(super) fn bring_up_to_date(connection: &mut Connection, path: &Path) -> Resu
     }
     if !counts_users {
         transaction.execute_batch(COUNTS_BY_USER).map_err(explain)?;
+    }
+    if !keeps_certificates {
+        transaction.execute_batch(certificates::TABLE).map_err(explain)?;
     }
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(explain)?;
     transaction.commit().map_err(explain)?;
