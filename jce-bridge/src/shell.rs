@@ -141,12 +141,26 @@ fn throw(env: &mut Env<'_>, error: &Error) -> jni::errors::Result<()> {
         Some(hint) => env.new_string(hint)?,
         None => JString::null(),
     };
-    let message: JObject<'_> = message.into();
-    let hint: JObject<'_> = hint.into();
+    let approval = match error.approval {
+        Some(approval) => env.new_string(approval.to_string())?,
+        None => JString::null(),
+    };
+    let [message, hint, approval]: [JObject<'_>; 3] =
+        [message.into(), hint.into(), approval.into()];
     let exception = env.new_object(
         jni_str!("dev/keyward/jce/KeywardException"),
-        jni_sig!((kind: jint, message: java.lang.String, hint: java.lang.String) -> void),
-        &[JValue::Int(error.kind.code() as i32), JValue::Object(&message), JValue::Object(&hint)],
+        jni_sig!((
+            kind: jint,
+            message: java.lang.String,
+            hint: java.lang.String,
+            approval: java.lang.String,
+        ) -> void),
+        &[
+            JValue::Int(error.kind.code() as i32),
+            JValue::Object(&message),
+            JValue::Object(&hint),
+            JValue::Object(&approval),
+        ],
     )?;
     let exception = env.cast_local::<JThrowable<'_>>(exception)?;
     match env.throw(exception) {

@@ -67,6 +67,8 @@ struct Figures {
     failures: u64,
     per_second: f64,
     latency_microseconds: Latency,
+    /// Processor time of the thread that asks, for each operation; the service's is not in it.
+    client_microseconds: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -211,17 +213,17 @@ impl Bench<'_> {
                 thread::spawn(move || ask(&operation, begin, begin + seconds, &stop))
             })
             .collect();
-        let mut latencies = histogram();
-        let mut failures = 0;
+        let mut all = Measured::new();
         for thread in threads {
-            if let Ok((measured, failed)) = thread.join() {
+            if let Ok(measured) = thread.join() {
                 // Both have the same bounds, so there is nothing that could not be added.
-                latencies += measured;
-                failures += failed;
+                all.latencies += measured.latencies;
+                all.failures += measured.failures;
+                all.processor_time += measured.processor_time;
             }
         }
         let elapsed = begin.elapsed().min(seconds).as_secs_f64();
-        Figures::new(name, self.args.threads, elapsed, failures, &latencies)
+        Figures::new(name, self.args.threads, elapsed, &all)
     }
 }
 
@@ -230,28 +232,47 @@ fn oaep(input: &[u8]) -> CipherRequest<'_> {
     CipherRequest { scheme: Encryption::RsaOaep, oaep: Some(oaep), tls: None, input }
 }
 
-/// Asks until the end and gives the latencies of what succeeded after the beginning.
-fn ask(
-    operation: &Operation,
-    begin: Instant,
-    end: Instant,
-    stop: &AtomicBool,
-) -> (Histogram<u64>, u64) {
-    let mut latencies = histogram();
-    let mut failures = 0;
+/// What a thread has measured.
+struct Measured {
+    /// Of what succeeded.
+    latencies: Histogram<u64>,
+    failures: u64,
+    processor_time: Duration,
+}
+
+impl Measured {
+    fn new() -> Measured {
+        Measured { latencies: histogram(), failures: 0, processor_time: Duration::ZERO }
+    }
+}
+
+/// Asks until the end and measures what begins after the beginning.
+fn ask(operation: &Operation, begin: Instant, end: Instant, stop: &AtomicBool) -> Measured {
+    let mut measured = Measured::new();
+    let mut counted_from = None;
     let mut now = Instant::now();
     while now < end && !stop.load(Relaxed) {
+        if now >= begin {
+            counted_from.get_or_insert_with(processor_time);
+        }
         let outcome = operation();
         let done = Instant::now();
         if now >= begin {
             match outcome {
-                Ok(()) => latencies.saturating_record((done - now).as_nanos() as u64),
-                Err(_) => failures += 1,
+                Ok(()) => measured.latencies.saturating_record((done - now).as_nanos() as u64),
+                Err(_) => measured.failures += 1,
             }
         }
         now = done;
     }
-    (latencies, failures)
+    measured.processor_time = counted_from.map_or(Duration::ZERO, |from| processor_time() - from);
+    measured
+}
+
+/// How long this thread has had a processor.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 fn histogram() -> Histogram<u64> {
@@ -260,20 +281,16 @@ fn histogram() -> Histogram<u64> {
 }
 
 impl Figures {
-    fn new(
-        operation: String,
-        threads: u16,
-        seconds: f64,
-        failures: u64,
-        latencies: &Histogram<u64>,
-    ) -> Figures {
+    fn new(operation: String, threads: u16, seconds: f64, measured: &Measured) -> Figures {
+        let Measured { latencies, failures, processor_time } = measured;
+        let asked = latencies.len() + failures;
         let micro = |nanoseconds: u64| nanoseconds as f64 / 1000.0;
         Figures {
             operation,
             threads,
             seconds,
             operations: latencies.len(),
-            failures,
+            failures: *failures,
             per_second: latencies.len() as f64 / seconds.max(f64::MIN_POSITIVE),
             latency_microseconds: Latency {
                 mean: latencies.mean() / 1000.0,
@@ -283,6 +300,7 @@ impl Figures {
                 p99_9: micro(latencies.value_at_quantile(0.999)),
                 max: micro(latencies.max()),
             },
+            client_microseconds: processor_time.as_secs_f64() * 1e6 / asked.max(1) as f64,
         }
     }
 }

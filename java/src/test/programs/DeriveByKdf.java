@@ -4,6 +4,7 @@ import dev.keyward.jce.KeyRight;
 import dev.keyward.jce.KeywardProvider;
 import dev.keyward.jce.KeywardSecretKey;
 import dev.keyward.jce.SecretKeyImportSpec;
+import java.io.ByteArrayOutputStream;
 import java.security.InvalidAlgorithmParameterException;
 import java.security.Provider;
 import java.security.Security;
@@ -48,7 +49,17 @@ public class DeriveByKdf {
             kdf.deriveData(spec(inside));
             throw new AssertionError("bytes left the service");
         } catch (InvalidAlgorithmParameterException refused) {
-            System.out.println(refused.getMessage());
+            if (!refused.getMessage().contains("asExportable")) {
+                throw refused;
+            }
+        }
+        SecretKey exportable = factory.generateSecret(new SecretKeyImportSpec(software,
+            KeyAttributes.named(name + "-gives").withUses(KeyRight.DERIVE).asExportable()));
+        for (int length : new int[] {1, 12, 42, 500}) {
+            byte[] data = kdf.deriveData(spec(exportable, length));
+            if (!Arrays.equals(data, reference(digest, bytes, length))) {
+                throw new AssertionError(length + " other bytes are derived");
+            }
         }
         Provider sun = Security.getProvider("SunJCE");
         if (sun.getService("KDF", algorithm) != null) {
@@ -75,7 +86,33 @@ public class DeriveByKdf {
     }
 
     private static HKDFParameterSpec spec(SecretKey key) {
-        return HKDFParameterSpec.ofExtract().addIKM(key).addSalt(SALT).thenExpand(INFO, 42);
+        return spec(key, 42);
+    }
+
+    private static HKDFParameterSpec spec(SecretKey key, int length) {
+        return HKDFParameterSpec.ofExtract().addIKM(key).addSalt(SALT).thenExpand(INFO, length);
+    }
+
+    /** RFC 5869, 2, in a few lines: SunJCE does not have every digest. */
+    private static byte[] reference(String digest, byte[] key, int length) throws Exception {
+        String name = "Hmac" + digest;
+        byte[] pseudorandom = hmac(name, SALT, key);
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        byte[] block = {};
+        for (int number = 1; out.size() < length; number++) {
+            block = hmac(name, pseudorandom, block, INFO, new byte[] {(byte) number});
+            out.write(block);
+        }
+        return Arrays.copyOf(out.toByteArray(), length);
+    }
+
+    private static byte[] hmac(String name, byte[] key, byte[]... parts) throws Exception {
+        Mac mac = Mac.getInstance(name);
+        mac.init(new SecretKeySpec(key, name));
+        for (byte[] part : parts) {
+            mac.update(part);
+        }
+        return mac.doFinal();
     }
 
     private static byte[] mac(SecretKey key, Provider provider) throws Exception {

@@ -25,5 +25,16 @@ final class Certificates {
         }
     }
 
+    /** A certificate that is kept without a key. */
+    static Certificate decode(KeptCertificate kept) {
+        try {
+            return CertificateFactory.getInstance("X.509")
+                .generateCertificate(new ByteArrayInputStream(kept.der()));
+        } catch (CertificateException failure) {
+            throw new ProviderException("this Java cannot read the certificate \"" + kept.name()
+                + "\": " + failure.getMessage(), failure);
+        }
+    }
+
     private Certificates() {}
 }

@@ -1,6 +1,7 @@
 package dev.keyward.jce;
 
 import java.security.PublicKey;
+import java.security.cert.Certificate;
 import java.util.ArrayList;
 import java.util.Date;
 import java.util.List;
@@ -8,12 +9,11 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.TimeUnit;
-import java.security.cert.Certificate;
 
 /**
- * The caller's keys in the service by alias, live: what was read within the last two seconds is
- * used again, so that a caller who goes through all entries, as JSSE does, makes one request and
- * not one for each.
+ * What a KeyStore shows of the service, by alias: keys, and certificates that are kept without one.
+ * It is live: what was read within the last two seconds is used again, so that a caller who goes
+ * through all entries, as JSSE does, makes one request of each kind and not one for each entry.
  */
 final class Entries {
     private static final long FRESH_NANOS = TimeUnit.SECONDS.toNanos(2);
@@ -39,7 +39,12 @@ final class Entries {
         List<Entry> entries = new ArrayList<>();
         for (KeyInfo key : client.list()) {
             if (filter.admits(alias(key), key)) {
-                entries.add(new Entry(key));
+                entries.add(new KeyEntry(alias(key), key));
+            }
+        }
+        for (KeptCertificate certificate : client.certificates()) {
+            if (filter.admits(certificate)) {
+                entries.add(new CertificateEntry(certificate));
             }
         }
         known.clear();
@@ -59,26 +64,48 @@ final class Entries {
         if (!filter.admits(alias)) {
             return Optional.empty();
         }
+        Optional<Entry> found = found(alias);
+        found.ifPresent(entry -> known.put(alias, entry));
+        return found;
+    }
+
+    /**
+     * A bare name also means another user's key, where that is the only one. It does not hide the
+     * caller's own certificate of the name.
+     */
+    private Optional<Entry> found(String alias) throws KeywardException {
+        Optional<KeyInfo> key = ifThere(() -> client.find(alias));
+        if (key.isEmpty() || !alias(key.get()).equals(alias)) {
+            Optional<KeptCertificate> certificate = ifThere(() -> client.certificate(alias));
+            if (certificate.isPresent()) {
+                return certificate.filter(filter::admits).map(CertificateEntry::new);
+            }
+        }
+        return key.filter(info -> filter.admits(alias, info))
+            .map(info -> new KeyEntry(alias(info), info));
+    }
+
+    private static <T> Optional<T> ifThere(Blocking.Call<T> look) throws KeywardException {
         try {
-            Entry entry = new Entry(client.find(alias));
-            if (!filter.admits(alias, entry.info())) {
-                return Optional.empty();
-            }
-            known.put(alias, entry);
-            return Optional.of(entry);
+            return Optional.of(look.run());
         } catch (KeywardException failure) {
-            // What is no possible name is no entry's alias.
-            if (failure.kind() == ErrorKind.NOT_FOUND
-                    || failure.kind() == ErrorKind.INVALID_ARGUMENT) {
-                return Optional.empty();
-            }
-            throw failure;
+            return switch (failure.kind()) {
+                // What is no possible name is no entry's alias. An older service keeps no
+                // certificates without keys.
+                case NOT_FOUND, INVALID_ARGUMENT, UNSUPPORTED -> Optional.empty();
+                default -> throw failure;
+            };
         }
     }
 
     /** Whether entries of this alias are to be seen here. */
     boolean admits(String alias) {
         return filter.admits(alias);
+    }
+
+    /** Whether a certificate without a key would be seen here under this alias. */
+    boolean admitsCertificate(String alias) {
+        return filter.admitsCertificate(alias, user);
     }
 
     /** After a change. */
@@ -91,27 +118,59 @@ final class Entries {
         return key.owner().equals(user) ? key.name() : key.owner() + "/" + key.name();
     }
 
-    /** One key with its certificates; both are decoded when asked for. */
-    final class Entry {
-        private final KeyInfo info;
+    /** One entry; certificates are decoded when asked for. */
+    abstract static sealed class Entry permits KeyEntry, CertificateEntry {
         private final long readAt = System.nanoTime();
-        private volatile PublicKey publicKey;
+        private final String alias;
         private volatile List<Certificate> chain;
 
-        Entry(KeyInfo info) {
-            this.info = info;
+        Entry(String alias) {
+            this.alias = alias;
         }
 
         String alias() {
-            return Entries.this.alias(info);
+            return alias;
+        }
+
+        abstract Date created();
+
+        /** The certificates, a key's own first; empty when none are kept. */
+        final List<Certificate> chain() {
+            if (chain == null) {
+                chain = decoded();
+            }
+            return chain;
+        }
+
+        abstract List<Certificate> decoded();
+
+        private boolean isFresh() {
+            return System.nanoTime() - readAt < FRESH_NANOS;
+        }
+    }
+
+    /** A key with its certificates. */
+    final class KeyEntry extends Entry {
+        private final KeyInfo info;
+        private volatile PublicKey publicKey;
+
+        KeyEntry(String alias, KeyInfo info) {
+            super(alias);
+            this.info = info;
         }
 
         KeyInfo info() {
             return info;
         }
 
+        @Override
         Date created() {
             return info.created();
+        }
+
+        @Override
+        List<Certificate> decoded() {
+            return Certificates.decode(info);
         }
 
         /** Whether the caller may use the key for anything, and not only see it. */
@@ -129,17 +188,25 @@ final class Entries {
             }
             return ServicePrivateKey.of(client, info, publicKey);
         }
+    }
 
-        /** The certificates, the key's own first; empty when none are kept. */
-        List<Certificate> chain() {
-            if (chain == null) {
-                chain = Certificates.decode(info);
-            }
-            return chain;
+    /** A certificate without a key: what Java calls a trusted certificate. */
+    static final class CertificateEntry extends Entry {
+        private final KeptCertificate kept;
+
+        CertificateEntry(KeptCertificate kept) {
+            super(kept.name());
+            this.kept = kept;
         }
 
-        private boolean isFresh() {
-            return System.nanoTime() - readAt < FRESH_NANOS;
+        @Override
+        Date created() {
+            return kept.created();
+        }
+
+        @Override
+        List<Certificate> decoded() {
+            return List.of(Certificates.decode(kept));
         }
     }
 }

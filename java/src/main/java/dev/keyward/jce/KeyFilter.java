@@ -9,7 +9,7 @@ import java.util.Set;
 import java.util.regex.Pattern;
 
 /**
- * Which keys a KeyStore shows: those that pass every condition given. It is what the KeyStore is
+ * Which entries a KeyStore shows: those that pass every condition given. It is what the KeyStore is
  * loaded from.
  *
  * <pre>{@code
@@ -17,10 +17,14 @@ import java.util.regex.Pattern;
  * keys.load(KeyFilter.all().withAliases("web", "api-*").ofTypes("p-*").usableFor(KeyRight.SIGN));
  * }</pre>
  *
- * <p>In aliases, types and owners {@code *} stands for any characters. Objects are immutable; each
- * method gives another one.
+ * <p>In aliases, types and owners {@code *} stands for any characters. A certificate that is kept
+ * without a key has the type {@code certificate}: {@code KeyFilter.all().ofTypes("certificate")}
+ * makes a trust store that holds what its owner has put there, and no key's certificate. Objects
+ * are immutable; each method gives another one.
  */
 public final class KeyFilter implements KeyStore.LoadStoreParameter {
+    /** What a certificate without a key has in place of a key's type. */
+    private static final String CERTIFICATE = "certificate";
     private static final KeyFilter ALL = new KeyFilter(null, null, null,
         Collections.unmodifiableSet(EnumSet.noneOf(KeyRight.class)));
 
@@ -37,7 +41,7 @@ public final class KeyFilter implements KeyStore.LoadStoreParameter {
         this.uses = uses;
     }
 
-    /** Every key that the caller may see. */
+    /** Every key that the caller may see, and his certificates without a key. */
     public static KeyFilter all() {
         return ALL;
     }
@@ -47,7 +51,10 @@ public final class KeyFilter implements KeyStore.LoadStoreParameter {
         return new KeyFilter(compiled(patterns), types, owners, uses);
     }
 
-    /** Of those the ones of such a type, by Keyward's names: {@code rsa-*}, {@code p-256}. */
+    /**
+     * Of those the ones of such a type, by Keyward's names: {@code rsa-*}, {@code p-256}, {@code
+     * certificate}.
+     */
     public KeyFilter ofTypes(String... patterns) {
         return new KeyFilter(aliases, compiled(patterns), owners, uses);
     }
@@ -57,7 +64,7 @@ public final class KeyFilter implements KeyStore.LoadStoreParameter {
         return new KeyFilter(aliases, types, compiled(patterns), uses);
     }
 
-    /** Of those the ones that the caller may use for all of this. */
+    /** Of those the keys that the caller may use for all of this. */
     public KeyFilter usableFor(KeyRight first, KeyRight... more) {
         return new KeyFilter(aliases, types, owners,
             Collections.unmodifiableSet(EnumSet.of(first, more)));
@@ -80,10 +87,26 @@ public final class KeyFilter implements KeyStore.LoadStoreParameter {
             && key.uses().containsAll(uses);
     }
 
-    /** The filter for a comma list of aliases, as in a key store file; null shows everything. */
-    static KeyFilter ofAliasList(String list) {
-        return list == null ? ALL : ALL.withAliases(Arrays.stream(list.split(","))
-            .map(String::strip).filter(name -> !name.isEmpty()).toArray(String[]::new));
+    /** Whether this certificate is shown. */
+    boolean admits(KeptCertificate certificate) {
+        return admitsCertificate(certificate.name(), certificate.owner());
+    }
+
+    /** Whether a certificate without a key is shown that has this alias and owner. */
+    boolean admitsCertificate(String alias, String owner) {
+        return admits(alias) && matches(types, CERTIFICATE) && matches(owners, owner)
+            && uses.isEmpty();
+    }
+
+    /** The filter for comma lists, as in a key store file; null shows everything. */
+    static KeyFilter ofLists(String aliases, String types) {
+        KeyFilter named = aliases == null ? ALL : ALL.withAliases(split(aliases));
+        return types == null ? named : named.ofTypes(split(types));
+    }
+
+    private static String[] split(String list) {
+        return Arrays.stream(list.split(",")).map(String::strip)
+            .filter(name -> !name.isEmpty()).toArray(String[]::new);
     }
 
     private static boolean matches(List<Pattern> patterns, String text) {

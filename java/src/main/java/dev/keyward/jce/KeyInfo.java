@@ -1,11 +1,7 @@
 package dev.keyward.jce;
 
-import java.io.ByteArrayInputStream;
 import java.io.DataInputStream;
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Date;
 import java.util.HexFormat;
 import java.util.List;
@@ -27,30 +23,17 @@ import java.util.Set;
  * @param chain DER certificates, the key's own first
  */
 record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable.Family family,
-    AlgorithmTable.SecretKind secretKind, Set<KeyRight> uses, Set<KeyRight> rights, Date created, byte[] spki, List<byte[]> chain) {
+    AlgorithmTable.SecretKind secretKind, Set<KeyRight> uses, Set<KeyRight> rights, Date created,
+    byte[] spki, List<byte[]> chain) {
 
     /** Reads one key. */
     static KeyInfo read(byte[] encoded) {
-        try {
-            return read(new DataInputStream(new ByteArrayInputStream(encoded)));
-        } catch (IOException impossible) {
-            throw new UncheckedIOException(impossible);
-        }
+        return Encoded.one(encoded, KeyInfo::read);
     }
 
     /** Reads a number and so many keys. */
     static List<KeyInfo> readAll(byte[] encoded) {
-        DataInputStream in = new DataInputStream(new ByteArrayInputStream(encoded));
-        try {
-            int count = in.readInt();
-            List<KeyInfo> keys = new ArrayList<>(count);
-            for (int i = 0; i < count; i++) {
-                keys.add(read(in));
-            }
-            return keys;
-        } catch (IOException impossible) {
-            throw new UncheckedIOException(impossible);
-        }
+        return Encoded.list(encoded, KeyInfo::read);
     }
 
     /** The identifier as the command line prints it. */
@@ -65,20 +48,16 @@ record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable
     }
 
     private static KeyInfo read(DataInputStream in) throws IOException {
-        byte[] id = bytes(in);
-        String owner = string(in);
-        String name = string(in);
-        String type = string(in);
-        String kind = string(in);
+        byte[] id = Encoded.bytes(in);
+        String owner = Encoded.string(in);
+        String name = Encoded.string(in);
+        String type = Encoded.string(in);
+        String kind = Encoded.string(in);
         int usage = in.readInt();
         int rights = in.readInt();
-        Date created = new Date(in.readLong() * 1000);
-        byte[] spki = bytes(in);
-        int certificates = in.readInt();
-        List<byte[]> chain = new ArrayList<>(certificates);
-        for (int i = 0; i < certificates; i++) {
-            chain.add(bytes(in));
-        }
+        Date created = Encoded.date(in);
+        byte[] spki = Encoded.bytes(in);
+        List<byte[]> chain = Encoded.list(in, Encoded::bytes);
         return new KeyInfo(id, owner, name, type, family(kind), secretKind(kind),
             KeyRight.ofBits(usage & rights), KeyRight.ofBits(rights), created, spki, chain);
     }
@@ -103,13 +82,5 @@ record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable
             throw new IllegalArgumentException(name);
         }
         return null;
-    }
-
-    private static byte[] bytes(DataInputStream in) throws IOException {
-        return in.readNBytes(in.readInt());
-    }
-
-    private static String string(DataInputStream in) throws IOException {
-        return new String(bytes(in), StandardCharsets.UTF_8);
     }
 }

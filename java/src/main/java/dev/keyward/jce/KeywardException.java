@@ -9,16 +9,14 @@ public final class KeywardException extends Exception {
 
     private final ErrorKind kind;
     private final String hint;
-
-    KeywardException(ErrorKind kind, String message, String hint) {
-        super(hint == null ? message : message + " (" + hint + ")");
-        this.kind = kind;
-        this.hint = hint;
-    }
+    private final String approval;
 
     /** Called by the native library: the one place where it throws. */
-    KeywardException(int kind, String message, String hint) {
-        this(ErrorKind.ofCode(kind), message, hint);
+    KeywardException(int kind, String message, String hint, String approval) {
+        super(hint == null ? message : message + " (" + hint + ")");
+        this.kind = ErrorKind.ofCode(kind);
+        this.hint = hint;
+        this.approval = approval;
     }
 
     /** What went wrong, in a word. */
@@ -29,5 +27,14 @@ public final class KeywardException extends Exception {
     /** What to do next, or null where there is no advice. */
     public String hint() {
         return hint;
+    }
+
+    /**
+     * The number of the approval that others have been asked for, where the kind is {@link
+     * ErrorKind#APPROVAL_REQUIRED}; null elsewhere. When it is given ({@code keyward approval
+     * approve}), the same call succeeds.
+     */
+    public String approval() {
+        return approval;
     }
 }

@@ -29,8 +29,8 @@ import javax.security.auth.callback.PasswordCallback;
 import javax.security.auth.callback.UnsupportedCallbackException;
 
 /**
- * The KeyStore "Keyward": the caller's keys in the service, with the certificates kept beside them.
- * Nothing is stored here; entries come and go live. The password is the user's PIN where the service
+ * The KeyStore "Keyward": the caller's keys in the service, with the certificates kept beside them,
+ * and certificates kept without a key. Nothing is stored here; entries come and go live. The password is the user's PIN where the service
  * asks for one and the settings name no file with it. Elsewhere passwords are accepted and mean
  * nothing, since the service knows its callers by other means.
  *
@@ -39,6 +39,7 @@ import javax.security.auth.callback.UnsupportedCallbackException;
  * # Keyward key store
  * address = "unix:/run/keyward/hsm.sock"
  * aliases = "web, api-*"
+ * types = "p-*, certificate"
  * </pre>
  */
 final class KeywardKeyStore extends KeyStoreSpi {
@@ -120,7 +121,7 @@ final class KeywardKeyStore extends KeyStoreSpi {
         }
         Map<String, String> settings = new HashMap<>(ofProvider.settings());
         settings.putAll(Settings.ofStream(new ByteArrayInputStream(bytes), "key store file"));
-        KeyFilter filter = KeyFilter.ofAliasList(settings.remove("aliases"));
+        KeyFilter filter = KeyFilter.ofLists(settings.remove("aliases"), settings.remove("types"));
         file = bytes;
         ServiceClient client = settings.equals(ofProvider.settings())
             ? ofProvider : new ServiceClient(settings);
@@ -161,14 +162,16 @@ final class KeywardKeyStore extends KeyStoreSpi {
 
     @Override
     public boolean engineIsKeyEntry(String alias) {
-        return get(alias).filter(Entries.Entry::isUsable).isPresent();
+        return usable(alias).isPresent();
     }
 
-    /** A key that the caller may see but not use is to him what a trusted certificate is. */
+    /**
+     * What the caller has put there as such, and nothing else: a certificate beside a key that
+     * another user shares is that user's choice, and nobody is to trust it for that.
+     */
     @Override
     public boolean engineIsCertificateEntry(String alias) {
-        return get(alias).filter(entry -> !entry.isUsable() && !entry.chain().isEmpty())
-            .isPresent();
+        return get(alias).filter(entry -> entry instanceof Entries.CertificateEntry).isPresent();
     }
 
     @Override
@@ -179,18 +182,19 @@ final class KeywardKeyStore extends KeyStoreSpi {
         } catch (KeywardException failure) {
             throw Failures.unrecoverable(failure);
         }
-        if (entry.isPresent() && !entry.get().isUsable()) {
-            throw new UnrecoverableKeyException("this caller may see key \""
-                + entry.get().info() + "\" but not use it; its owner grants that with"
-                + " \"keyward key share\"");
+        if (entry.isEmpty() || !(entry.get() instanceof Entries.KeyEntry key)) {
+            return null;
         }
-        return entry.map(Entries.Entry::key).orElse(null);
+        if (!key.isUsable()) {
+            throw new UnrecoverableKeyException("this caller may see key \"" + key.info()
+                + "\" but not use it; its owner grants that with \"keyward key share\"");
+        }
+        return key.key();
     }
 
     @Override
     public Certificate[] engineGetCertificateChain(String alias) {
-        return get(alias).filter(Entries.Entry::isUsable).map(Entries.Entry::chain)
-            .filter(chain -> !chain.isEmpty())
+        return usable(alias).map(Entries.Entry::chain).filter(chain -> !chain.isEmpty())
             .map(chain -> chain.toArray(new Certificate[0])).orElse(null);
     }
 
@@ -220,14 +224,16 @@ final class KeywardKeyStore extends KeyStoreSpi {
     }
 
     private static Class<? extends KeyStore.Entry> kindOf(Entries.Entry entry) {
-        if (entry.info().secretKind() != null) {
-            return entry.isUsable() ? KeyStore.SecretKeyEntry.class : null;
+        if (!(entry instanceof Entries.KeyEntry key)) {
+            return KeyStore.TrustedCertificateEntry.class;
         }
-        if (entry.chain().isEmpty()) {
+        if (!key.isUsable()) {
             return null;
         }
-        return entry.isUsable()
-            ? KeyStore.PrivateKeyEntry.class : KeyStore.TrustedCertificateEntry.class;
+        if (key.info().secretKind() != null) {
+            return KeyStore.SecretKeyEntry.class;
+        }
+        return key.chain().isEmpty() ? null : KeyStore.PrivateKeyEntry.class;
     }
 
     /** As the default does, but no entry wants a password. */
@@ -380,23 +386,43 @@ final class KeywardKeyStore extends KeyStoreSpi {
             + "\" in with \"keyward key import " + alias + " --in FILE\"");
     }
 
+    /** Keeps a certificate in the service without a key, in place of another one of this alias. */
     @Override
     public void engineSetCertificateEntry(String alias, Certificate certificate)
             throws KeyStoreException {
-        throw new KeyStoreException("Keyward keeps certificates beside its keys only, and has no"
-            + " key \"" + alias + "\" to keep this one with: keep trusted certificates in a"
-            + " PKCS12 file or in cacerts");
+        Entries entries = loaded();
+        if (!entries.admitsCertificate(alias)) {
+            throw new KeyStoreException("the KeyStore's filter does not admit a certificate "
+                + alias);
+        }
+        try {
+            entries.client().putCertificate(alias, certificate);
+        } catch (KeywardException failure) {
+            throw Failures.keyStore(failure);
+        } catch (CertificateEncodingException failure) {
+            throw new KeyStoreException("the certificate cannot be encoded", failure);
+        } finally {
+            entries.forgetAll();
+        }
     }
 
-    /** Deletes the key in the service. An alias that is not there is no error, as elsewhere. */
+    /**
+     * Deletes the key or certificate in the service. An alias that is not there is no error, as
+     * elsewhere.
+     */
     @Override
     public void engineDeleteEntry(String alias) throws KeyStoreException {
         Entries entries = loaded();
         try {
-            Optional<Entries.Entry> entry = entries.read(alias);
+            Optional<Entries.Entry> found = entries.read(alias);
             // A bare name may also mean another user's key: that one is not this alias.
-            if (entry.isPresent() && entry.get().alias().equals(alias)) {
-                entries.client().delete(entry.get().info());
+            if (found.isEmpty() || !found.get().alias().equals(alias)) {
+                return;
+            }
+            if (found.get() instanceof Entries.KeyEntry key) {
+                entries.client().delete(key.info());
+            } else {
+                entries.client().deleteCertificate(alias);
             }
         } catch (KeywardException failure) {
             throw Failures.keyStore(failure);
@@ -419,6 +445,12 @@ final class KeywardKeyStore extends KeyStoreSpi {
         } catch (KeywardException failure) {
             throw Failures.provider(failure);
         }
+    }
+
+    /** The key of this alias, if the caller may use it. */
+    private Optional<Entries.KeyEntry> usable(String alias) {
+        return get(alias).filter(Entries.KeyEntry.class::isInstance)
+            .map(Entries.KeyEntry.class::cast).filter(Entries.KeyEntry::isUsable);
     }
 
     /** KeyStore itself refuses calls before load. */

@@ -79,7 +79,9 @@ public final class KeywardProvider extends Provider implements AutoCloseable {
      *
      * @param argument settings such as {@code address=unix:/run/keyward/hsm.sock}, with commas
      *     between, or the name of a file with one on each line. {@code import=yes} makes the
-     *     KeyStore take keys of other providers into the service when they are set
+     *     KeyStore take keys of other providers into the service when they are set;
+     *     {@code approval=8c1f0a52e6b97d34} is the approval by which others let a key be made,
+     *     changed or deleted
      */
     @Override
     public Provider configure(String argument) {

@@ -110,8 +110,24 @@ final class Native {
     static native byte[] setChain(long client, byte[] keyId, byte[][] chain)
         throws KeywardException;
 
-    /** Deletes a key. */
-    static native void delete(long client, byte[] keyId) throws KeywardException;
+    /** Deletes a key, for ever and at once or so that the service can bring it back for a time. */
+    static native void delete(long client, byte[] keyId, boolean now) throws KeywardException;
+
+    /**
+     * All certificates that are kept without a key: a number, and so many of them for {@link
+     * KeptCertificate#readAll}.
+     */
+    static native byte[] certificates(long client) throws KeywardException;
+
+    /** The one of this name, in the same form. */
+    static native byte[] certificate(long client, String name) throws KeywardException;
+
+    /** Keeps a certificate (DER), in place of another one that has the name. */
+    static native void putCertificate(long client, String name, byte[] der)
+        throws KeywardException;
+
+    /** Deletes a certificate that is kept without a key. */
+    static native void deleteCertificate(long client, String name) throws KeywardException;
 
     private Native() {}
 }

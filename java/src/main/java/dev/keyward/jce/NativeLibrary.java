@@ -5,15 +5,19 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.nio.file.attribute.PosixFilePermission;
+import java.util.stream.Stream;
 
 /**
  * Finds and loads the native library: the one inside the jar, unpacked into a private folder that
  * is gone again right after, or the file that the property {@code keyward.library} (environment
  * {@code KEYWARD_LIBRARY}) names.
+ *
+ * <p>A library has to be a file for {@code System.load}, on a file system whose files may be run.
  */
 final class NativeLibrary {
     private static final String FILE = "libkeyward_jce.so";
@@ -23,58 +27,86 @@ final class NativeLibrary {
     /** Loads the library and checks its version. */
     static void load() {
         String installed = setting("keyward.library", "KEYWARD_LIBRARY");
-        if (installed != null) {
-            link(Path.of(installed).toAbsolutePath(), "");
-        } else {
-            loadFromJar();
+        try {
+            if (installed != null) {
+                loadInstalled(Path.of(installed).toAbsolutePath());
+            } else {
+                loadFromJar();
+            }
+        } catch (IllegalCallerException denied) {
+            // Of Java 24 and later.
+            throw linkError("this Java does not let Keyward load its native library ("
+                + denied.getMessage() + "); start it with --enable-native-access="
+                + (NativeLibrary.class.getModule().isNamed() ? "dev.keyward.jce" : "ALL-UNNAMED"),
+                denied);
         }
         checkVersion();
     }
 
+    private static void loadInstalled(Path file) {
+        try {
+            link(file);
+        } catch (UnsatisfiedLinkError failure) {
+            throw linkError("the Keyward native library cannot be loaded: "
+                + failure.getMessage(), failure);
+        }
+    }
+
+    /** Unpacks the library into the first folder from which it can be loaded. */
     private static void loadFromJar() {
         String resource = "/META-INF/native/" + platform() + "/" + FILE;
-        try (InputStream packed = NativeLibrary.class.getResourceAsStream(resource)) {
-            if (packed == null) {
-                throw new UnsatisfiedLinkError("this Keyward jar holds no native library for "
-                    + platform() + "; build it there, or name the library's file by"
-                    + " -Dkeyward.library=FILE");
-            }
-            // Created at once with these rights under a name nobody could guess, so no other user
-            // can put a library of his own in its place.
-            String base = setting("keyward.tmpdir", "KEYWARD_TMPDIR");
-            Path folder = base == null
-                ? Files.createTempDirectory("keyward-", PRIVATE)
-                : Files.createTempDirectory(Path.of(base), "keyward-", PRIVATE);
-            Path file = folder.resolve(FILE);
+        if (NativeLibrary.class.getResource(resource) == null) {
+            throw new UnsatisfiedLinkError("this Keyward jar holds no native library for "
+                + platform() + "; build it there, or name the library's file by"
+                + " -Dkeyward.library=FILE");
+        }
+        StringBuilder tried = new StringBuilder();
+        Throwable last = null;
+        for (Path folder : folders()) {
             try {
-                Files.copy(packed, file);
-                link(file, "; where that folder is mounted noexec, name another by"
-                    + " -Dkeyward.tmpdir=DIR or KEYWARD_TMPDIR");
-            } finally {
-                // A loaded library needs its file no longer.
-                Files.deleteIfExists(file);
-                Files.deleteIfExists(folder);
+                loadFrom(resource, folder);
+                return;
+            } catch (IOException | UnsatisfiedLinkError failure) {
+                // Not writable, say, or mounted noexec.
+                tried.append("; ").append(folder).append(": ").append(failure.getMessage());
+                last = failure;
             }
-        } catch (IOException failure) {
-            throw linkError("the Keyward native library cannot be unpacked (" + failure
-                + "); name another folder by -Dkeyward.tmpdir=DIR or KEYWARD_TMPDIR", failure);
+        }
+        throw linkError("the Keyward native library cannot be loaded from any folder" + tried
+            + "; name one that is writable and not mounted noexec by -Dkeyward.tmpdir=DIR or"
+            + " KEYWARD_TMPDIR", last);
+    }
+
+    /** The one that was named; else the usual places for what is short-lived. */
+    private static List<Path> folders() {
+        String named = setting("keyward.tmpdir", "KEYWARD_TMPDIR");
+        if (named != null) {
+            return List.of(Path.of(named));
+        }
+        return Stream.of(System.getProperty("java.io.tmpdir"), System.getenv("XDG_RUNTIME_DIR"),
+                System.getProperty("user.home") + "/.cache", "/var/tmp")
+            .filter(folder -> folder != null && !folder.isEmpty()).map(Path::of)
+            .filter(Path::isAbsolute).distinct().toList();
+    }
+
+    private static void loadFrom(String resource, Path base) throws IOException {
+        // Created at once with these rights under a name nobody could guess, so no other user can
+        // put a library of his own in its place.
+        Path folder = Files.createTempDirectory(base, "keyward-", PRIVATE);
+        Path file = folder.resolve(FILE);
+        try (InputStream in = NativeLibrary.class.getResourceAsStream(resource)) {
+            Files.copy(in, file);
+            link(file);
+        } finally {
+            // A loaded library needs its file no longer.
+            Files.deleteIfExists(file);
+            Files.deleteIfExists(folder);
         }
     }
 
     @SuppressWarnings("restricted")
-    private static void link(Path file, String advice) {
-        try {
-            System.load(file.toString());
-        } catch (UnsatisfiedLinkError failure) {
-            throw linkError("the Keyward native library cannot be loaded: "
-                + failure.getMessage() + advice, failure);
-        } catch (RuntimeException failure) {
-            // IllegalCallerException, of Java 24 and later.
-            throw linkError("this Java does not let Keyward load its native library ("
-                + failure.getMessage() + "); start it with --enable-native-access="
-                + (NativeLibrary.class.getModule().isNamed() ? "dev.keyward.jce" : "ALL-UNNAMED"),
-                failure);
-        }
+    private static void link(Path file) {
+        System.load(file.toString());
     }
 
     private static void checkVersion() {

@@ -16,6 +16,11 @@ record OaepParameters(AlgorithmTable.Digest digest, AlgorithmTable.Digest mgf1, 
     /** Names of paddings as {@code Cipher} wants them for its delayed choice of a provider. */
     static final String PADDINGS = "OAEPPADDING|OAEPWITH.*PADDING";
 
+    /** Java's name for them. */
+    static final String NAME = "OAEP";
+    /** id-RSAES-OAEP (RFC 8017, A.2.1). */
+    static final String OID = "1.2.840.113549.1.1.7";
+
     private static final String WITH = "OAEPWITH";
     private static final String AND = "ANDMGF1PADDING";
 
@@ -64,7 +69,7 @@ record OaepParameters(AlgorithmTable.Digest digest, AlgorithmTable.Digest mgf1, 
     /** In a form that can be encoded. */
     AlgorithmParameters encodable() {
         try {
-            AlgorithmParameters parameters = AlgorithmParameters.getInstance("OAEP");
+            AlgorithmParameters parameters = AlgorithmParameters.getInstance(NAME);
             parameters.init(spec());
             return parameters;
         } catch (GeneralSecurityException failure) {

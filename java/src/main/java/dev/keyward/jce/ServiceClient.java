@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateEncodingException;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
@@ -37,9 +38,15 @@ final class ServiceClient {
         return settings;
     }
 
-    /** Whether both ask the same service with the same settings. */
+    /** Whether both ask the same service with the same settings; approvals come and go. */
     boolean isLike(ServiceClient other) {
-        return settings.equals(other.settings);
+        return lasting(settings).equals(lasting(other.settings));
+    }
+
+    private static Map<String, String> lasting(Map<String, String> settings) {
+        Map<String, String> lasting = new HashMap<>(settings);
+        lasting.remove("approval");
+        return lasting;
     }
 
     /** The name of the user that the service takes the caller for. */
@@ -185,10 +192,47 @@ final class ServiceClient {
         return KeyInfo.read(call(client -> Native.setChain(client, key.id(), certificates)));
     }
 
-    /** Deletes a key. */
+    /** Deletes a key, which the service can bring back for a time. */
     void delete(KeyInfo key) throws KeywardException {
+        delete(key, false);
+    }
+
+    /** Deletes a key for ever. */
+    void deleteNow(KeyInfo key) throws KeywardException {
+        delete(key, true);
+    }
+
+    private void delete(KeyInfo key, boolean now) throws KeywardException {
         call(client -> {
-            Native.delete(client, key.id());
+            Native.delete(client, key.id(), now);
+            return null;
+        });
+    }
+
+    /** All certificates that are kept without a key. */
+    List<KeptCertificate> certificates() throws KeywardException {
+        return KeptCertificate.readAll(call(Native::certificates));
+    }
+
+    /** The certificate of this name that is kept without a key. */
+    KeptCertificate certificate(String name) throws KeywardException {
+        return KeptCertificate.readAll(call(client -> Native.certificate(client, name))).get(0);
+    }
+
+    /** Keeps a certificate without a key, in place of another one that has the name. */
+    void putCertificate(String name, Certificate certificate)
+            throws KeywardException, CertificateEncodingException {
+        byte[] der = certificate.getEncoded();
+        call(client -> {
+            Native.putCertificate(client, name, der);
+            return null;
+        });
+    }
+
+    /** Deletes a certificate that is kept without a key. */
+    void deleteCertificate(String name) throws KeywardException {
+        call(client -> {
+            Native.deleteCertificate(client, name);
             return null;
         });
     }

@@ -19,6 +19,11 @@ final class ServiceList {
         AlgorithmTable.Family.ML_DSA_65, AlgorithmTable.Family.ML_DSA_44,
         AlgorithmTable.Family.ML_DSA_87);
 
+    /** The same of ML-KEM. */
+    private static final List<AlgorithmTable.Family> ML_KEM_FAMILIES = List.of(
+        AlgorithmTable.Family.ML_KEM_768, AlgorithmTable.Family.ML_KEM_512,
+        AlgorithmTable.Family.ML_KEM_1024);
+
     private final Provider provider;
     private final ServiceClient client;
     private final List<Provider.Service> services = new ArrayList<>();
@@ -34,6 +39,7 @@ final class ServiceList {
         list.keyPairGenerators();
         list.keyFactories();
         list.secretKeys();
+        list.parameters();
         list.services.addAll(KemServices.of(provider));
         list.services.addAll(KdfServices.of(provider));
         return list.services;
@@ -143,19 +149,26 @@ final class ServiceList {
         }
     }
 
-    /** None for ML-KEM: TLS asks the first generator of the name for its ephemeral keys. */
     private void keyPairGenerators() {
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
-            if (isKem(family)) {
-                continue;
-            }
-            services.add(new KeywardService(provider, "KeyPairGenerator", family.jca,
-                KeywardKeyPairGenerator.class, aliases(family), Map.of(),
-                () -> new KeywardKeyPairGenerator(client, family.jca, List.of(family))));
+            keyPairGenerator(family.jca, aliases(family), List.of(family));
         }
-        services.add(new KeywardService(provider, "KeyPairGenerator", AlgorithmTable.ML_DSA,
-            KeywardKeyPairGenerator.class, List.of(), Map.of(),
-            () -> new KeywardKeyPairGenerator(client, AlgorithmTable.ML_DSA, ML_DSA_FAMILIES)));
+        keyPairGenerator(AlgorithmTable.ML_DSA, List.of(), ML_DSA_FAMILIES);
+        keyPairGenerator(AlgorithmTable.ML_KEM, List.of(), ML_KEM_FAMILIES);
+    }
+
+    private void keyPairGenerator(String name, List<String> aliases,
+            List<AlgorithmTable.Family> families) {
+        services.add(new KeywardService(provider, "KeyPairGenerator", name,
+            KeywardKeyPairGenerator.class, aliases, Map.of(),
+            () -> new KeywardKeyPairGenerator(client, name, families)));
+    }
+
+    /** For those who look for everything at the provider that they were told of. */
+    private void parameters() {
+        services.add(new KeywardService(provider, "AlgorithmParameters", OaepParameters.NAME,
+            KeywardParameters.class, oidAliases(OaepParameters.OID), Map.of(),
+            () -> new KeywardParameters(OaepParameters.NAME)));
     }
 
     /**
@@ -165,7 +178,7 @@ final class ServiceList {
      */
     private void keyFactories() {
         for (AlgorithmTable.Family family : AlgorithmTable.Family.values()) {
-            if (isKem(family) || !isKnownToJava(family)) {
+            if (ML_KEM_FAMILIES.contains(family) || !isKnownToJava(family)) {
                 continue;
             }
             services.add(new KeywardService(provider, "KeyFactory", family.jca,
@@ -214,19 +227,11 @@ final class ServiceList {
             .map(mac -> mac.jca).toList();
     }
 
-    private static boolean isKem(AlgorithmTable.Family family) {
-        return switch (family) {
-            case ML_KEM_512, ML_KEM_768, ML_KEM_1024 -> true;
-            default -> false;
-        };
-    }
-
     private static boolean isKnownToJava(AlgorithmTable.Family family) {
         return switch (family) {
             // JEP 497; updates of 21 have it too.
             case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> isInJava("sun.security.provider.ML_DSA_Impls");
-            case ML_KEM_512, ML_KEM_768, ML_KEM_1024 -> Runtime.version().feature() >= 24; // JEP 496
-            case RSA, RSA_PSS, EC, ED25519, X25519 -> true;
+            default -> true;
         };
     }
 

@@ -11,9 +11,10 @@ import javax.crypto.SecretKey;
 import javax.crypto.spec.HKDFParameterSpec;
 
 /**
- * Key derivation from keys of the service, whose result is a key of the service. It takes HKDF's
- * extract and expand at once, in the JDK's form or as a {@link DerivationSpec}; what ends in bytes,
- * or begins with a key of this process, is other providers' part, and the JDK goes on to them.
+ * Key derivation from keys of the service, whose result is a key of the service, or bytes where an
+ * exportable key gives them. It takes HKDF's extract and expand at once, in the JDK's form or for
+ * keys as a {@link DerivationSpec}; what begins with a key of this process is other providers' part,
+ * and the JDK goes on to them.
  */
 final class KeywardKdf extends KDFSpi {
     private final AlgorithmTable.NamedDerivation derivation;
@@ -87,7 +88,14 @@ final class KeywardKdf extends KDFSpi {
     @Override
     protected byte[] engineDeriveData(AlgorithmParameterSpec spec)
             throws InvalidAlgorithmParameterException {
-        throw new InvalidAlgorithmParameterException("what Keyward derives stays in the service:"
-            + " call deriveKey");
+        if (!(spec instanceof HKDFParameterSpec.ExtractThenExpand hkdf)) {
+            throw new InvalidAlgorithmParameterException(derivation.jca().get(0) + " of Keyward"
+                + " takes HKDFParameterSpec.ExtractThenExpand to derive bytes");
+        }
+        try {
+            return KeyDerivation.data(derivation(hkdf), hkdf.length());
+        } catch (InvalidKeyException failure) {
+            throw new InvalidAlgorithmParameterException(failure.getMessage(), failure);
+        }
     }
 }

@@ -8,9 +8,12 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.charset.StandardCharsets;
 import java.security.AlgorithmParameters;
 import java.security.InvalidKeyException;
+import java.security.Provider;
 import java.security.Security;
+import java.security.cert.X509Certificate;
 import java.security.spec.MGF1ParameterSpec;
 import java.util.Arrays;
+import java.util.List;
 import javax.crypto.BadPaddingException;
 import javax.crypto.Cipher;
 import javax.crypto.IllegalBlockSizeException;
@@ -18,6 +21,18 @@ import javax.crypto.KeyGenerator;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.OAEPParameterSpec;
 import javax.crypto.spec.PSource;
+import org.bouncycastle.asn1.pkcs.PKCSObjectIdentifiers;
+import org.bouncycastle.asn1.x509.AlgorithmIdentifier;
+import org.bouncycastle.cms.CMSAlgorithm;
+import org.bouncycastle.cms.CMSEnvelopedData;
+import org.bouncycastle.cms.CMSEnvelopedDataGenerator;
+import org.bouncycastle.cms.CMSProcessableByteArray;
+import org.bouncycastle.cms.RecipientInformation;
+import org.bouncycastle.cms.jcajce.JceCMSContentEncryptorBuilder;
+import org.bouncycastle.cms.jcajce.JceKeyTransEnvelopedRecipient;
+import org.bouncycastle.cms.jcajce.JceKeyTransRecipientInfoGenerator;
+import org.bouncycastle.jce.provider.BouncyCastleProvider;
+import org.bouncycastle.operator.jcajce.JcaAlgorithmParametersConverter;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -65,6 +80,56 @@ class CipherTest {
         assertArrayEquals(MESSAGE, decrypt.doFinal(ciphertext));
         decrypt.init(Cipher.DECRYPT_MODE, key);
         assertThrows(BadPaddingException.class, () -> decrypt.doFinal(ciphertext));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"SHA-1", "SHA-256", "SHA-384", "SHA-512", "SHA-512/256"})
+    void oaep_parameters_of_other_providers_are_taken_and_given(String digest,
+            RunningService service) throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("rsa-2048"));
+        OAEPParameterSpec spec = new OAEPParameterSpec(digest, "MGF1", new MGF1ParameterSpec(digest),
+            new PSource.PSpecified(new byte[] {4, 5}));
+        Cipher decrypt = Cipher.getInstance("RSA/ECB/OAEPPadding", service.provider());
+        for (Provider other : List.of(Security.getProvider("SunJCE"),
+                new BouncyCastleProvider())) {
+            Cipher encrypt = Cipher.getInstance("RSA/ECB/OAEPPadding", other);
+            encrypt.init(Cipher.ENCRYPT_MODE, key.publicKey(), spec);
+            byte[] ciphertext = encrypt.doFinal(MESSAGE);
+            // Theirs, as they are and read again from their encoding.
+            decrypt.init(Cipher.DECRYPT_MODE, key, encrypt.getParameters());
+            assertArrayEquals(MESSAGE, decrypt.doFinal(ciphertext));
+            AlgorithmParameters read =
+                AlgorithmParameters.getInstance("OAEP", service.provider());
+            read.init(encrypt.getParameters().getEncoded());
+            decrypt.init(Cipher.DECRYPT_MODE, key, read);
+            assertArrayEquals(MESSAGE, decrypt.doFinal(ciphertext));
+            // Ours in theirs.
+            AlgorithmParameters given = AlgorithmParameters.getInstance("OAEP", other);
+            given.init(decrypt.getParameters().getEncoded());
+            encrypt.init(Cipher.ENCRYPT_MODE, key.publicKey(), given);
+            assertArrayEquals(MESSAGE, decrypt.doFinal(encrypt.doFinal(MESSAGE)));
+        }
+    }
+
+    /** Such libraries ask the provider that they are given for the parameters too. */
+    @Test
+    void bouncy_castle_reads_an_envelope_with_oaep_by_the_provider_alone(RunningService service)
+            throws Exception {
+        String alias = service.key("envelope", "rsa-2048");
+        X509Certificate certificate = (X509Certificate) service.keyStore().getCertificate(alias);
+        AlgorithmIdentifier oaep = new JcaAlgorithmParametersConverter().getAlgorithmIdentifier(
+            PKCSObjectIdentifiers.id_RSAES_OAEP, new OAEPParameterSpec("SHA-256", "MGF1",
+                MGF1ParameterSpec.SHA256, PSource.PSpecified.DEFAULT));
+        CMSEnvelopedDataGenerator generator = new CMSEnvelopedDataGenerator();
+        generator.addRecipientInfoGenerator(
+            new JceKeyTransRecipientInfoGenerator(certificate, oaep));
+        byte[] envelope = generator.generate(new CMSProcessableByteArray(MESSAGE),
+            new JceCMSContentEncryptorBuilder(CMSAlgorithm.AES256_CBC).build()).getEncoded();
+        RecipientInformation recipient =
+            new CMSEnvelopedData(envelope).getRecipientInfos().iterator().next();
+        assertArrayEquals(MESSAGE, recipient.getContent(
+            new JceKeyTransEnvelopedRecipient(service.privateKey(alias))
+                .setProvider(service.provider()).setContentProvider("SunJCE")));
     }
 
     @ParameterizedTest

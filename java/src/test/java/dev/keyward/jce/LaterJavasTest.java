@@ -54,6 +54,18 @@ class LaterJavasTest {
         }
     }
 
+    static Stream<Path> since24() throws Exception {
+        return Processes.javaHomes().filter(home -> Processes.feature(home) >= 24);
+    }
+
+    @ParameterizedTest(allowZeroInvocations = true)
+    @MethodSource("since24")
+    void kem_takes_out_what_the_jdk_puts_in_for_a_key_made_in_the_service(Path home,
+            RunningService service) {
+        String output = run(home, folder, service, "KemRoundTrip.java");
+        assertTrue(output.contains("9 secrets"), output);
+    }
+
     @ParameterizedTest(allowZeroInvocations = true)
     @MethodSource("since25")
     void kdf_derives_keys_in_the_service(Path home, RunningService service) {

@@ -65,6 +65,12 @@ final class RunningService implements AutoCloseable {
     /** Starts a service of which the one who runs the tests is each of these users, with a PIN. */
     static RunningService withPins(Path folder, List<String> users, List<String> pins)
             throws IOException {
+        return withPins(folder, users, pins, "");
+    }
+
+    /** The same with more configuration. The PINs are in files of the users' names. */
+    static RunningService withPins(Path folder, List<String> users, List<String> pins,
+            String more) throws IOException {
         RunningService service = new RunningService("serve", "--config");
         service.keyward("init", "--state", service.state.toString()).succeeded();
         StringBuilder configuration = service.configuration();
@@ -74,6 +80,7 @@ final class RunningService implements AutoCloseable {
                 .append("\"\nidentities = [\"uid:").append(me)
                 .append("\"]\npin = \"required\"\n");
         }
+        configuration.append(more);
         Path file = Files.writeString(service.state.resolve("test.toml"), configuration);
         for (int i = 0; i < users.size(); i++) {
             Path pin = Files.writeString(folder.resolve(users.get(i)), pins.get(i));

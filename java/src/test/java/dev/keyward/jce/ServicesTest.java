@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.Key;
 import java.security.KeyFactory;
@@ -34,6 +35,7 @@ import javax.crypto.KeyGenerator;
 import javax.crypto.Mac;
 import javax.crypto.SecretKey;
 import javax.crypto.SecretKeyFactory;
+import javax.crypto.spec.OAEPParameterSpec;
 import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -133,6 +135,15 @@ class ServicesTest {
                 algorithm, folder, service);
             case "KDF" -> LaterJavasTest.derive(Path.of(System.getProperty("java.home")),
                 algorithm, folder, service);
+            case "AlgorithmParameters" -> {
+                AlgorithmParameters parameters =
+                    AlgorithmParameters.getInstance(algorithm, provider);
+                parameters.init(OAEPParameterSpec.DEFAULT);
+                AlgorithmParameters read = AlgorithmParameters.getInstance(algorithm, provider);
+                read.init(parameters.getEncoded());
+                assertEquals("SHA-1", read.getParameterSpec(OAEPParameterSpec.class)
+                    .getDigestAlgorithm());
+            }
             case "SecureRandom" -> assertEquals(20,
                 SecureRandom.getInstance(algorithm, provider).generateSeed(20).length);
             default -> throw new AssertionError("nobody tries " + type + " " + algorithm);

@@ -29,7 +29,7 @@ class SharedKeysTest {
             String seen = asOther(folder, service, "root/usable", "usable", "root/visible",
                 "root/hidden");
             assertTrue(seen.contains("root/usable: key true, certificate false\n"), seen);
-            assertTrue(seen.contains("root/visible: key false, certificate true\n"), seen);
+            assertTrue(seen.contains("root/visible: key false, certificate false\n"), seen);
             assertFalse(seen.contains("root/hidden: key t"), seen);
             assertTrue(seen.contains("root/hidden key: null\n"), seen);
             assertTrue(seen.contains("\nroot/usable signs: true\n"), seen);

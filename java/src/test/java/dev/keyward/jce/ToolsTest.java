@@ -201,6 +201,40 @@ class ToolsTest {
 
     @ParameterizedTest
     @MethodSource("javaHomes")
+    void keytool_keeps_trusted_certificates_and_builds_the_chain_of_a_reply_with_them(Path home,
+            @TempDir Path folder, RunningService service) throws Exception {
+        Tools tools = new Tools(home, folder, service);
+        String root = tools.alias("root");
+        tools.openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj",
+            "/CN=Root of " + root, "-keyout", "root.key", "-out", "root.pem");
+        tools.keytool("-importcert", "-trustcacerts", "-noprompt", "-alias", root, "-file",
+            "root.pem").succeeded();
+        String listed = tools.keytool("-list").succeeded();
+        assertTrue(listed.lines().anyMatch(line -> line.startsWith(root + ", ")
+            && line.contains("trustedCertEntry")), listed);
+        Files.writeString(folder.resolve("exported.pem"),
+            tools.keytool("-exportcert", "-rfc", "-alias", root).succeeded());
+        assertEquals(tools.openssl("x509", "-in", "root.pem"),
+            tools.openssl("x509", "-in", "exported.pem"));
+
+        // The reply alone: keytool finds its root among the entries.
+        String alias = service.key(tools.alias("replied"), "p-256");
+        tools.keytool("-certreq", "-alias", alias, "-file", "leaf.csr").succeeded();
+        tools.openssl("x509", "-req", "-in", "leaf.csr", "-CA", "root.pem", "-CAkey", "root.key",
+            "-CAcreateserial", "-out", "leaf.pem");
+        tools.keytool("-importcert", "-alias", alias, "-file", "leaf.pem").succeeded();
+        String kept = service.keyward("cert", "export", alias).succeeded();
+        assertEquals(3, kept.split("BEGIN CERTIFICATE", -1).length, kept);
+
+        tools.keytool("-changealias", "-alias", root, "-destalias", root + "2").succeeded();
+        service.keyward("cert", "show", root).failed();
+        service.keyward("cert", "show", root + "2").succeeded();
+        tools.keytool("-delete", "-alias", root + "2").succeeded();
+        service.keyward("cert", "show", root + "2").failed();
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
     void keytool_that_made_a_key_in_software_is_refused_with_a_way_out(Path home,
             @TempDir Path folder, RunningService service) throws Exception {
         Tools tools = new Tools(home, folder, service);
