@@ -8,7 +8,7 @@ use std::{
 };
 
 use keyward_tests::{CommandExt, Scratch, artifacts, repository};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::java_tls;
 
@@ -21,6 +21,7 @@ pub(crate) struct Jdk {
     pub(crate) version: String,
     pub(crate) signing: Vec<Signing>,
     pub(crate) key_store: KeyStore,
+    pub(crate) endurance: Endurance,
     pub(crate) handshakes: Vec<java_tls::Row>,
 }
 
@@ -44,8 +45,22 @@ pub(crate) struct Signing {
 pub(crate) struct KeyStore {
     /// The service's.
     pub(crate) keyward: f64,
+    /// The service's with 10,000 keys.
+    pub(crate) keyward_10000: f64,
     /// A PKCS#12 file.
     pub(crate) jdk: f64,
+}
+
+/// A long run of P-256 signatures by one thread.
+#[derive(Serialize)]
+pub(crate) struct Endurance {
+    pub(crate) signatures: u64,
+    /// Microseconds of processor time that a signature takes of the Java thread.
+    pub(crate) java_micros: f64,
+    /// The same of a thread of the command line.
+    pub(crate) rust_micros: f64,
+    /// How much larger the Java process was at the end than after its warm-up.
+    pub(crate) grown_kib: i64,
 }
 
 /// Measures with every JDK.
@@ -72,9 +87,22 @@ fn measure_with(version: &str, home: &Path, rounds: usize, duration: Duration) -
         signing: signing.collect(),
         key_store: KeyStore {
             keyward: score(&load, "keyward", None),
+            keyward_10000: score(&report(&results.join("keystore-10000.json")), "keyward", None),
             jdk: score(&load, "jdk", None),
         },
+        endurance: endurance(&results),
         handshakes: java_tls::measure(home, rounds, duration),
+    }
+}
+
+fn endurance(results: &Scratch) -> Endurance {
+    let java: Run = json(&results.join("endurance.json"));
+    let rust: Vec<ClientFigures> = json(&results.join("client.json"));
+    Endurance {
+        signatures: java.signatures,
+        java_micros: java.cpu_micros,
+        rust_micros: rust[0].client_microseconds,
+        grown_kib: java.grown_kib,
     }
 }
 
@@ -109,6 +137,20 @@ fn version_of(home: &Path) -> Option<String> {
     Some(version.split(['.', '"']).next()?.to_owned())
 }
 
+/// What is read of the report of a long run.
+#[derive(Deserialize)]
+struct Run {
+    signatures: u64,
+    cpu_micros: f64,
+    grown_kib: i64,
+}
+
+/// What is read of the figures of `keyward bench`.
+#[derive(Deserialize)]
+struct ClientFigures {
+    client_microseconds: f64,
+}
+
 /// What is read of JMH's report.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -136,8 +178,12 @@ struct Metric {
 }
 
 fn report(path: &Path) -> Vec<Measurement> {
+    json(path)
+}
+
+fn json<T: DeserializeOwned>(path: &Path) -> T {
     let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).expect("JMH writes JSON")
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
 fn signing(threads: usize, all: &[Measurement]) -> Vec<Signing> {

@@ -1,7 +1,7 @@
 //! Certificates without keys: their table, and its rows to and from values.
 
 use keyward_algorithms::ErrorKind;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use subtle::ConstantTimeEq;
 
 use super::{SqliteStore, damaged, failed, rows::is_of_trigger};
@@ -77,7 +77,7 @@ impl Row {
 impl SqliteStore {
     fn insert_certificate(
         &self,
-        transaction: &Transaction<'_>,
+        transaction: &Connection,
         certificate: &Certificate,
         replace: bool,
     ) -> Result<()> {
@@ -143,7 +143,7 @@ impl CertificateStore for SqliteStore {
     }
 
     fn put_certificate(&self, certificate: &Certificate, replace: bool) -> Result<()> {
-        self.write(|transaction| self.insert_certificate(transaction, certificate, replace))
+        self.writer.change(|transaction| self.insert_certificate(transaction, certificate, replace))
     }
 
     fn rename_certificate(
@@ -152,7 +152,7 @@ impl CertificateStore for SqliteStore {
         name: &str,
         new_name: &str,
     ) -> Result<Option<Certificate>> {
-        self.write(|transaction| {
+        self.writer.change(|transaction| {
             let row = by_name(transaction, owner, name)
                 .map_err(|error| failed("read a certificate", &error))?;
             let Some(row) = row else { return Ok(None) };
@@ -165,7 +165,7 @@ impl CertificateStore for SqliteStore {
 
     fn remove_certificate(&self, owner: &str, name: &str) -> Result<bool> {
         self.sealer()?;
-        self.write(|transaction| remove(transaction, owner, name))
+        self.writer.change(|transaction| remove(transaction, owner, name))
     }
 }
 
@@ -190,7 +190,7 @@ fn by_name(connection: &Connection, owner: &str, name: &str) -> rusqlite::Result
         .optional()
 }
 
-fn remove(transaction: &Transaction<'_>, owner: &str, name: &str) -> Result<bool> {
+fn remove(transaction: &Connection, owner: &str, name: &str) -> Result<bool> {
     transaction
         .prepare_cached("DELETE FROM certificates WHERE owner = ? AND name = ?")
         .and_then(|mut delete| delete.execute([owner, name]))

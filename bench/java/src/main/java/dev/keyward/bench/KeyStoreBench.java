@@ -39,9 +39,12 @@ public class KeyStoreBench {
 
     private byte[] file;
 
-    /** Writes the file. */
+    /** Writes the file, where that is what is loaded. */
     @Setup
     public void prepare() throws Exception {
+        if (!keys.equals("jdk")) {
+            return;
+        }
         KeyStore service = loaded("Keyward");
         PrivateKey key = KeyPairGenerator.getInstance("EC").generateKeyPair().getPrivate();
         KeyStore copy = KeyStore.getInstance("PKCS12");
