@@ -1,6 +1,7 @@
 //! The calls that a program makes, each one request.
 
 mod approvals;
+mod certificates;
 mod keys;
 mod making;
 mod people;
@@ -61,7 +62,7 @@ impl Client {
     }
 }
 
-pub(crate) fn unexpected() -> Error {
+fn unexpected() -> Error {
     Error::new(ErrorKind::Internal, "the service answered with something else than was asked for")
         .hint("check that client and service are of matching versions")
 }

@@ -8,7 +8,6 @@
 
 mod address;
 mod calls;
-mod certificates;
 mod client;
 mod connection;
 mod endpoint;

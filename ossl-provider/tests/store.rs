@@ -34,7 +34,8 @@ fn certified(service: &Service, name: &str, subject: &str) {
         fs::write(host.path("root.cnf"), "[req]\ndistinguished_name = dn\n[dn]\n").unwrap();
         host.stranger(
             "req -x509 -newkey rsa:2048 -noenc -keyout root.key -out root.crt -days 9 \
-             -config root.cnf -addext subjectKeyIdentifier=hash -subj /O=Elsewhere/CN=root",
+             -config root.cnf -addext subjectKeyIdentifier=hash \
+             -addext basicConstraints=critical,CA:true -subj /O=Elsewhere/CN=root",
         );
     }
     service.keyward(&format!("key generate {name} --type p-256"));

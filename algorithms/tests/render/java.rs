@@ -64,7 +64,18 @@ pub(crate) fn error_kind() -> String {
     let mut out = String::from(HEADER);
     out.push_str(
         "
-/** What went wrong, in a word: the same words as in the service and on the command line. */
+/**
+ * What went wrong, in a word: the same words as in the service and on the command line.
+ *
+ * <pre>{@code
+ * try {
+ *     keys.setCertificateEntry(\"web\", certificate);
+ * } catch (KeyStoreException failure) {
+ *     ErrorKind kind = ((KeywardException) failure.getCause()).kind();
+ *     System.out.println(kind == ErrorKind.ALREADY_EXISTS ? \"the name is taken\" : kind.word());
+ * }
+ * }</pre>
+ */
 public enum ErrorKind {
 ",
     );
@@ -127,7 +138,15 @@ import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** What a caller may do with a key, and what a key may be used for. */
+/**
+ * What a caller may do with a key, and what a key may be used for.
+ *
+ * <pre>{@code
+ * KeyPairGenerator generator = KeyPairGenerator.getInstance(\"EC\", \"Keyward\");
+ * generator.initialize(KeyAttributes.named(\"agrees\").withUses(KeyRight.DERIVE));
+ * PrivateKey key = generator.generateKeyPair().getPrivate();
+ * }</pre>
+ */
 public enum KeyRight {
 ",
     );

@@ -1,7 +1,18 @@
 // Generated from the crate keyward-algorithms by its test `generated`; do not edit.
 package dev.keyward.jce;
 
-/** What went wrong, in a word: the same words as in the service and on the command line. */
+/**
+ * What went wrong, in a word: the same words as in the service and on the command line.
+ *
+ * <pre>{@code
+ * try {
+ *     keys.setCertificateEntry("web", certificate);
+ * } catch (KeyStoreException failure) {
+ *     ErrorKind kind = ((KeywardException) failure.getCause()).kind();
+ *     System.out.println(kind == ErrorKind.ALREADY_EXISTS ? "the name is taken" : kind.word());
+ * }
+ * }</pre>
+ */
 public enum ErrorKind {
     /** Not found. */
     NOT_FOUND(1, "not-found", java.security.InvalidKeyException.class),

@@ -5,7 +5,15 @@ import java.util.Collections;
 import java.util.EnumSet;
 import java.util.Set;
 
-/** What a caller may do with a key, and what a key may be used for. */
+/**
+ * What a caller may do with a key, and what a key may be used for.
+ *
+ * <pre>{@code
+ * KeyPairGenerator generator = KeyPairGenerator.getInstance("EC", "Keyward");
+ * generator.initialize(KeyAttributes.named("agrees").withUses(KeyRight.DERIVE));
+ * PrivateKey key = generator.generateKeyPair().getPrivate();
+ * }</pre>
+ */
 public enum KeyRight {
     /** See its name, attributes, public part and certificates. */
     SEE(1, "see", false),

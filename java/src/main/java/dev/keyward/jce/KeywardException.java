@@ -3,6 +3,17 @@ package dev.keyward.jce;
 /**
  * What the service or its client library had to say about a failure: the cause of the exceptions
  * that the JCA's methods throw.
+ *
+ * <pre>{@code
+ * try {
+ *     keys.setCertificateEntry("web", certificate);
+ * } catch (KeyStoreException failure) {
+ *     if (failure.getCause() instanceof KeywardException why
+ *             && why.kind() == ErrorKind.ALREADY_EXISTS) {
+ *         System.out.println("a key has that name: " + why.hint());
+ *     }
+ * }
+ * }</pre>
  */
 public final class KeywardException extends Exception {
     private static final long serialVersionUID = 1L;

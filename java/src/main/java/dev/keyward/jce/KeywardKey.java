@@ -8,11 +8,16 @@ import javax.security.auth.Destroyable;
  * {@code getEncoded} give null, and it cannot be serialised. Two objects are equal when they mean
  * the same key.
  *
+ * <pre>{@code
+ * KeywardKey key = (KeywardKey) keys.getKey("web", null);
+ * System.out.println(key.keyOwner() + "/" + key.keyName() + " is " + key.keyId());
+ * }</pre>
+ *
  * <p>{@link #destroy} makes this object useless and leaves the key in the service alone;
  * {@link #deleteFromService} deletes the key.
  */
 public interface KeywardKey extends Key, Destroyable {
-    /** The key's identifier for life, as the command line prints it. */
+    /** The key's identifier for life, as the command line prints it: 32 hexadecimal digits. */
     String keyId();
 
     /** The name that the key had when this object was made. */
@@ -33,8 +38,9 @@ public interface KeywardKey extends Key, Destroyable {
     boolean isDestroyed();
 
     /**
-     * Deletes the key in the service, for everybody and for good. The caller needs the right
-     * {@code manage}. This object is destroyed with it.
+     * Deletes the key in the service, for everybody. For the time that the service's configuration
+     * says, {@code keyward key undelete} brings it back. The caller needs the right {@code manage}.
+     * This object is destroyed with it.
      *
      * @throws KeywardException when the service refuses or cannot be reached
      */

@@ -11,7 +11,7 @@ import javax.crypto.SecretKey;
  * <pre>{@code
  * SecretKeyFactory factory = SecretKeyFactory.getInstance("AES", "Keyward");
  * SecretKey inside = factory.generateSecret(
- *     new SecretKeyImportSpec(foreignKey, KeyAttributes.named("orders")));
+ *     new SecretKeyImportSpec(foreignSecret, KeyAttributes.named("orders")));
  * }</pre>
  *
  * <p>The service remembers that such a key has existed outside. Its copies here and in files stay

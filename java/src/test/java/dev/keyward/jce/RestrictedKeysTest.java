@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
+import java.security.InvalidKeyException;
 import java.security.KeyPairGenerator;
 import java.security.KeyStore;
 import java.security.KeyStoreException;
@@ -17,6 +18,7 @@ import java.security.PrivateKey;
 import java.security.Provider;
 import java.security.ProviderException;
 import java.security.PublicKey;
+import java.security.Security;
 import java.security.Signature;
 import java.security.SignatureException;
 import java.security.cert.Certificate;
@@ -49,8 +51,8 @@ import org.junit.jupiter.api.io.TempDir;
 class RestrictedKeysTest {
     private static final byte[] MESSAGE = "a message".getBytes(StandardCharsets.UTF_8);
     private static final Instant SOME_DAY = Instant.parse("2200-01-01T00:00:00Z");
-    private static final String QUORUM = "[[quorum]]\noperations = [\"use-key\", \"delete\"]\n"
-        + "approvals = 1\napprovers = [\"bob\"]\n";
+    private static final String QUORUM = "[[quorum]]\noperations = [\"use-key\", \"delete\","
+        + " \"set-pin\"]\napprovals = 1\napprovers = [\"bob\"]\n";
 
     @TempDir
     Path folder;
@@ -126,10 +128,8 @@ class RestrictedKeysTest {
         agreement.init(derives);
         PublicKey peer =
             KeyPairGenerator.getInstance("X25519").generateKeyPair().getPublic();
-        why(ErrorKind.PERMISSION_DENIED, assertThrows(ProviderException.class, () -> {
-            agreement.doPhase(peer, true);
-            agreement.generateSecret();
-        }));
+        why(ErrorKind.PERMISSION_DENIED,
+            assertThrows(InvalidKeyException.class, () -> agreement.doPhase(peer, true)));
 
         KeywardPrivateKey decrypts = (KeywardPrivateKey) pair(provider, "RSA",
             KeyAttributes.named("later-rsa").ofType("rsa-2048").withUses(KeyRight.DECRYPT)
@@ -222,11 +222,13 @@ class RestrictedKeysTest {
                 KeywardProvider alice = alice(service, "")) {
             for (String[] arguments : new String[][] {{"generate", "web", "--type", "p-256"},
                     {"self-sign", "web", "--subject", "CN=localhost", "--san", "localhost"},
-                    {"restrict", "web", "--needs-approval", "--yes"}}) {
+                    {"restrict", "web", "--needs-approval"}}) {
                 List<String> command = new ArrayList<>(List.of("key"));
                 command.addAll(List.of(arguments));
                 keyward(service, "alice", command.toArray(new String[0])).succeeded();
             }
+            // JSSE finds who signs among the providers in the list.
+            Security.addProvider(alice);
             KeyStore keys = KeyStore.getInstance("Keyward", alice);
             keys.load(null, null);
             SSLContext client = trusting(keys.getCertificate("web"));
@@ -236,6 +238,7 @@ class RestrictedKeysTest {
                 why(ErrorKind.APPROVAL_REQUIRED, refusal(threads, server, client));
             }
         } finally {
+            Security.removeProvider("Keyward");
             threads.shutdownNow();
         }
     }

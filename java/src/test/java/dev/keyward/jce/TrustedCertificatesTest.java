@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.KeyStore;
 import java.security.KeyStoreException;
+import java.security.Security;
 import java.security.cert.Certificate;
 import java.security.cert.CertificateFactory;
 import java.util.ArrayList;
@@ -162,11 +163,14 @@ class TrustedCertificatesTest {
         keys.setCertificateEntry("tls-stranger", certificate("stranger.pem"));
 
         ExecutorService threads = Executors.newSingleThreadExecutor();
+        // JSSE finds who signs among the providers in the list.
+        Security.addProvider(service.provider());
         try (SSLServerSocket server = server(service)) {
             assertEquals("greeting", greeting(threads, server, trusting(service, "tls-root")));
             assertThrows(SSLHandshakeException.class,
                 () -> greeting(threads, server, trusting(service, "tls-stranger")));
         } finally {
+            Security.removeProvider("Keyward");
             threads.shutdownNow();
             keys.deleteEntry("tls-root");
             keys.deleteEntry("tls-stranger");

@@ -1,4 +1,4 @@
-//! Calls for certificates that are kept without a key.
+//! Certificates that are kept without a key.
 
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
@@ -9,7 +9,8 @@ use keyward_protocol::{
     },
 };
 
-use crate::{Client, calls::unexpected};
+use super::unexpected;
+use crate::Client;
 
 impl Client {
     /// Keeps a DER certificate under a name, in place of another one if that is wanted.
