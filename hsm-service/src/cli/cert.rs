@@ -93,14 +93,14 @@ pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
             }
             show(&changed, context)
         }
-        CertCommand::Show(args) => match named(&client, &args.key.name)? {
-            Named::Key(key) => show(&with_chain(key)?, context),
-            Named::Certificate(kept) => kept::show(&kept, context),
+        CertCommand::Show(args) => match client.find(&args.key.name) {
+            Ok(key) => show(&with_chain(key)?, context),
+            Err(error) => kept::show(&in_place_of(&client, &args.key.name, error)?, context),
         },
         CertCommand::Export(args) => {
-            let chain = match named(&client, &args.key.name)? {
-                Named::Key(key) => with_chain(key)?.chain,
-                Named::Certificate(kept) => vec![kept.der],
+            let chain = match client.find(&args.key.name) {
+                Ok(key) => with_chain(key)?.chain,
+                Err(error) => vec![in_place_of(&client, &args.key.name, error)?.der],
             };
             let blocks: Vec<String> = chain
                 .iter()
@@ -111,19 +111,17 @@ pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
     }
 }
 
-/// What a name stands for.
-enum Named {
-    Key(Key),
-    Certificate(KeptCertificate),
-}
-
-/// The key of this name, or where there is none the certificate.
-fn named(client: &Client, selector: &KeySelector) -> Result<Named, Error> {
-    match (client.find(selector), selector) {
-        (Err(error), KeySelector::Name(name)) if error.kind == ErrorKind::NotFound => {
-            client.certificate(name).map(Named::Certificate).map_err(|_| error)
+/// The certificate of a name that no key has.
+fn in_place_of(
+    client: &Client,
+    selector: &KeySelector,
+    no_key: Error,
+) -> Result<KeptCertificate, Error> {
+    match selector {
+        KeySelector::Name(name) if no_key.kind == ErrorKind::NotFound => {
+            client.certificate(name).map_err(|_| no_key)
         }
-        (found, _) => found.map(Named::Key),
+        _ => Err(no_key),
     }
 }
 
