@@ -231,11 +231,11 @@ class RestrictedKeysTest {
             Security.addProvider(alice);
             KeyStore keys = KeyStore.getInstance("Keyward", alice);
             keys.load(null, null);
-            SSLContext client = trusting(keys.getCertificate("web"));
+            Certificate certificate = keys.getCertificate("web");
             try (SSLServerSocket server = server(keys)) {
-                approved(service, refusal(threads, server, client));
-                assertEquals("greeting", handshake(threads, server, client).get());
-                why(ErrorKind.APPROVAL_REQUIRED, refusal(threads, server, client));
+                approved(service, refusal(threads, server, certificate));
+                assertEquals("greeting", handshake(threads, server, certificate).get());
+                why(ErrorKind.APPROVAL_REQUIRED, refusal(threads, server, certificate));
             }
         } finally {
             Security.removeProvider("Keyward");
@@ -263,9 +263,9 @@ class RestrictedKeysTest {
         return context;
     }
 
-    /** What the server's side comes to, while a client connects. */
+    /** What the server's side comes to, while a client connects that has no session to resume. */
     private static Future<String> handshake(ExecutorService threads, SSLServerSocket server,
-            SSLContext client) throws Exception {
+            Certificate certificate) throws Exception {
         Callable<String> greet = () -> {
             try (SSLSocket socket = (SSLSocket) server.accept()) {
                 socket.startHandshake();
@@ -274,7 +274,7 @@ class RestrictedKeysTest {
             return "greeting";
         };
         Future<String> served = threads.submit(greet);
-        try (SSLSocket socket = (SSLSocket) client.getSocketFactory()
+        try (SSLSocket socket = (SSLSocket) trusting(certificate).getSocketFactory()
                 .createSocket("localhost", server.getLocalPort())) {
             socket.getInputStream().readAllBytes();
         } catch (SSLException refused) {
@@ -284,10 +284,10 @@ class RestrictedKeysTest {
     }
 
     private static Throwable refusal(ExecutorService threads, SSLServerSocket server,
-            SSLContext client) {
+            Certificate certificate) {
         SSLException refused = assertInstanceOf(SSLException.class,
             assertThrows(ExecutionException.class,
-                () -> handshake(threads, server, client).get()).getCause());
+                () -> handshake(threads, server, certificate).get()).getCause());
         // What a server logs names the approval: the message of the cause.
         return refused.getCause();
     }
