@@ -17,6 +17,7 @@ mod process;
 mod scratch;
 mod service;
 mod site;
+mod watch;
 mod workshop;
 
 pub use artifacts::{Artifacts, artifacts, repository};

@@ -9,7 +9,7 @@ use std::{
     process::Command,
 };
 
-use crate::{CommandExt, Scratch, artifacts, commands::require, shipped};
+use crate::{CommandExt, Scratch, artifacts, commands::require, shipped, watch};
 
 /// What `openssl req` wants to find besides the providers.
 const REQUEST_SECTION: &str = "\n[req]\ndistinguished_name = req_dn\n[req_dn]\n";
@@ -65,7 +65,7 @@ impl OpenSsl {
 
     /// `openssl` with the provider.
     pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = watch::host(&self.program);
         command.args(arguments).envs(self.environment());
         command
     }

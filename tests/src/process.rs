@@ -10,10 +10,12 @@ use std::{
 };
 
 pub use rustix::process::Signal;
+use rustix::process::{Pid, kill_process, kill_process_group};
+
+use crate::watch;
 
 /// How long a daemon may take to be there.
 const PATIENCE: Duration = Duration::from_secs(15);
-use rustix::process::{Pid, kill_process, kill_process_group};
 
 /// A server that runs for a test, with all that it starts, as one process group of its own.
 pub struct Running {
@@ -36,9 +38,9 @@ impl Running {
     /// Starts a command that becomes a daemon and writes its number to a file.
     pub fn start_daemon(name: &str, command: &mut Command, log: &Path, pid_file: &Path) -> Running {
         let mut starter = Running::start(name, command, log);
-        let status = starter.wait(PATIENCE);
+        let status = starter.wait(watch::patience(PATIENCE));
         assert!(status.success(), "{name} does not start:\n{}", starter.log());
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + watch::patience(PATIENCE);
         loop {
             let written = fs::read_to_string(pid_file).unwrap_or_default();
             let leader = written.trim().parse().ok().and_then(Pid::from_raw);
@@ -124,7 +126,7 @@ impl Running {
                 return;
             }
             let _ = kill_process_group(self.leader, signal);
-            let deadline = Instant::now() + Duration::from_secs(3);
+            let deadline = Instant::now() + watch::patience(Duration::from_secs(3));
             while Instant::now() < deadline && !self.has_ended() {
                 thread::sleep(Duration::from_millis(5));
             }

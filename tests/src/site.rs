@@ -16,7 +16,7 @@ use rustix::process::Signal;
 
 use crate::{
     Authority, CommandExt, Identity, OpenSsl, Running, Scratch, Service, ServiceBuilder,
-    commands::require, free_port, hosts, shipped, wait_until_up,
+    commands::require, free_port, hosts, shipped, wait_until_up, watch,
 };
 
 /// How long a server may take for a handful of handshakes on a busy machine.
@@ -168,7 +168,7 @@ impl Site {
 
     /// A program of the machine with the provider in its environment.
     pub fn command(&self, program: &str, package: &str) -> Command {
-        let mut command = Command::new(require(program, package));
+        let mut command = watch::host(require(program, package));
         command.envs(self.openssl.environment());
         command
     }

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// The folder that cargo builds into.
-fn target() -> PathBuf {
+pub fn target() -> PathBuf {
     let executable = std::env::current_exe().expect("a test has a path");
     executable.parent().and_then(Path::parent).expect("deps has a parent").to_owned()
 }
@@ -179,6 +179,11 @@ pub fn compile(name: &str) -> PathBuf {
 /// The same with a libcrypto of the program's own inside, as Node.js has it.
 pub fn compile_static(name: &str) -> PathBuf {
     compile_as(name, &format!("{name}-static"), &["-l:libcrypto.a"])
+}
+
+/// The same with a race detector inside.
+pub fn compile_with_detector(name: &str) -> PathBuf {
+    compile_as(name, &format!("{name}-races"), &["-fsanitize=thread", "-lssl", "-lcrypto"])
 }
 
 fn compile_as(name: &str, program: &str, libraries: &[&str]) -> PathBuf {

@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -10,7 +9,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{PATIENCE, shipped, text, wait_until_up};
-use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port};
+use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port, watch};
 
 /// What stands around a site on Debian: modules, users, places.
 const SURROUNDINGS: &str = "\
@@ -66,7 +65,7 @@ impl Apache {
         );
         let conf = scratch.write("apache/httpd.conf", conf);
 
-        let mut command = Command::new(program);
+        let mut command = watch::host(program);
         command.arg("-f").arg(&conf).arg("-DFOREGROUND").envs(openssl.environment());
         let mut running = Running::start("apache2", &mut command, &folder.join("error.log"));
         wait_until_up(&mut running, address);
@@ -99,7 +98,7 @@ impl Apache {
 
     /// Apache listens before it takes signals.
     fn wait_for_generation(&self, generation: usize) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + watch::patience(PATIENCE);
         while self.generation() < generation {
             assert!(Instant::now() < deadline, "Apache does not come up:\n{}", self.log());
             thread::sleep(Duration::from_millis(10));

@@ -4,7 +4,6 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -12,7 +11,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{PATIENCE, shipped, text, wait_until_up};
-use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port};
+use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port, watch};
 
 /// A running HAProxy.
 pub struct HaProxy {
@@ -50,7 +49,7 @@ impl HaProxy {
         );
         let conf = scratch.write("haproxy.cfg", conf);
 
-        let mut command = Command::new(program);
+        let mut command = watch::host(program);
         command.args(["-W", "-db", "-f", text(&conf)]).envs(openssl.environment());
         let mut running = Running::start("haproxy", &mut command, &scratch.join("haproxy.log"));
         wait_until_up(&mut running, address);
@@ -78,7 +77,7 @@ impl HaProxy {
     pub fn reload(&mut self) {
         let old = self.workers();
         self.running.signal(Signal::USR2);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + watch::patience(PATIENCE);
         loop {
             let workers = self.workers();
             if !workers.is_empty() && workers.iter().all(|pid| !old.contains(pid)) {

@@ -12,7 +12,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, shipped, text, wait_until_up};
-use crate::{CommandExt, Identity, OpenSsl, Running, Scratch, commands::require, free_port};
+use crate::{CommandExt, Identity, OpenSsl, Running, Scratch, commands::require, free_port, watch};
 
 /// A running nginx. The first identity is served as the shipped file has it; with a second one
 /// there is another server that holds both, as sites with RSA and ECDSA certificates do.
@@ -42,7 +42,7 @@ impl Nginx {
 
         let (log, pid_file) = (scratch.join("nginx.log"), folder.join("nginx.pid"));
         let directives = format!("pid {}; error_log {} notice;", text(&pid_file), text(&log));
-        let mut command = Command::new(program);
+        let mut command = watch::host(program);
         command
             .args(["-p", text(&folder), "-c", text(&folder.join("nginx.conf"))])
             .args(["-e", text(&log), "-g", &directives])
@@ -126,7 +126,7 @@ impl Nginx {
     }
 
     fn wait(&self, condition: impl Fn(&Nginx) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + watch::patience(PATIENCE);
         while !condition(self) {
             assert!(Instant::now() < deadline, "nginx does not follow:\n{}", self.log());
             thread::sleep(Duration::from_millis(10));
