@@ -6,6 +6,7 @@ mod backup;
 mod listen;
 mod people;
 mod quorum;
+mod seal;
 mod sink;
 mod suggest;
 
@@ -30,6 +31,8 @@ pub use backup::BackupConfig;
 pub use listen::{HealthAddress, HealthConfig, ListenConfig};
 pub use people::{PeopleConfig, PinPolicy, UserConfig};
 pub use quorum::QuorumConfig;
+pub(crate) use seal::credential;
+pub use seal::{CounterIndex, SealConfig, TokenConfig, TpmAddress, TpmConfig};
 pub use sink::{SinkConfig, SyslogAddress};
 
 /// Where the configuration is when nothing else is said.
@@ -72,19 +75,6 @@ pub struct Config {
     /// Set by `serve --dev` alone.
     #[serde(skip)]
     pub development: bool,
-}
-
-/// Where the service finds what opens the data key. A passphrase and shares need no setting: who has
-/// them gives them with `keyward unseal`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SealConfig {
-    /// A file with the master key, readable by the service alone.
-    pub key_file: Option<PathBuf>,
-    /// The name of a systemd credential with the same content.
-    pub systemd_credential: Option<String>,
-    /// How long shares are kept that are not yet enough, in seconds.
-    pub keep_shares_seconds: u64,
 }
 
 /// The certificates that the service issues.
@@ -209,24 +199,6 @@ impl Default for Config {
     }
 }
 
-impl Default for SealConfig {
-    fn default() -> SealConfig {
-        SealConfig { key_file: None, systemd_credential: None, keep_shares_seconds: 900 }
-    }
-}
-
-impl SealConfig {
-    /// The master key in this file.
-    pub fn in_file(path: impl Into<PathBuf>) -> SealConfig {
-        SealConfig { key_file: Some(path.into()), ..SealConfig::default() }
-    }
-
-    /// The file with the master key, where that is in a file.
-    pub fn key_file(&self) -> &Path {
-        self.key_file.as_deref().unwrap_or(Path::new("/etc/keyward/master.key"))
-    }
-}
-
 impl Default for CertificatesConfig {
     fn default() -> CertificatesConfig {
         CertificatesConfig { hosts: vec!["localhost".into()], server_days: 30, client_days: 365 }
@@ -307,10 +279,7 @@ impl Config {
             return Err(Error::invalid("the configuration listens nowhere")
                 .hint("add a [[listen]] section with `unix = \"/run/keyward/hsm.sock\"`"));
         }
-        if self.seal.key_file.is_some() && self.seal.systemd_credential.is_some() {
-            return Err(Error::invalid("[seal] says twice where the master key is")
-                .hint("leave `key_file` or `systemd_credential` out"));
-        }
+        self.seal.check()?;
         for listen in &self.listen {
             match (&listen.unix, listen.tls) {
                 (Some(_), None) => {
@@ -393,10 +362,10 @@ mod tests {
     #[test]
     fn every_setting_of_the_shipped_example_exists() {
         // Lines that begin with "#name = " or "#[section]" are settings switched off. The master key
-        // can be in one place only.
+        // can be in one place only, and so can the PIN of a token.
         let example: String = include_str!("../../ops/keyward.toml")
             .lines()
-            .filter(|line| !line.starts_with("#key_file"))
+            .filter(|line| !line.starts_with("#key_file") && !line.starts_with("#pin_file"))
             .map(|line| match line.strip_prefix('#') {
                 Some(setting)
                     if setting
@@ -477,6 +446,14 @@ mod tests {
             ),
             (&format!("{TWO_WITH_PINS}{}", quorum("\"delete\"", "1", "\"bob\"", "")), "get round"),
             ("[seal]\nkey_file = \"/k\"\nsystemd_credential = \"k\"", "twice"),
+            ("[seal.pkcs11]\nmodule = \"/m\"", "token"),
+            (
+                "[seal.pkcs11]\nmodule = \"/m\"\ntoken = \"t\"\npin_file = \"/p\"\n\
+                 pin_credential = \"p\"",
+                "twice",
+            ),
+            ("[seal.tpm]\ndevice = \"/dev/tpm0\"", "no TPM"),
+            ("[seal.tpm]\ncounter = \"0x1\"", "no index"),
             ("[keys]\nundelete_for = \"7 days\"", "no length of time"),
         ] {
             let error = Config::parse(text).unwrap_err();

@@ -16,14 +16,15 @@ use zeroize::Zeroizing;
 use crate::{
     Config, Error, Result,
     clients::Clients,
-    config::CertificatesConfig,
+    config::{CertificatesConfig, TokenConfig, TpmAddress},
     front::{Certified, Front},
     identity::Role,
     issue::{Authority, describe},
     store::{
-        KeyFile, Passphrase, Seal, SealKind, Share, Shares, SplitSecret, SqliteStore,
-        create_master_key,
+        DeviceSeal, KeyFile, Passphrase, Seal, Share, Shares, SplitSecret, SqliteStore,
+        TokenDevice, TpmDevice, create_master_key, draw_master_key,
     },
+    token::Token,
 };
 
 /// What `init` is told.
@@ -34,7 +35,8 @@ pub struct InitOptions {
     /// What is to open the store.
     pub seal: SealChoice,
     /// Where the master key is put, if there is one; `STATE/master.key` if nothing is said. It
-    /// belongs on another disk than the state.
+    /// belongs on another disk than the state. With a device: where a copy is put; nowhere if
+    /// nothing is said.
     pub master_key: Option<PathBuf>,
     /// The name of the first administrator.
     pub administrator: String,
@@ -69,9 +71,13 @@ pub enum SealChoice {
     Passphrase(Arc<Passphrase>),
     /// So many shares out of so many.
     Shares(u8, u8),
+    /// A PKCS#11 token, opened by a PIN, and the label of a key in it; without one, it makes a key.
+    Token(TokenConfig, Arc<Zeroizing<Vec<u8>>>, String),
+    /// The machine's TPM, as long as these registers of it stay as they are.
+    Tpm(TpmAddress, Vec<u32>),
 }
 
-/// Says nothing of a passphrase.
+/// Says nothing of a passphrase or a PIN.
 impl fmt::Debug for SealChoice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -79,6 +85,8 @@ impl fmt::Debug for SealChoice {
             SealChoice::Credential(name) => write!(f, "Credential({name:?})"),
             SealChoice::Passphrase(_) => f.write_str("Passphrase"),
             SealChoice::Shares(threshold, count) => write!(f, "Shares({threshold}, {count})"),
+            SealChoice::Token(token, ..) => write!(f, "Token({token:?})"),
+            SealChoice::Tpm(address, pcrs) => write!(f, "Tpm({address}, {pcrs:?})"),
         }
     }
 }
@@ -172,6 +180,12 @@ struct NewSeal {
 
 fn new_seal(options: &InitOptions, path: PathBuf) -> Result<NewSeal> {
     let nobody = || Arc::from(Vec::new());
+    let copied = || match &options.master_key {
+        Some(path) => create_master_key(path),
+        None => draw_master_key(),
+    };
+    let by_device =
+        |seal| Ok(NewSeal { seal, master_key: options.master_key.clone(), shares: nobody() });
     Ok(match &options.seal {
         SealChoice::KeyFile | SealChoice::Credential(_) => {
             create_master_key(&path)?;
@@ -188,13 +202,21 @@ fn new_seal(options: &InitOptions, path: PathBuf) -> Result<NewSeal> {
             let seal = Box::new(Shares::new(&split.secret, split.set)?);
             NewSeal { seal, master_key: None, shares: split.shares.into() }
         }
+        SealChoice::Token(config, pin, key) => {
+            let token = TokenDevice::new(Token::new(config).into(), pin).by_key(key);
+            return by_device(Box::new(DeviceSeal::with(token, &copied()?)));
+        }
+        SealChoice::Tpm(address, pcrs) => {
+            let tpm = TpmDevice::new(address).held_to(pcrs)?;
+            return by_device(Box::new(DeviceSeal::with(tpm, &copied()?)));
+        }
     })
 }
 
 type Credential = (Vec<u8>, Zeroizing<Vec<u8>>, Authority);
 
 fn administrator(config: &Config, store: SqliteStore, name: &str) -> Result<Credential> {
-    let needs_people = store.seal_row()?.kind().is_some_and(SealKind::needs_people);
+    let needs_people = store.seal_row()?.kind().is_some_and(|kind| config.seal.needs_people(kind));
     let authority = Authority::load(&store)?;
     let (request, key) = Authority::client_request()?;
     let days = config.certificates.client_days;
@@ -224,6 +246,20 @@ fn config_text(state: &Path, master_key: &Path, options: &InitOptions) -> String
         SealChoice::Credential(name) => format!("systemd_credential = {name:?}"),
         SealChoice::Passphrase(_) | SealChoice::Shares(..) => {
             "# After each start `keyward unseal` opens the store.".into()
+        }
+        SealChoice::Token(token, ..) => {
+            let TokenConfig { module, token, pin_file, pin_credential } = token;
+            let mut text = format!("[seal.pkcs11]\nmodule = {}\ntoken = {token:?}", quoted(module));
+            if let Some(file) = pin_file {
+                text += &format!("\npin_file = {}", quoted(file));
+            }
+            if let Some(name) = pin_credential {
+                text += &format!("\npin_credential = {name:?}");
+            }
+            text
+        }
+        SealChoice::Tpm(address, _) => {
+            format!("[seal.tpm]\ndevice = {:?}", address.to_string())
         }
     };
     let hosts: Vec<String> = options.hosts.iter().map(|host| format!("{host:?}")).collect();

@@ -47,6 +47,8 @@ mod service;
 pub mod sources;
 mod span;
 pub mod store;
+pub mod token;
+mod tpm;
 
 pub use config::Config;
 pub use keyward_protocol::{Error, Result};

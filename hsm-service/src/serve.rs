@@ -15,7 +15,7 @@ use signal_hook::{
 
 use crate::{
     Config, Error, Result, Service, confine, harden, health::Health, listen::Listeners, log::Log,
-    reload::Reload,
+    reload::Reload, token::Token,
 };
 
 /// Runs the service until SIGTERM or SIGINT, then answers what is in flight and ends. When it
@@ -26,6 +26,7 @@ use crate::{
 pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])) -> Result<()> {
     let log = Log::to_stderr(&config.log);
     let mut warnings = harden::harden();
+    let token = config.seal.pkcs11.as_ref().map(Token::kept).transpose()?.map(Arc::new);
     warnings.extend(confine::confine(config, file)?);
     for warning in &warnings {
         tracing::warn!("{warning}");
@@ -34,7 +35,7 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("cannot wait for signals: {error}"))
     })?;
-    let service = Arc::new(Service::open(config, warnings)?);
+    let service = Arc::new(Service::open(config, token, warnings)?);
     let listeners = Listeners::start(&service, config)?;
     let health = Health::start(&service, &config.health_address())?;
     let addresses = listeners.addresses().join(",");

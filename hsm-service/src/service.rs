@@ -32,6 +32,7 @@ use crate::{
     quotas::Quotas,
     sealing::Sealing,
     store::{SqliteStore, Store},
+    token::Token,
 };
 
 /// A running service, without its listeners.
@@ -68,8 +69,12 @@ pub struct Service {
 
 impl Service {
     /// Makes a service ready for requests. Its store is opened where the seal opens by itself, else
-    /// the service is sealed.
-    pub fn open(config: &Config, warnings: Vec<String>) -> Result<Service> {
+    /// the service is sealed. `token` is the PKCS#11 token of the configuration.
+    pub fn open(
+        config: &Config,
+        token: Option<Arc<Token>>,
+        warnings: Vec<String>,
+    ) -> Result<Service> {
         let live = Arc::new(Live::new(Settings::new(config)?));
         let sealed = Arc::new(SqliteStore::open_sealed(&config.data())?);
         let front = Arc::new(Front::open(&config.data()));
@@ -98,7 +103,7 @@ impl Service {
             Caretaker::start(Arc::clone(&store), Arc::clone(&audit), Arc::clone(&live))?;
         let service = Service {
             live,
-            sealing: Sealing::new(sealed, &config.seal),
+            sealing: Sealing::new(sealed, &config.seal, token),
             keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
             backend,
             authority,

@@ -96,8 +96,11 @@ fn custodians_unseal_change_the_seal_and_end_the_service() {
     assert!(ended.contains("uninitialised"), "{ended}");
 }
 
-/// How often the service is killed while its master key is changed.
-const KILLS: u64 = 20;
+/// How often the service is killed while its master key is changed: 20 times, or what
+/// `KEYWARD_SEAL_KILLS` says.
+fn kills() -> u32 {
+    std::env::var("KEYWARD_SEAL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(20)
+}
 
 #[test]
 fn a_service_that_is_killed_while_its_master_key_changes_opens_with_the_old_or_the_new_one() {
@@ -115,8 +118,9 @@ fn a_service_that_is_killed_while_its_master_key_changes_opens_with_the_old_or_t
     let begun = Instant::now();
     ok(&service, &rotate);
     let usual = begun.elapsed();
+    let count = kills();
     let (mut old, mut new) = (0, 0);
-    for kill in 0..KILLS {
+    for kill in 0..count {
         let before = fs::read(&master_key).unwrap();
         let mut changing = command(&service, &rotate)
             .env("KEYWARD_RETRY_FOR", "0")
@@ -125,7 +129,7 @@ fn a_service_that_is_killed_while_its_master_key_changes_opens_with_the_old_or_t
             .spawn()
             .unwrap();
         // Another moment in each round, up to somewhat after the usual end.
-        thread::sleep(usual * (kill as u32 + 1) * 5 / (KILLS as u32 * 4));
+        thread::sleep(usual * (kill + 1) * 5 / (count * 4));
         service.kill();
         // The command may be killed as well.
         if kill % 2 == 0 {
@@ -150,7 +154,7 @@ fn a_service_that_is_killed_while_its_master_key_changes_opens_with_the_old_or_t
             false => new += 1,
         }
     }
-    println!("{KILLS} kills: {old} times the old master key opens, {new} times the new one");
+    println!("{count} kills: {old} times the old master key opens, {new} times the new one");
     assert!(service.terminate().success());
     sign(&state.start().client(), &key).unwrap();
 }

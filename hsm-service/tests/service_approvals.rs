@@ -238,7 +238,7 @@ impl Things {
                 next: Some(messages::NewSeal {
                     kind: SealKind::Passphrase as u32,
                     secret: b"ten green bottles".to_vec(),
-                    shares: None,
+                    ..messages::NewSeal::default()
                 }),
             }),
             other => panic!("this test does not know how to ask for {}", other.row().name),

@@ -104,7 +104,7 @@ fn a_passphrase_that_is_guessed_by_changing_the_seal_is_slowed_down_more_each_ti
         let next = NewSeal {
             kind: SealKind::Passphrase as u32,
             secret: b"ten other green bottles".to_vec(),
-            shares: None,
+            ..NewSeal::default()
         };
         client.change_seal(vec![b"a wrong passphrase".to_vec()], next).unwrap_err()
     };
@@ -320,7 +320,7 @@ fn the_seal_is_changed_while_the_service_signs_and_only_by_those_who_can_open_it
     let passphrase = |secret: &[u8]| NewSeal {
         kind: SealKind::Passphrase as u32,
         secret: secret.to_vec(),
-        shares: None,
+        ..NewSeal::default()
     };
     let refused = client.change_seal(shares[..2].to_vec(), passphrase(PASSPHRASE));
     assert_eq!(kind(refused), Some(ErrorKind::ApprovalRequired));
@@ -339,6 +339,7 @@ fn the_seal_is_changed_while_the_service_signs_and_only_by_those_who_can_open_it
         kind: SealKind::Shares as u32,
         secret: split.secret.to_vec(),
         shares: Some(split.set),
+        ..NewSeal::default()
     };
     let unproved = client.change_seal(Vec::new(), next.clone());
     assert_eq!(kind(unproved), Some(ErrorKind::ApprovalRequired));

@@ -81,6 +81,7 @@ impl ChangeSeal {
         self.present.iter_mut().for_each(zeroize::Zeroize::zeroize);
         if let Some(next) = &mut self.next {
             next.secret.zeroize();
+            next.pin.zeroize();
         }
     }
 }

@@ -30,7 +30,15 @@ impl Client {
     /// nothing where the seal opens by itself. Shares given before are forgotten where that is asked
     /// for.
     pub fn unseal(&self, secret: &[u8], forget: bool) -> Result<messages::SealReply> {
-        self.seal(Operation::Unseal(messages::Unseal { secret: secret.to_vec(), forget }))
+        let unseal = messages::Unseal { secret: secret.to_vec(), forget, accept_older: false };
+        self.seal(Operation::Unseal(unseal))
+    }
+
+    /// The same where the TPM's counter says that the store is not the latest state.
+    pub fn unseal_older(&self, secret: &[u8]) -> Result<messages::SealReply> {
+        let unseal =
+            messages::Unseal { secret: secret.to_vec(), forget: false, accept_older: true };
+        self.seal(Operation::Unseal(unseal))
     }
 
     /// What seals the service's store, and how far it is open.

@@ -98,6 +98,11 @@ pub(super) fn facts(request: &request::Operation, key: Option<&Record>) -> Resul
             if let Some(set) = next.and_then(|next| next.shares.as_ref()) {
                 facts.add("shares", &format!("any {} of {}", set.threshold, set.digests.len()));
             }
+            if let Some(next) = next {
+                facts.add("token key", &next.token_key);
+                let pcrs: Vec<String> = next.pcrs.iter().map(ToString::to_string).collect();
+                facts.add("registers", &pcrs.join(","));
+            }
         }
         Asked::Zeroize(asked) => facts.add("service", &asked.fingerprint),
         Asked::Wrap(asked) => {

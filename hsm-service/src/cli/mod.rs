@@ -114,6 +114,9 @@ enum Command {
 
 /// Runs the program: reads its arguments, does what they say, reports how that went.
 pub fn run() -> ExitCode {
+    if let Some(status) = crate::token::play_part() {
+        return status;
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return report_usage(&error),

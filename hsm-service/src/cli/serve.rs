@@ -9,12 +9,15 @@ use serde_json::json;
 use super::{
     arguments,
     context::Context,
-    failure::Outcome,
+    failure::{Failure, Outcome, file_error},
     output::{Output, facts},
-    seal::{Kind, new_passphrase, share_list, share_texts, write_shares},
+    seal::{
+        DeviceArgs, Kind, Parts, ask, new_passphrase, parts, share_list, share_texts, write_shares,
+    },
 };
 use crate::{
-    Config, config,
+    Config,
+    config::{self, TokenConfig, TpmAddress, TpmConfig},
     dev::{self, DevOptions},
     init::{self, InitOptions, Issued, SealChoice},
     store::Passphrase,
@@ -29,7 +32,10 @@ use crate::{
 Examples:
   keyward init --state /var/lib/keyward --host hsm.example --tls 0.0.0.0:7433
   keyward serve --config /var/lib/keyward/keyward.toml
-  keyward init --state /var/lib/keyward --seal shamir --shares 3/5")]
+  keyward init --state /var/lib/keyward --seal shamir --shares 3/5
+  keyward init --state /var/lib/keyward --seal pkcs11 --module /usr/lib/softhsm/libsofthsm2.so \\
+      --token keyward --token-pin-file /etc/keyward/token.pin
+  keyward init --state /var/lib/keyward --seal tpm --pcrs 7 --master-key /media/usb/keyward.key")]
 pub(crate) struct InitArgs {
     /// The service's folder
     #[arg(long, value_name = "DIR")]
@@ -37,7 +43,8 @@ pub(crate) struct InitArgs {
     /// What is to open the service's store after each start
     #[arg(long, value_name = "KIND", default_value = "key-file")]
     seal: Kind,
-    /// Where to put the master key, if there is one, best on another disk [default: DIR/master.key]
+    /// Where to put the master key, if there is one, best on another disk [default: DIR/master.key];
+    /// with a token or TPM, where to put a copy, which opens the store when that is lost
     #[arg(long, value_name = "FILE")]
     master_key: Option<PathBuf>,
     /// Name of the systemd credential, with `--seal credential`
@@ -52,6 +59,21 @@ pub(crate) struct InitArgs {
     /// Folder for the shares, a file each [default: print them]
     #[arg(long, value_name = "DIR")]
     shares_out: Option<PathBuf>,
+    /// PKCS#11 module of the token's maker, with `--seal pkcs11`
+    #[arg(long, value_name = "FILE", required_if_eq("seal", "pkcs11"))]
+    module: Option<PathBuf>,
+    /// Label of the token, with `--seal pkcs11`
+    #[arg(long, value_name = "LABEL", required_if_eq("seal", "pkcs11"))]
+    token: Option<String>,
+    /// Name of the systemd credential with the token's PIN, with `--seal pkcs11`
+    #[arg(long, value_name = "NAME")]
+    token_pin_credential: Option<String>,
+    #[command(flatten)]
+    device: DeviceArgs,
+    /// Where the TPM is, with `--seal tpm`
+    #[arg(long, value_name = "TCTI", value_parser = tpm_address)]
+    #[arg(default_value_t = TpmConfig::default().device)]
+    tpm: TpmAddress,
     /// Name of the first administrator
     #[arg(long, value_name = "NAME", value_parser = arguments::user_name)]
     #[arg(default_value_t = defaults().administrator)]
@@ -105,7 +127,10 @@ pub(crate) fn init(args: &InitArgs, context: &Context) -> Outcome {
             SealChoice::Passphrase(Passphrase::new(&passphrase).into())
         }
         Kind::Shamir => SealChoice::Shares(args.shares.0, args.shares.1),
+        Kind::Pkcs11 => token(args)?,
+        Kind::Tpm => SealChoice::Tpm(args.tpm.clone(), args.device.pcrs.clone()),
     };
+    args.device.check(args.seal, args.master_key.as_deref())?;
     let issued = init::init(&InitOptions {
         state: args.state.clone(),
         seal,
@@ -156,6 +181,28 @@ pub(crate) fn init(args: &InitArgs, context: &Context) -> Outcome {
     Ok(())
 }
 
+/// The token that is to open the store, with its PIN, which is asked for where it is in no file.
+fn token(args: &InitArgs) -> Result<SealChoice, Failure> {
+    let absolute = |path: &PathBuf| {
+        std::path::absolute(path).map_err(|error| file_error("find", path, &error))
+    };
+    let config = TokenConfig {
+        module: args.module.as_ref().map(absolute).transpose()?.unwrap_or_default(),
+        token: args.token.clone().unwrap_or_default(),
+        pin_file: args.device.token_pin_file.as_ref().map(absolute).transpose()?,
+        pin_credential: args.token_pin_credential.clone(),
+    };
+    let pin = match &config.pin_file {
+        Some(path) => parts(Some(path), "PIN", Parts::One)?.remove(0),
+        None => ask("PIN of the token")?,
+    };
+    Ok(SealChoice::Token(config, pin.into(), args.device.token_key.clone()))
+}
+
+fn tpm_address(text: &str) -> Result<TpmAddress, String> {
+    TpmAddress::try_from(text.to_owned())
+}
+
 fn issued_text(issued: &Issued, seal: Kind) -> String {
     let of_administrator = |path: &PathBuf, what: &str| {
         format!("{} (of \"{}\", {what})", path.display(), issued.administrator)
@@ -183,6 +230,15 @@ fn issued_text(issued: &Issued, seal: Kind) -> String {
             "- the shares, each with another person: without enough of them all keys are lost. After\n\
              \x20 each start they give them: keyward unseal"
         }
+        Kind::Pkcs11 | Kind::Tpm if issued.master_key.is_some() => {
+            "- the copy of the master key: it opens the store when the token or TPM is lost, and whoever\n\
+             \x20 has it and the state has the keys. Take it off this machine."
+        }
+        Kind::Pkcs11 => {
+            "- the token, its PIN and its own backup: without them all keys are lost. With --master-key\n\
+             \x20 FILE, `keyward seal rotate` makes a copy of the master key, which opens the store too."
+        }
+        Kind::Tpm => "- this machine: all keys are lost with it or its TPM.",
     };
     format!(
         "{}\nKeep safe:\n{secret}\n\

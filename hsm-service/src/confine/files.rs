@@ -13,7 +13,7 @@ use landlock::{
 
 use crate::{
     Config, Result, audit, backup,
-    config::{HealthAddress, SyslogAddress},
+    config::{HealthAddress, SyslogAddress, TpmAddress},
     listen::socket,
 };
 
@@ -92,9 +92,16 @@ fn rules(config: &Config, file: Option<&Path>) -> Rules {
         }
     }
     rules.allow_folder_of(config.seal.key_file(), read);
-    if config.seal.systemd_credential.is_some()
-        && let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY")
-    {
+    let pin = config.seal.pkcs11.as_ref();
+    if let Some(file) = pin.and_then(|token| token.pin_file.as_ref()) {
+        rules.allow_folder_of(file, read);
+    }
+    if let TpmAddress::Device(device) = &config.seal.tpm.device {
+        rules.allow(device.clone(), AccessFs::ReadFile | AccessFs::WriteFile);
+    }
+    let credential = config.seal.systemd_credential.is_some()
+        || pin.is_some_and(|token| token.pin_credential.is_some());
+    if credential && let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY") {
         rules.allow(folder.into(), read);
     }
     if config.development {

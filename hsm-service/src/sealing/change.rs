@@ -8,7 +8,10 @@ use crate::{
     audit::Trail,
     identity::Caller,
     sealing::Sealing,
-    store::{DataKey, KeyFile, MasterKey, Passphrase, Seal, SealKind, SealRow, Share, Shares},
+    store::{
+        DataKey, DeviceSeal, KeyFile, MasterKey, Passphrase, Seal, SealKind, SealRow, Share,
+        Shares, TpmDevice, token_device,
+    },
 };
 
 impl Service {
@@ -20,23 +23,24 @@ impl Service {
             return Err(self.sealing.refusal());
         }
         let row = self.sealing.store.seal_row()?;
-        let (next, kind) = next_seal(request.next.as_ref())?;
+        let (next, kind) = self.sealing.next_seal(request.next.as_ref())?;
         trail.says(&format!("from {} to {}", self.sealing.describe(&row), next.describe()));
         if kind == SealKind::MasterKey {
             self.sealing.check_found(&*next)?;
         }
         custody.admit()?;
         // That something was given says nothing yet of whether it is right.
-        let present = match present_seal(&row, &request.present) {
+        let present = match self.sealing.present_seal(&row, &request.present) {
             Err(error) => return custody.judge(Err(error)),
             Ok(present) => present,
         };
         // First, so that whenever the service is killed it can be reached to be unsealed.
-        if kind.needs_people() {
+        let needs_people = self.sealing.config.needs_people(kind);
+        if needs_people {
             self.front.want(true)?;
         }
         custody.judge(self.sealing.store.change_seal(present.as_deref(), &*next))?;
-        self.front.want(kind.needs_people())?;
+        self.front.want(needs_people)?;
         custody.forget();
         tracing::info!(seal = next.describe(), "the seal was changed");
         self.describe_seal(&custody)
@@ -63,8 +67,11 @@ impl Service {
         destroyed?;
         tracing::warn!(by = %caller.identity, "the data key was destroyed");
         let mut leftover = Vec::new();
-        if row.kind() == Some(SealKind::MasterKey) {
+        if matches!(row.kind(), Some(SealKind::MasterKey | SealKind::Token)) {
             leftover.push(seal);
+        }
+        if row.kind().is_some_and(SealKind::has_device) {
+            leftover.push("copies of the master key".into());
         }
         leftover.push("copies of the store, such as backups, and what opened them".into());
         Ok(SealReply { leftover, ..self.describe_seal(&custody)? })
@@ -97,63 +104,80 @@ impl Sealing {
              [seal] in the service's configuration and restart it first",
         ))
     }
-}
 
-/// The seal that is asked for.
-fn next_seal(asked: Option<&NewSeal>) -> Result<(Box<dyn Seal>, SealKind)> {
-    let unknown = || {
-        Error::new(ErrorKind::Unsupported, "this service does not know the kind of seal")
-            .hint("the client is newer than the service: upgrade the service first")
-    };
-    let asked = asked.ok_or_else(unknown)?;
-    let kind = SealKind::from_code(asked.kind).ok_or_else(unknown)?;
-    let key = || {
-        let key: &[u8; 32] = asked
-            .secret
-            .as_slice()
-            .try_into()
-            .map_err(|_| Error::invalid("the secret of a seal has 32 bytes"))?;
-        Ok::<_, Error>(key)
-    };
-    let seal: Box<dyn Seal> = match kind {
-        SealKind::MasterKey => Box::new(MasterKey::new(key()?)?),
-        SealKind::Passphrase => {
-            let passphrase = Passphrase::new(&asked.secret);
-            passphrase.check()?;
-            Box::new(passphrase)
-        }
-        SealKind::Shares => {
-            Box::new(Shares::new(key()?, asked.shares.clone().unwrap_or_default())?)
-        }
-    };
-    Ok((seal, kind))
-}
-
-/// The present seal, where it has to be proved that people have agreed.
-fn present_seal(row: &SealRow, given: &[Vec<u8>]) -> Result<Option<Box<dyn Seal>>> {
-    Ok(match row.kind() {
-        Some(SealKind::Passphrase) => {
-            let Some(passphrase) = given.first() else {
-                return Err(Error::new(
-                    ErrorKind::ApprovalRequired,
-                    "the present passphrase is needed to change the seal",
-                ));
-            };
-            Some(Box::new(Passphrase::new(passphrase)))
-        }
-        Some(SealKind::Shares) => {
-            let set = row.parameters().shares.unwrap_or_default();
-            if given.len() < set.threshold as usize {
-                let message = format!(
-                    "{} of the present shares are needed to change the seal, {} were given",
-                    set.threshold,
-                    given.len()
-                );
-                return Err(Error::new(ErrorKind::ApprovalRequired, message));
+    /// The seal that is asked for.
+    fn next_seal(&self, asked: Option<&NewSeal>) -> Result<(Box<dyn Seal>, SealKind)> {
+        let unknown = || {
+            Error::new(ErrorKind::Unsupported, "this service does not know the kind of seal")
+                .hint("the client is newer than the service: upgrade the service first")
+        };
+        let asked = asked.ok_or_else(unknown)?;
+        let kind = SealKind::from_code(asked.kind).ok_or_else(unknown)?;
+        let key = || {
+            let key: &[u8; 32] = asked
+                .secret
+                .as_slice()
+                .try_into()
+                .map_err(|_| Error::invalid("the secret of a seal has 32 bytes"))?;
+            Ok::<_, Error>(key)
+        };
+        let seal: Box<dyn Seal> = match kind {
+            SealKind::MasterKey => Box::new(MasterKey::new(key()?)?),
+            SealKind::Passphrase => {
+                let passphrase = Passphrase::new(&asked.secret);
+                passphrase.check()?;
+                Box::new(passphrase)
             }
-            let shares = given.iter().map(|text| Share::read(text)).collect::<Result<Vec<_>>>()?;
-            Some(Box::new(Shares::of(&set, &shares)?))
-        }
-        _ => None,
-    })
+            SealKind::Shares => {
+                Box::new(Shares::new(key()?, asked.shares.clone().unwrap_or_default())?)
+            }
+            SealKind::Token => {
+                let configured = match &self.config.pkcs11 {
+                    Some(token) => token.pin()?,
+                    None => None,
+                };
+                let pin = configured.unwrap_or_else(|| asked.pin.clone().into());
+                let token = token_device(self.token.as_ref(), &pin)?.by_key(&asked.token_key);
+                Box::new(DeviceSeal::with(token, &DataKey::new(*key()?)))
+            }
+            SealKind::Tpm => {
+                let tpm = TpmDevice::new(&self.config.tpm.device).held_to(&asked.pcrs)?;
+                Box::new(DeviceSeal::with(tpm, &DataKey::new(*key()?)))
+            }
+        };
+        Ok((seal, kind))
+    }
+
+    /// The present seal, where it has to be proved that people have agreed.
+    fn present_seal(&self, row: &SealRow, given: &[Vec<u8>]) -> Result<Option<Box<dyn Seal>>> {
+        let first = |what: &str| {
+            let missing = || {
+                let message = format!("the present {what} is needed to change the seal");
+                Error::new(ErrorKind::ApprovalRequired, message)
+            };
+            given.first().ok_or_else(missing)
+        };
+        Ok(match row.kind() {
+            Some(SealKind::Passphrase) => Some(Box::new(Passphrase::new(first("passphrase")?))),
+            Some(SealKind::Token) if self.config.needs_people(SealKind::Token) => {
+                let token = token_device(self.token.as_ref(), first("PIN of the token")?)?;
+                Some(Box::new(DeviceSeal::new(token)))
+            }
+            Some(SealKind::Shares) => {
+                let set = row.parameters().shares.unwrap_or_default();
+                if given.len() < set.threshold as usize {
+                    let message = format!(
+                        "{} of the present shares are needed to change the seal, {} were given",
+                        set.threshold,
+                        given.len()
+                    );
+                    return Err(Error::new(ErrorKind::ApprovalRequired, message));
+                }
+                let shares =
+                    given.iter().map(|text| Share::read(text)).collect::<Result<Vec<_>>>()?;
+                Some(Box::new(Shares::of(&set, &shares)?))
+            }
+            _ => None,
+        })
+    }
 }

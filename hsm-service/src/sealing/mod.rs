@@ -12,6 +12,7 @@
 
 mod change;
 mod custody;
+mod rollback;
 
 use std::{
     sync::{
@@ -22,41 +23,59 @@ use std::{
 };
 
 use keyward_algorithms::{ErrorKind, Operation, ServiceState};
-use keyward_protocol::messages::{SealReply, Unseal};
+use keyward_protocol::messages::{SealParameters, SealReply, Unseal};
 use sd_notify::NotifyState;
 
 use crate::{
     Error, Result, Service,
     audit::Trail,
     config::SealConfig,
-    store::{Passphrase, Seal, SealKind, SealRow, Share, Shares, SqliteStore, open_seal},
+    store::{
+        DeviceSeal, MasterKey, Passphrase, Seal, SealKind, SealRow, Share, Shares, SqliteStore,
+        open_seal, token_device,
+    },
+    token::Token,
 };
 use custody::Custody;
+use rollback::Counter;
 
 /// The state of a service.
 pub(crate) struct Sealing {
     state: AtomicU8,
     store: Arc<SqliteStore>,
     config: SealConfig,
+    /// The PKCS#11 token, where one is configured.
+    token: Option<Arc<Token>>,
+    /// What shows that the store was rolled back, where that is wanted.
+    counter: Option<Arc<Counter>>,
     /// What was given to open the seal. Held by whoever changes the state.
     custody: Arc<Mutex<Custody>>,
     /// What is wrong with what lies behind the seal.
     failure: Mutex<Option<String>>,
     /// What has to be put right about the seal.
     left_over: Mutex<Option<String>>,
+    /// Why a seal that opens by itself did not.
+    reason: Mutex<Option<String>>,
 }
 
 impl Sealing {
     /// A sealed store.
-    pub(crate) fn new(store: Arc<SqliteStore>, config: &SealConfig) -> Sealing {
+    pub(crate) fn new(
+        store: Arc<SqliteStore>,
+        config: &SealConfig,
+        token: Option<Arc<Token>>,
+    ) -> Sealing {
         let keep = Duration::from_secs(config.keep_shares_seconds);
         Sealing {
             state: AtomicU8::new(ServiceState::Sealed as u8),
+            counter: Counter::new(&config.tpm, &store),
             store,
             config: config.clone(),
+            token,
             custody: Arc::new(Mutex::new(Custody::new(keep))),
             failure: Mutex::default(),
             left_over: Mutex::default(),
+            reason: Mutex::default(),
         }
     }
 
@@ -76,9 +95,9 @@ impl Sealing {
 
     /// What is wrong with the seal and what lies behind it.
     pub(crate) fn warnings(&self) -> impl Iterator<Item = String> {
-        let [failure, left_over] = [&self.failure, &self.left_over]
-            .map(|one| one.lock().unwrap_or_else(PoisonError::into_inner).clone());
-        failure.into_iter().chain(left_over)
+        let [failure, left_over, reason] =
+            [&self.failure, &self.left_over, &self.reason].map(|one| lock(one).clone());
+        failure.into_iter().chain(left_over).chain(reason)
     }
 
     /// Refuses what cannot be done in the present state.
@@ -122,24 +141,45 @@ impl Sealing {
     }
 
     fn custody(&self) -> MutexGuard<'_, Custody> {
-        self.custody.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.custody)
     }
 }
 
 impl Service {
     /// Opens the store at the start, where the seal does so by itself.
     pub(crate) fn begin(&self) -> Result<()> {
+        if let Some(counter) = &self.sealing.counter {
+            counter.watch(self.sealing.config.tpm.count_every.into())?;
+        }
         match self.sealing.store.seal_row()?.kind() {
             None => self.sealing.set(ServiceState::Uninitialised),
-            Some(kind) if kind.needs_people() => {
+            Some(kind) if self.sealing.config.needs_people(kind) => {
                 self.front.want(true)?;
                 self.sealing.set(ServiceState::Sealed);
             }
-            Some(_) => {
+            Some(kind) => {
                 self.front.want(false)?;
-                self.open_with(&*open_seal(&self.sealing.config)?)?;
+                let opened =
+                    self.sealing.by_itself(kind).and_then(|seal| self.open_with(&*seal, false));
+                if let Err(error) = opened {
+                    return self.stay_sealed(kind, error);
+                }
             }
         }
+        Ok(())
+    }
+
+    /// A device that is away is no reason to end: whoever brings it unseals the service. A service
+    /// that ended would be started again and again, and use up a token's tries with a wrong PIN. Nor
+    /// is an older state of the store, which somebody has to look at.
+    fn stay_sealed(&self, kind: SealKind, error: Error) -> Result<()> {
+        let mends = kind.has_device() || self.sealing.counter.is_some();
+        if !mends || self.sealing.state() == ServiceState::Failed {
+            return Err(error);
+        }
+        tracing::warn!("not unsealed: {error}");
+        *lock(&self.sealing.reason) = Some(explained(&error));
+        self.sealing.set(ServiceState::Sealed);
         Ok(())
     }
 
@@ -156,7 +196,17 @@ impl Service {
         let row = self.sealing.store.seal_row()?;
         let secret = &request.secret;
         let seal: Box<dyn Seal> = match row.kind() {
-            Some(SealKind::MasterKey) => open_seal(&self.sealing.config)?,
+            Some(kind) if kind.has_device() && MasterKey::is_pem(secret) => {
+                trail.says("by a copy of the master key");
+                Box::new(MasterKey::from_pem(secret)?)
+            }
+            Some(SealKind::Token) if !secret.is_empty() => {
+                let token = token_device(self.sealing.token.as_ref(), secret)?;
+                Box::new(DeviceSeal::new(token))
+            }
+            Some(kind) if !self.sealing.config.needs_people(kind) => {
+                self.sealing.by_itself(kind)?
+            }
             Some(_) if secret.is_empty() => return self.describe_seal(&custody),
             Some(SealKind::Passphrase) => Box::new(Passphrase::new(secret)),
             Some(SealKind::Shares) => {
@@ -173,35 +223,49 @@ impl Service {
                 }
                 Box::new(Shares::of(&set, custody.shares())?)
             }
-            None => return Err(self.sealing.refusal()),
+            Some(SealKind::MasterKey | SealKind::Token | SealKind::Tpm) | None => {
+                return Err(self.sealing.refusal());
+            }
         };
         custody.admit()?;
-        let opened = custody.judge(self.open_with(&*seal));
-        opened.inspect_err(|error| tracing::warn!("not unsealed: {error}"))?;
+        let opened = custody.judge(self.open_with(&*seal, request.accept_older));
+        let accepted = opened.inspect_err(|error| {
+            tracing::warn!("not unsealed: {error}");
+            // What people mistyped tells others nothing.
+            if error.kind == ErrorKind::Sealed {
+                *lock(&self.sealing.reason) = Some(explained(error));
+            }
+        })?;
+        if let Some(accepted) = accepted {
+            trail.says(&format!("accepted: {accepted}"));
+        }
         trail.says(&format!("opened by {}", seal.describe()));
         custody.forget();
         self.describe_seal(&custody)
     }
 
-    /// Opens the store, and takes from it what the service works with.
-    fn open_with(&self, seal: &dyn Seal) -> Result<()> {
+    /// Opens the store, and takes from it what the service works with. What was accepted of a store
+    /// that is an older state.
+    fn open_with(&self, seal: &dyn Seal, accept_older: bool) -> Result<Option<String>> {
         self.sealing.store.unseal(seal)?;
+        let counted = self.sealing.counter.as_ref().map(|counter| counter.check(accept_older));
+        let accepted = counted.transpose().inspect_err(|_| self.give_up())?.flatten();
         let left_over = self.sealing.store.left_over(seal)?;
         left_over.iter().for_each(|warning| tracing::warn!("{warning}"));
-        *self.sealing.left_over.lock().unwrap_or_else(PoisonError::into_inner) = left_over;
+        *lock(&self.sealing.left_over) = left_over;
         let loaded = self.load();
         if let Err(error) = &loaded {
             self.give_up();
-            *self.sealing.failure.lock().unwrap_or_else(PoisonError::into_inner) =
-                Some(error.message.clone());
+            *lock(&self.sealing.failure) = Some(error.message.clone());
             self.sealing.set(ServiceState::Failed);
-            return loaded;
+            return Err(error.clone());
         }
+        *lock(&self.sealing.reason) = None;
         // Everybody is looked at again by the PINs and the list of certificates that count, before
         // anything is done for anybody.
         self.live.changed();
         self.sealing.set(ServiceState::Operational);
-        Ok(())
+        Ok(accepted)
     }
 
     fn load(&self) -> Result<()> {
@@ -257,11 +321,19 @@ impl Service {
             since: parameters.since,
             service_id: self.authority.service_id().into(),
             leftover: Vec::new(),
+            asks_pin: self.sealing.config.needs_people(SealKind::Token),
+            reason: lock(&self.sealing.reason).clone().unwrap_or_default(),
+            pcrs: parameters.tpm.unwrap_or_default().pcrs,
         })
     }
 }
 
 impl Sealing {
+    /// The seal of a kind that opens by itself.
+    fn by_itself(&self, kind: SealKind) -> Result<Box<dyn Seal>> {
+        open_seal(&self.config, kind, self.token.as_ref())
+    }
+
     fn describe(&self, row: &SealRow) -> String {
         match row {
             SealRow::Destroyed => "nothing opens the store any more".into(),
@@ -281,8 +353,40 @@ impl Sealing {
                     set.digests.len(),
                     crate::issue::hex(&set.id)
                 ),
-                _ => String::new(),
+                _ => self.describe_device(parameters),
             },
         }
     }
+
+    fn describe_device(&self, parameters: &SealParameters) -> String {
+        if let Some(token) = &parameters.token {
+            let module = match &self.config.pkcs11 {
+                Some(config) => format!("module {}", config.module.display()),
+                None => "no module is configured".into(),
+            };
+            return format!(
+                "the key \"{}\" in the PKCS#11 token \"{}\" (serial {}; {module})",
+                token.label, token.token, token.serial
+            );
+        }
+        let pcrs = parameters.tpm.iter().flat_map(|tpm| &tpm.pcrs);
+        let pcrs: Vec<String> = pcrs.map(ToString::to_string).collect();
+        let held = match pcrs.is_empty() {
+            true => String::new(),
+            false => format!(", as long as its registers {} stay as they are", pcrs.join(", ")),
+        };
+        format!("the TPM at {}{held}", self.config.tpm.device)
+    }
+}
+
+/// An error with what is to be done about it.
+fn explained(error: &Error) -> String {
+    match &error.hint {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message.clone(),
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

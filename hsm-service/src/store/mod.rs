@@ -21,11 +21,12 @@ pub(crate) use attributes::note;
 pub use certificate::{Certificate, CertificatePage, CertificateStore};
 pub use ending::{Ending, EndingOf};
 pub use record::{Grant, Record};
-pub(crate) use seal::DataKey;
+pub(crate) use seal::read_secret;
 pub use seal::{
-    KeyFile, MAX_SHARES, MasterKey, Passphrase, Row as SealRow, Seal, SealKind, Share, Shares,
-    SplitSecret, SystemdCredential, create_master_key, next_of as next_master_key,
-    open as open_seal,
+    DataKey, DeviceSeal, KeyFile, MAX_SHARES, MasterKey, Passphrase, Row as SealRow, Seal,
+    SealKind, Share, Shares, SplitSecret, SystemdCredential, TokenDevice, TpmDevice,
+    create_master_key, draw_master_key, next_of as next_master_key, open as open_seal,
+    token_device,
 };
 pub use sqlite::SqliteStore;
 

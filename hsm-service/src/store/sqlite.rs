@@ -125,6 +125,11 @@ impl SqliteStore {
         result
     }
 
+    /// How many changes were written since it was opened in this process.
+    pub(crate) fn changes(&self) -> u64 {
+        self.writer.changes()
+    }
+
     fn tell(&self, event: Event) {
         for watcher in self.watchers.read().unwrap_or_else(PoisonError::into_inner).iter() {
             watcher(event);

@@ -3,6 +3,7 @@
 // Each test file uses its own part of this.
 #![allow(dead_code, unreachable_pub)]
 
+pub mod devices;
 pub mod raw;
 
 use std::{
@@ -42,6 +43,8 @@ pub struct State {
     pub more: String,
     /// The host names of the service.
     pub hosts: Vec<String>,
+    /// The environment of the service.
+    pub environment: Vec<(&'static str, PathBuf)>,
 }
 
 impl State {
@@ -69,7 +72,47 @@ impl State {
             Some(path) => format!("key_file = {path:?}"),
             None => String::new(),
         };
-        State { folder, issued, seal, more: String::new(), hosts: vec!["localhost".into()] }
+        State::of(folder, issued, seal)
+    }
+
+    fn of(folder: TempDir, issued: Issued, seal: String) -> State {
+        let hosts = vec!["localhost".into()];
+        State { folder, issued, seal, more: String::new(), hosts, environment: Vec::new() }
+    }
+
+    /// Makes the state in a folder by the command line, with these arguments besides.
+    pub fn by_command(
+        folder: TempDir,
+        environment: Vec<(&'static str, PathBuf)>,
+        arguments: &[&str],
+    ) -> State {
+        let made = Command::new(KEYWARD)
+            .args(["init", "--json", "--host", "localhost,127.0.0.1", "--state"])
+            .arg(folder.path().join("hsm"))
+            .args(arguments)
+            .envs(environment.clone())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let made: serde_json::Value = serde_json::from_slice(&made.stdout).unwrap();
+        let administrator = &made["administrator"];
+        let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+        let issued = Issued {
+            master_key: made["master_key"].as_str().map(PathBuf::from),
+            shares: Arc::from([]),
+            config: text(&made["config"]).into(),
+            ca: text(&made["ca"]).into(),
+            service_id: text(&made["service_id"]),
+            administrator: text(&administrator["name"]),
+            administrator_certificate: text(&administrator["certificate"]).into(),
+            administrator_key: text(&administrator["key"]).into(),
+            administrator_days: 365,
+        };
+        let config = fs::read_to_string(&issued.config).unwrap();
+        let (_, seal) = config.split_once("[seal]\n").unwrap();
+        let seal = seal.split_once("[[listen]]").unwrap().0.to_owned();
+        State { environment, ..State::of(folder, issued, seal) }
     }
 
     /// The same with more configuration. `ME` stands for the user who runs the test.
@@ -114,6 +157,7 @@ impl State {
         fs::write(self.path("keyward.toml"), config).unwrap();
         let mut command = Command::new(KEYWARD);
         command.arg("serve").arg("--config").arg(self.path("keyward.toml")).stdin(Stdio::null());
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -1426,12 +1426,16 @@ pub struct AuditCheckpoint {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct Unseal {
-    /// The passphrase, or one share, as text; nothing where the seal opens by itself.
+    /// The passphrase, one share as text, a token's PIN, or a copy of the master key as PEM; nothing where
+    /// the seal opens by itself.
     #[prost(bytes = "vec", tag = "1")]
     pub secret: ::prost::alloc::vec::Vec<u8>,
     /// Shares that were given before are forgotten first.
     #[prost(bool, tag = "2")]
     pub forget: bool,
+    /// The store is opened although the TPM's counter says that it is not the latest state.
+    #[prost(bool, tag = "85")]
+    pub accept_older: bool,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetSeal {}
@@ -1439,7 +1443,8 @@ pub struct GetSeal {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct ChangeSeal {
-    /// What opens the present seal, where people hold it: the passphrase, or as many shares as it takes.
+    /// What opens the present seal, where people hold it: the passphrase, the token's PIN, or as many shares
+    /// as it takes.
     #[prost(bytes = "vec", repeated, tag = "1")]
     pub present: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
     #[prost(message, optional, tag = "2")]
@@ -1449,7 +1454,8 @@ pub struct ChangeSeal {
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 #[prost(skip_debug)]
 pub struct NewSeal {
-    /// What a seal is: 1 a master key in a file or credential, 2 a passphrase, 3 shares.
+    /// What a seal is: 1 a master key in a file or credential, 2 a passphrase, 3 shares, 4 a master key that a
+    /// PKCS#11 token has wrapped, 5 one that the TPM has.
     #[prost(uint32, tag = "1")]
     pub kind: u32,
     /// The master key, 32 bytes; the passphrase; or the secret that was split into shares, 32 bytes.
@@ -1457,6 +1463,15 @@ pub struct NewSeal {
     pub secret: ::prost::alloc::vec::Vec<u8>,
     #[prost(message, optional, tag = "3")]
     pub shares: ::core::option::Option<ShareSet>,
+    /// The token's PIN, where people hold that, and the label of a key in the token; without one, the token
+    /// makes a key.
+    #[prost(bytes = "vec", tag = "85")]
+    pub pin: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "86")]
+    pub token_key: ::prost::alloc::string::String,
+    /// The registers (PCRs) whose values the TPM asks for.
+    #[prost(uint32, repeated, tag = "87")]
+    pub pcrs: ::prost::alloc::vec::Vec<u32>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LockSeal {}
@@ -1472,7 +1487,7 @@ pub struct SealReply {
     /// A word of the table of states.
     #[prost(string, tag = "1")]
     pub state: ::prost::alloc::string::String,
-    /// `master-key`, `passphrase`, `shamir`, or empty where nothing opens the store.
+    /// `master-key`, `passphrase`, `shamir`, `pkcs11`, `tpm`, or empty where nothing opens the store.
     #[prost(string, tag = "2")]
     pub kind: ::prost::alloc::string::String,
     /// What it is, for a person.
@@ -1494,6 +1509,15 @@ pub struct SealReply {
     /// What remains to be destroyed by hand.
     #[prost(string, repeated, tag = "9")]
     pub leftover: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// People give the PIN of the token that is configured.
+    #[prost(bool, tag = "85")]
+    pub asks_pin: bool,
+    /// Why the store is not open, where it should have opened by itself.
+    #[prost(string, tag = "86")]
+    pub reason: ::prost::alloc::string::String,
+    /// The registers (PCRs) whose values the TPM asks for.
+    #[prost(uint32, repeated, tag = "87")]
+    pub pcrs: ::prost::alloc::vec::Vec<u32>,
 }
 /// Shares of one secret, as the store keeps them.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1529,6 +1553,45 @@ pub struct SealParameters {
     pub argon2: ::core::option::Option<Argon2Parameters>,
     #[prost(message, optional, tag = "4")]
     pub shares: ::core::option::Option<ShareSet>,
+    #[prost(message, optional, tag = "85")]
+    pub token: ::core::option::Option<TokenParameters>,
+    #[prost(message, optional, tag = "86")]
+    pub tpm: ::core::option::Option<TpmParameters>,
+}
+/// What a key in a PKCS#11 token has wrapped (RSA-OAEP).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TokenParameters {
+    /// The token's label and serial number.
+    #[prost(string, tag = "1")]
+    pub token: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub serial: ::prost::alloc::string::String,
+    /// The key's label and CKA_ID.
+    #[prost(string, tag = "3")]
+    pub label: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "4")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    /// The digest of OAEP and its mask, as in the table of digests.
+    #[prost(uint32, tag = "5")]
+    pub digest: u32,
+    /// The master key, encrypted to that key.
+    #[prost(bytes = "vec", tag = "6")]
+    pub wrapped: ::prost::alloc::vec::Vec<u8>,
+}
+/// What a TPM 2.0 has sealed: its own structures (TPM 2.0 Library, part 2).
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TpmParameters {
+    /// TPM2B_PUBLIC of the storage key under which it lies.
+    #[prost(bytes = "vec", tag = "1")]
+    pub parent: ::prost::alloc::vec::Vec<u8>,
+    /// TPM2B_PUBLIC and TPM2B_PRIVATE of the sealed master key.
+    #[prost(bytes = "vec", tag = "2")]
+    pub public: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub private: ::prost::alloc::vec::Vec<u8>,
+    /// The registers (PCRs, SHA-256) whose values it asks for.
+    #[prost(uint32, repeated, tag = "4")]
+    pub pcrs: ::prost::alloc::vec::Vec<u32>,
 }
 /// How a key is made from a passphrase (Argon2id, RFC 9106).
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -1,27 +1,46 @@
 //! The seal of a store that is opened here, without a service: whatever kind it turns out to be.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use keyward_algorithms::ErrorKind;
 use zeroize::Zeroizing;
 
-use super::secrets::{Parts, ask, parts};
+use super::secrets::{Parts, ask, copy_or_pin, parts};
 use crate::{
     Error, Result,
     config::SealConfig,
-    store::{DataKey, Passphrase, Seal, SealKind, SealRow, Share, Shares, open_seal},
+    store::{
+        DataKey, DeviceSeal, MasterKey, Passphrase, Seal, SealKind, SealRow, Share, Shares,
+        open_seal, token_device,
+    },
+    token::Token,
 };
 
-/// Opens stores by the configured master key, or by what people have: from a file, or asked for.
+/// Opens stores by the configured master key or device, or by what people have: from a file, or asked
+/// for.
 pub(crate) struct AskingSeal {
-    master_key: SealConfig,
+    config: SealConfig,
     from: Option<PathBuf>,
 }
 
 impl AskingSeal {
-    /// With the master key from where the configuration says.
-    pub(crate) fn new(master_key: SealConfig, from: Option<PathBuf>) -> AskingSeal {
-        AskingSeal { master_key, from }
+    /// With the master key or device that the configuration names.
+    pub(crate) fn new(config: SealConfig, from: Option<PathBuf>) -> AskingSeal {
+        AskingSeal { config, from }
+    }
+
+    /// The seal of a kind that has a master key.
+    fn with_master_key(&self, kind: SealKind) -> Result<Box<dyn Seal>> {
+        let given = self.from.as_deref().map(copy_or_pin).transpose()?;
+        if let Some(copy) = given.as_ref().filter(|given| MasterKey::is_pem(given)) {
+            return Ok(Box::new(MasterKey::from_pem(copy)?));
+        }
+        let token = self.config.pkcs11.as_ref().map(|token| Arc::new(Token::new(token)));
+        if kind == SealKind::Token && (given.is_some() || self.config.needs_people(kind)) {
+            let pin = given.map_or_else(|| ask("PIN of the token"), Ok)?;
+            return Ok(Box::new(DeviceSeal::new(token_device(token.as_ref(), &pin)?)));
+        }
+        open_seal(&self.config, kind, token.as_ref())
     }
 
     fn secrets(&self, what: &str, count: usize) -> Result<Vec<Zeroizing<Vec<u8>>>> {
@@ -62,7 +81,7 @@ impl Seal for AskingSeal {
                     .filter(|share| !share.as_ref().is_ok_and(|share| share.check(&set).is_err()));
                 Shares::of(&set, &shares.collect::<Result<Vec<_>>>()?)?.unwrap(row)
             }
-            _ => open_seal(&self.master_key)?.unwrap(row),
+            kind => self.with_master_key(kind.unwrap_or(SealKind::MasterKey))?.unwrap(row),
         }
     }
 }

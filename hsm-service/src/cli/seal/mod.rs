@@ -17,28 +17,37 @@ use super::{
     time,
 };
 pub(crate) use asking::AskingSeal;
-pub(crate) use change::Kind;
 use change::{ChangeArgs, RotateArgs};
-pub(crate) use secrets::{Parts, new_passphrase, parts, share_list, share_texts, write_shares};
+pub(crate) use change::{DeviceArgs, Kind};
+pub(crate) use secrets::{
+    Parts, ask, new_passphrase, parts, share_list, share_texts, write_shares,
+};
 
 /// Give the service what opens its store: a share, or the passphrase
 ///
 /// Each custodian gives a share, from wherever they are; when enough have, the service is unsealed,
-/// without a restart. Where the seal opens by itself, the service tries that again. Asks on the
-/// terminal, without showing what is typed. Only administrators may.
+/// without a restart. Where the seal opens by itself, the service tries that again; where a token or
+/// the TPM is lost, a copy of the master key opens it. Asks on the terminal, without showing what is
+/// typed. Only administrators may.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   keyward unseal                      asks for the share or the passphrase
   keyward unseal --in share-2.txt
-  keyward unseal --forget --in -      begins anew, with the share on standard input")]
+  keyward unseal --forget --in -      begins anew, with the share on standard input
+  keyward unseal --in master.key      opens by a copy of the master key, without the TPM or token
+  keyward unseal --accept-older-state after a backup was restored, where the TPM counts states")]
 pub(crate) struct UnsealArgs {
-    /// Where the share or the passphrase is, or several shares, a line each; `-` is standard input
+    /// Where the share, the passphrase, the PIN or the copy of the master key is, or several shares, a
+    /// line each; `-` is standard input
     #[arg(long = "in", value_name = "FILE")]
     input: Option<PathBuf>,
     /// Have the service forget the shares that were given before
     #[arg(long)]
     forget: bool,
+    /// Open the store although the TPM's counter says that it is not the latest state
+    #[arg(long)]
+    accept_older_state: bool,
 }
 
 /// Show and change what seals the service's store
@@ -47,6 +56,7 @@ pub(crate) struct UnsealArgs {
 Examples:
   keyward seal show
   keyward seal change shamir --shares 3/5 --out shares/
+  keyward seal change tpm --pcrs 7 --master-key /media/usb/keyward.key
   keyward seal lock                   seal the running service")]
 pub(crate) enum SealCommand {
     Show(ShowArgs),
@@ -97,13 +107,18 @@ pub(crate) fn unseal(args: &UnsealArgs, context: &Context) -> Outcome {
         context.output.note("the service is unsealed already");
         return show(&seal, context);
     }
-    let given = match seal.kind.as_str() {
-        "passphrase" => parts(args.input.as_deref(), "Passphrase", Parts::One)?,
-        "shamir" => parts(args.input.as_deref(), "Share", Parts::Lines)?,
+    let given = match (seal.kind.as_str(), &args.input) {
+        ("passphrase", input) => parts(input.as_deref(), "Passphrase", Parts::One)?,
+        ("shamir", input) => parts(input.as_deref(), "Share", Parts::Lines)?,
+        ("pkcs11" | "tpm", Some(path)) => vec![secrets::copy_or_pin(path)?],
+        ("pkcs11", None) if seal.asks_pin => vec![ask("PIN of the token")?],
         _ => vec![Vec::new().into()],
     };
     for secret in given {
-        seal = client.unseal(&secret, false)?;
+        seal = match args.accept_older_state {
+            true => client.unseal_older(&secret)?,
+            false => client.unseal(&secret, false)?,
+        };
     }
     show(&seal, context)
 }
@@ -159,6 +174,8 @@ fn value(seal: &SealReply) -> Value {
         "seal": seal.kind,
         "description": seal.description,
         "shares": shares,
+        "pcrs": seal.pcrs,
+        "reason": (!seal.reason.is_empty()).then_some(&seal.reason),
         "since": (seal.since > 0).then_some(seal.since),
         "service_id": seal.service_id,
         "leftover": seal.leftover,
@@ -174,6 +191,9 @@ fn text(seal: &SealReply) -> String {
             false => format!(" (numbers {})", numbers.join(", ")),
         };
         lines.push(("given", format!("{} of {}{numbers}", seal.given.len(), seal.threshold)));
+    }
+    if !seal.reason.is_empty() {
+        lines.push(("not open", seal.reason.clone()));
     }
     if seal.since > 0 {
         lines.push(("since", time::moment(seal.since)));

@@ -18,7 +18,7 @@ use crate::{
         files,
         output::create_file,
     },
-    store::{Passphrase, Share},
+    store::{MasterKey, Passphrase, Share},
 };
 
 /// What is read.
@@ -52,8 +52,18 @@ pub(crate) fn parts(from: Option<&Path>, what: &str, parts: Parts) -> Result<Vec
     Ok(secrets)
 }
 
+/// What opens a device's seal, from a file: a copy of the master key, or the PIN in the first line.
+pub(super) fn copy_or_pin(path: &Path) -> Result<Secret, Error> {
+    let bytes = files::read(path)?;
+    if MasterKey::is_pem(&bytes) {
+        return Ok(bytes);
+    }
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    Ok(Zeroizing::new(line.trim_ascii_end().to_vec()))
+}
+
 /// Asks for a secret on the terminal.
-pub(super) fn ask(what: &str) -> Result<Secret, Error> {
+pub(crate) fn ask(what: &str) -> Result<Secret, Error> {
     if !io::stdin().is_terminal() {
         let message = format!("{} is needed, and nobody is there to ask", what.to_lowercase());
         return Err(Error::invalid(message).hint("give it with `--in FILE`, or `--in -`"));

@@ -1,8 +1,8 @@
 //! A master key that lies where the service can read it: in a file, or in a systemd credential.
 
 use std::{
-    env, fs,
-    io::Write,
+    fs,
+    io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 use super::{DataKey, Row, Seal, SealKind, other_kind};
 use crate::{
     Error, Result,
+    config::credential,
     store::sealer::{KEY_BYTES, Sealer},
 };
 
@@ -24,6 +25,17 @@ impl MasterKey {
     /// The seal with this master key.
     pub fn new(key: &[u8; KEY_BYTES]) -> Result<MasterKey> {
         Sealer::new(key).map(MasterKey)
+    }
+
+    /// The same, from the text of its file.
+    pub fn from_pem(pem: &[u8]) -> Result<MasterKey> {
+        let broken = || Error::invalid("this is no Keyward master key");
+        parse_master_key(pem).ok_or_else(broken)?.map(MasterKey)
+    }
+
+    /// Whether a text is meant to be one.
+    pub fn is_pem(text: &[u8]) -> bool {
+        text.trim_ascii_start().starts_with(format!("-----BEGIN {LABEL}-----").as_bytes())
     }
 }
 
@@ -104,15 +116,8 @@ pub struct SystemdCredential {
 impl SystemdCredential {
     /// The seal with the master key in the credential of this name.
     pub fn new(name: &str) -> Result<SystemdCredential> {
-        let Some(folder) = env::var_os("CREDENTIALS_DIRECTORY") else {
-            let message = format!(
-                "the master key is to be the systemd credential \"{name}\", but systemd gave none"
-            );
-            return Err(Error::new(ErrorKind::Sealed, message).hint(format!(
-                "start the service as a unit with `LoadCredentialEncrypted={name}:FILE`"
-            )));
-        };
-        Ok(SystemdCredential { path: Path::new(&folder).join(name), name: name.to_owned() })
+        let path = credential(name, "the master key")?;
+        Ok(SystemdCredential { path, name: name.to_owned() })
     }
 }
 
@@ -139,11 +144,17 @@ pub fn next_of(path: &Path) -> PathBuf {
     next.into()
 }
 
-/// Makes a new master key in a file that does not exist yet.
-pub fn create(path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
-    let mut key = Zeroizing::new([0; KEY_BYTES]);
+/// Draws a new master key.
+pub fn draw() -> Result<DataKey> {
+    let mut key = DataKey::default();
     rand::fill(key.as_mut_slice())
         .map_err(|_| Error::new(ErrorKind::Internal, "cannot draw a master key"))?;
+    Ok(key)
+}
+
+/// Makes a new master key in a file that does not exist yet.
+pub fn create(path: &Path) -> Result<DataKey> {
+    let key = draw()?;
     let pem = pem_rfc7468::encode_string(LABEL, pem_rfc7468::LineEnding::LF, key.as_slice())
         .map(Zeroizing::new)
         .map_err(|error| Error::new(ErrorKind::Internal, format!("cannot write PEM: {error}")))?;
@@ -162,39 +173,54 @@ pub fn create(path: &Path) -> Result<Zeroizing<[u8; KEY_BYTES]>> {
 
 /// Reads a master key that only the service may read.
 fn private_master_key(path: &Path) -> Result<Sealer> {
-    let metadata = fs::metadata(path).map_err(|error| unreadable(path, &error))?;
-    let me = rustix::process::geteuid().as_raw();
-    if metadata.mode() & 0o077 != 0 || ![0, me].contains(&metadata.uid()) {
-        let message = format!("the master key {} is open to other users", path.display());
-        return Err(Error::new(ErrorKind::Sealed, message)
-            .hint(format!("chown it to the service's user and `chmod 600 {}`; if others may have read it, make new keys", path.display())));
-    }
-    read_master_key(path)
+    parse(path, &read_secret(path, WHAT, true)?)
 }
 
 fn read_master_key(path: &Path) -> Result<Sealer> {
-    let pem = fs::read(path).map(Zeroizing::new).map_err(|error| unreadable(path, &error))?;
+    parse(path, &read_secret(path, WHAT, false)?)
+}
+
+const WHAT: &str = "the master key";
+
+/// Reads a file with a secret; a private one is refused when others may read it.
+pub(crate) fn read_secret(path: &Path, what: &str, private: bool) -> Result<Zeroizing<Vec<u8>>> {
+    let shown = path.display();
+    let unreadable = |error: io::Error| {
+        Error::new(ErrorKind::Sealed, format!("cannot read {what} {shown}: {error}"))
+            .hint("name it in the [seal] section; `keyward init` makes a service's first one")
+    };
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    let me = rustix::process::geteuid().as_raw();
+    if private && (metadata.mode() & 0o077 != 0 || ![0, me].contains(&metadata.uid())) {
+        let message = format!("{what} {shown} is open to other users");
+        return Err(Error::new(ErrorKind::Sealed, message).hint(format!(
+            "chown it to the service's user and `chmod 600 {shown}`; if others may have read it, \
+             make a new one"
+        )));
+    }
+    fs::read(path).map(Zeroizing::new).map_err(unreadable)
+}
+
+fn parse(path: &Path, pem: &[u8]) -> Result<Sealer> {
     let broken = || {
         let message = format!("{} holds no Keyward master key", path.display());
         Error::new(ErrorKind::Sealed, message).hint("put back the file that `keyward init` made")
     };
-    let (label, key) = pem_rfc7468::decode_vec(&pem).map_err(|_| broken())?;
-    let key = Zeroizing::new(key);
-    if label != LABEL {
-        return Err(broken());
-    }
-    Sealer::new(key.as_slice().try_into().map_err(|_| broken())?)
+    parse_master_key(pem).ok_or_else(broken)?
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    let message = format!("cannot read the master key {}: {error}", path.display());
-    Error::new(ErrorKind::Sealed, message)
-        .hint("name it in the [seal] section; `keyward init` makes a service's first one")
+/// The key in a file's text, if it is one.
+fn parse_master_key(pem: &[u8]) -> Option<Result<Sealer>> {
+    let (label, key) = pem_rfc7468::decode_vec(pem).ok()?;
+    let key = Zeroizing::new(key);
+    let key: &[u8; KEY_BYTES] = key.as_slice().try_into().ok()?;
+    (label == LABEL).then(|| Sealer::new(key))
 }
 
 fn unwrap(master_key: &Sealer, row: &[u8], seal: &str) -> Result<DataKey> {
     let row = Row::read(row)?;
-    if row.kind() != Some(SealKind::MasterKey) {
+    // A copy of the master key opens what a device has wrapped too.
+    if !row.kind().is_some_and(SealKind::has_master_key) {
         return Err(other_kind(&row));
     }
     row.open(master_key).ok_or_else(|| {

@@ -1,27 +1,40 @@
-//! What protects the data key while the service is down: a master key that lies elsewhere, a
-//! passphrase, or shares that several people hold.
+//! What protects the data key while the service is down: a master key that lies elsewhere or that a
+//! device has wrapped, a passphrase, or shares that several people hold.
 //!
 //! The store has one row for it, [`Row`]: what the seal needs besides its secret, and the data key
 //! wrapped. Another seal, or another secret of the same, rewrites that row and nothing else.
 
+mod device;
 mod master_key;
 mod passphrase;
 mod row;
 mod shares;
+mod token;
+mod tpm;
+
+use std::sync::Arc;
 
 use keyward_algorithms::ErrorKind;
 use zeroize::Zeroizing;
 
 use super::sealer::KEY_BYTES;
-use crate::{Error, Result, config::SealConfig};
+use crate::{Error, Result, config::SealConfig, token::Token};
 
-pub use master_key::{KeyFile, MasterKey, SystemdCredential, create as create_master_key, next_of};
+use device::Device;
+pub use device::DeviceSeal;
+pub(crate) use master_key::read_secret;
+pub use master_key::{
+    KeyFile, MasterKey, SystemdCredential, create as create_master_key, draw as draw_master_key,
+    next_of,
+};
 pub use passphrase::Passphrase;
 pub use row::{Row, SealKind};
 pub use shares::{MAX_SHARES, Share, Shares, SplitSecret};
+pub use token::TokenDevice;
+pub use tpm::TpmDevice;
 
 /// The data key: every secret of the store is sealed under it.
-pub(crate) type DataKey = Zeroizing<[u8; KEY_BYTES]>;
+pub type DataKey = Zeroizing<[u8; KEY_BYTES]>;
 
 /// Wraps the data key, so that it can lie beside the data.
 pub trait Seal: Send + Sync {
@@ -58,12 +71,37 @@ impl<S: Seal> Seal for std::sync::Arc<S> {
     }
 }
 
-/// The seal that opens by itself, with the master key where the configuration says that it is.
-pub fn open(config: &SealConfig) -> Result<Box<dyn Seal>> {
-    Ok(match &config.systemd_credential {
-        Some(name) => Box::new(SystemdCredential::new(name)?),
-        None => Box::new(KeyFile::new(config.key_file())),
+/// The seal of a kind that opens by itself, as the configuration says.
+pub fn open(
+    config: &SealConfig,
+    kind: SealKind,
+    token: Option<&Arc<Token>>,
+) -> Result<Box<dyn Seal>> {
+    Ok(match kind {
+        SealKind::Token => {
+            let pin = match &config.pkcs11 {
+                Some(token) => token.pin()?.unwrap_or_default(),
+                None => Zeroizing::default(),
+            };
+            Box::new(DeviceSeal::new(token_device(token, &pin)?))
+        }
+        SealKind::Tpm => Box::new(DeviceSeal::new(TpmDevice::new(&config.tpm.device))),
+        _ => match &config.systemd_credential {
+            Some(name) => Box::new(SystemdCredential::new(name)?),
+            None => Box::new(KeyFile::new(config.key_file())),
+        },
     })
+}
+
+/// The configured token, opened by a PIN.
+pub fn token_device(token: Option<&Arc<Token>>, pin: &[u8]) -> Result<TokenDevice> {
+    let token = token.ok_or_else(|| {
+        Error::new(ErrorKind::Sealed, "no PKCS#11 token is configured").hint(
+            "name its `module` and `token` under [seal.pkcs11] in the service's configuration, and \
+             restart the service",
+        )
+    })?;
+    Ok(TokenDevice::new(Arc::clone(token), pin))
 }
 
 /// The error for a row that another kind of seal has written.

@@ -20,10 +20,20 @@ pub enum SealKind {
     Passphrase = 2,
     /// Shares, of which some number is enough.
     Shares = 3,
+    /// A master key that a PKCS#11 token has wrapped.
+    Token = 4,
+    /// A master key that the machine's TPM has wrapped.
+    Tpm = 5,
 }
 
 impl SealKind {
-    const ALL: [SealKind; 3] = [SealKind::MasterKey, SealKind::Passphrase, SealKind::Shares];
+    const ALL: [SealKind; 5] = [
+        SealKind::MasterKey,
+        SealKind::Passphrase,
+        SealKind::Shares,
+        SealKind::Token,
+        SealKind::Tpm,
+    ];
 
     /// The word for it.
     pub const fn word(self) -> &'static str {
@@ -31,6 +41,8 @@ impl SealKind {
             SealKind::MasterKey => "master-key",
             SealKind::Passphrase => "passphrase",
             SealKind::Shares => "shamir",
+            SealKind::Token => "pkcs11",
+            SealKind::Tpm => "tpm",
         }
     }
 
@@ -40,6 +52,8 @@ impl SealKind {
             SealKind::MasterKey => "a master key",
             SealKind::Passphrase => "a passphrase",
             SealKind::Shares => "shares that people hold",
+            SealKind::Token => "a PKCS#11 token",
+            SealKind::Tpm => "a TPM",
         }
     }
 
@@ -48,9 +62,14 @@ impl SealKind {
         SealKind::ALL.into_iter().find(|kind| *kind as u32 == code)
     }
 
-    /// Whether people have to open it.
-    pub const fn needs_people(self) -> bool {
-        !matches!(self, SealKind::MasterKey)
+    /// Whether a master key wraps the data key, wherever that lies.
+    pub const fn has_master_key(self) -> bool {
+        matches!(self, SealKind::MasterKey | SealKind::Token | SealKind::Tpm)
+    }
+
+    /// Whether a device that can be away has to open it.
+    pub const fn has_device(self) -> bool {
+        matches!(self, SealKind::Token | SealKind::Tpm)
     }
 }
 

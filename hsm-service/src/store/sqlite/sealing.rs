@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use super::{SqliteStore, lock, schema};
 use crate::{
     Error, Result,
-    store::{Seal, SealRow, sealer::Sealer},
+    store::{DataKey, Seal, SealRow, sealer::Sealer},
 };
 
 impl SqliteStore {
@@ -36,23 +36,23 @@ impl SqliteStore {
     }
 
     /// Puts another seal on the open store. `present` is the present one, where it is to be proved
-    /// that the caller can open it.
+    /// that the caller can open it. Whoever calls this sees to it that nobody else does meanwhile.
     pub(crate) fn change_seal(&self, present: Option<&dyn Seal>, next: &dyn Seal) -> Result<()> {
         let data_key = self.sealer()?.key();
-        self.writer.change(|transaction| {
-            if let Some(present) = present {
-                let opened = present.unwrap(&schema::seal_row(transaction)?)?;
-                if !bool::from(opened.ct_eq(data_key.as_slice())) {
-                    return Err(Error::new(ErrorKind::Internal, "the seal opens something else"));
-                }
+        let is_data_key = |opened: DataKey| bool::from(opened.ct_eq(data_key.as_slice()));
+        if let Some(present) = present {
+            let row = self.writer.alone(schema::seal_row)?;
+            if !is_data_key(present.unwrap(&row)?) {
+                return Err(Error::new(ErrorKind::Internal, "the seal opens something else"));
             }
-            let row = next.wrap(&data_key)?;
-            // A seal that would not open is never put on.
-            if !bool::from(next.unwrap(&row)?.ct_eq(data_key.as_slice())) {
-                return Err(Error::new(ErrorKind::Internal, "the next seal does not open"));
-            }
-            schema::set_seal_row(transaction, &row)
-        })?;
+        }
+        // Before the transaction: a device takes its time, and others want to write.
+        let row = next.wrap(&data_key)?;
+        // A seal that would not open is never put on.
+        if !is_data_key(next.unwrap(&row)?) {
+            return Err(Error::new(ErrorKind::Internal, "the next seal does not open"));
+        }
+        self.writer.change(|transaction| schema::set_seal_row(transaction, &row))?;
         // The former row is overwritten on disk too, as far as a file system does that.
         self.writer.alone(schema::empty_log).or_else(|error| {
             tracing::warn!("{error}");

@@ -5,7 +5,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
 };
 
@@ -21,6 +21,8 @@ const MAX_CHANGES: usize = 256;
 pub(super) struct Writer {
     /// Threads that are about to make a change. Whoever sees none coming commits for all.
     coming: AtomicUsize,
+    /// How many changes were made.
+    made: AtomicU64,
     state: Mutex<State>,
     settled: Condvar,
 }
@@ -40,7 +42,12 @@ struct Batch {
 impl Writer {
     pub(super) fn new(connection: Connection) -> Writer {
         let state = Mutex::new(State { connection, open: None });
-        Writer { coming: AtomicUsize::new(0), state, settled: Condvar::new() }
+        Writer {
+            coming: AtomicUsize::new(0),
+            made: AtomicU64::new(0),
+            state,
+            settled: Condvar::new(),
+        }
     }
 
     /// Makes a change; nothing of it remains when it fails. It is on disk when this returns.
@@ -67,7 +74,14 @@ impl Writer {
         let settled = |_: &mut State| outcome.get().is_none();
         let _state =
             self.settled.wait_while(state, settled).unwrap_or_else(PoisonError::into_inner);
-        outcome.get().cloned().unwrap_or(Ok(())).map(|()| made)
+        outcome.get().cloned().unwrap_or(Ok(()))?;
+        self.made.fetch_add(1, SeqCst);
+        Ok(made)
+    }
+
+    /// How many changes were made.
+    pub(super) fn changes(&self) -> u64 {
+        self.made.load(SeqCst)
     }
 
     /// Runs something with the connection while no transaction is open.

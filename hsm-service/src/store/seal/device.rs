@@ -1,0 +1,77 @@
+//! A master key that a device has wrapped: it lies in the store's row, and nothing but the device, or
+//! a copy of the master key, opens it.
+
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::messages::SealParameters;
+
+use super::{DataKey, Row, Seal, SealKind, other_kind};
+use crate::{Error, Result, store::sealer::Sealer};
+
+/// What wraps master keys, and gives them back.
+pub trait Device: Send + Sync {
+    /// The kind of seal that it makes.
+    const KIND: SealKind;
+
+    /// What it is, for messages.
+    fn describe(&self) -> String;
+
+    /// Wraps a master key: what the row keeps for that.
+    fn wrap(&self, master_key: &DataKey) -> Result<SealParameters>;
+
+    /// Gives the master key back.
+    fn unwrap(&self, parameters: &SealParameters) -> Result<DataKey>;
+}
+
+/// A seal by a device.
+pub struct DeviceSeal<D> {
+    device: D,
+    /// What a new row is sealed by.
+    master_key: Option<DataKey>,
+}
+
+impl<D: Device> DeviceSeal<D> {
+    /// The seal that opens by the device.
+    pub fn new(device: D) -> DeviceSeal<D> {
+        DeviceSeal { device, master_key: None }
+    }
+
+    /// The same, to be put on a store with this master key.
+    pub fn with(device: D, master_key: &DataKey) -> DeviceSeal<D> {
+        DeviceSeal { device, master_key: Some(master_key.clone()) }
+    }
+}
+
+impl<D: Device> Seal for DeviceSeal<D> {
+    fn describe(&self) -> String {
+        self.device.describe()
+    }
+
+    fn wrap(&self, data_key: &DataKey) -> Result<Vec<u8>> {
+        let Some(master_key) = &self.master_key else {
+            return Err(Error::new(ErrorKind::Internal, "there is no master key to be wrapped"));
+        };
+        let parameters = self.device.wrap(master_key)?;
+        Row::wrap(&Sealer::new(master_key)?, data_key, D::KIND, parameters)
+    }
+
+    fn unwrap(&self, row: &[u8]) -> Result<DataKey> {
+        let row = Row::read(row)?;
+        if row.kind() != Some(D::KIND) {
+            return Err(other_kind(&row));
+        }
+        let master_key = self.device.unwrap(&row.parameters())?;
+        row.open(&Sealer::new(&master_key)?).ok_or_else(|| {
+            let message = format!("{} gives a key that does not open the store", self.describe());
+            Error::new(ErrorKind::Sealed, message)
+                .hint("somebody has changed the store: restore it from a backup")
+        })
+    }
+}
+
+/// A master key as a device gave it back.
+pub(super) fn master_key(bytes: &[u8]) -> Result<DataKey> {
+    let bytes = bytes.try_into().map_err(|_| {
+        Error::new(ErrorKind::Sealed, "the device gives something else than a master key")
+    })?;
+    Ok(DataKey::new(bytes))
+}
