@@ -267,8 +267,9 @@ impl Shared {
                     continue;
                 }
                 // What must not be repeated goes over a fresh connection, since one that has been
-                // idle may turn out to be dead only after the request is on its way.
-                let idle = if repeatable { endpoint.take_idle(thread) } else { None };
+                // idle may turn out to be dead only after the request is on its way. It takes the
+                // place of the idle one, which is closed.
+                let idle = endpoint.take_idle(thread).filter(|_| repeatable);
                 let (connection, idle) = match idle {
                     Some(connection) => (connection, true),
                     None => match endpoint.connect(settings, self.pin.get(), &*self.pause) {

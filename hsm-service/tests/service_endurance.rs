@@ -137,6 +137,24 @@ fn mixed_work_leaves_memory_and_descriptors_as_they_were() {
 }
 
 #[test]
+fn a_client_that_makes_many_keys_has_one_connection() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    generate(&client, "first", "p-256");
+    let before = sockets(&service);
+    for number in 0..50 {
+        generate(&client, &format!("key-{number}"), "p-256");
+    }
+    // Those that were closed are gone as soon as the service has looked.
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while sockets(&service) > before {
+        assert!(Instant::now() < deadline, "{} sockets, {before} before", sockets(&service));
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
 fn a_thousand_slow_and_half_open_clients_are_cut_off_and_keep_nobody_waiting() {
     const SENDERS: usize = 1000;
     let state = State::with(&format!("{ME}[limits]\nframe_ms = 2000\n"));
