@@ -8,6 +8,17 @@ use zeroize::Zeroizing;
 use super::{Direction, SymmetricContext};
 use crate::{failure::too_small, ffi::handle::Output};
 
+/// How far the message is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Stage {
+    #[default]
+    Begun,
+    /// It has been made or was found to be true.
+    Done,
+    /// It could not be made, or its tag is wrong.
+    Failed,
+}
+
 /// What belongs to GCM alone.
 #[derive(Clone, Default)]
 pub(super) struct Gcm {
@@ -15,22 +26,21 @@ pub(super) struct Gcm {
     aad: Vec<u8>,
     /// The tag to check, or the one that was made.
     pub(super) tag: Vec<u8>,
-    /// The message has been worked on.
-    is_done: bool,
+    stage: Stage,
 }
 
 impl Gcm {
     /// Forgets the last message, but not a tag that was set for the next.
     pub(super) fn begin(&mut self) {
         self.aad.clear();
-        self.is_done = false;
+        self.stage = Stage::Begun;
     }
 }
 
 impl SymmetricContext {
     /// Where there is no place for output, the data are only authenticated.
     pub(super) fn update_gcm(&mut self, output: Output<'_>, data: &[u8]) -> Result<()> {
-        if self.gcm.is_done {
+        if self.gcm.stage != Stage::Begun {
             return Err(Error::invalid("a message is encrypted with GCM in one piece")
                 .hint("give all of it to one update; what is only authenticated comes before"));
         }
@@ -40,20 +50,33 @@ impl SymmetricContext {
             return Ok(());
         }
         let result = self.whole(data)?;
-        if output.write(&result) { Ok(()) } else { Err(too_small(result.len())) }
+        if output.write(&result) {
+            return Ok(());
+        }
+        self.gcm.stage = Stage::Failed;
+        Err(too_small(result.len()))
     }
 
     /// Nothing is left to give; a message without a byte is made or checked here.
     pub(super) fn finish_gcm(&mut self, output: Output<'_>) -> Result<()> {
-        if !self.gcm.is_done {
-            self.whole(&[])?;
+        match self.gcm.stage {
+            Stage::Begun => drop(self.whole(&[])?),
+            Stage::Done => {}
+            Stage::Failed => return Err(Error::invalid("the message failed before its end")),
         }
         output.set_size(0);
         Ok(())
     }
 
+    /// The whole message. One that failed stays so, whatever comes after.
     fn whole(&mut self, data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        self.gcm.is_done = true;
+        self.gcm.stage = Stage::Failed;
+        let result = self.ask_for(data)?;
+        self.gcm.stage = Stage::Done;
+        Ok(result)
+    }
+
+    fn ask_for(&mut self, data: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
         let key = self.key()?.clone();
         let client = self.provider.client()?;
         let request = SymmetricRequest {
