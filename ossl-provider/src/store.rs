@@ -21,7 +21,7 @@ use crate::{
         core::Core,
         dispatch::{Descriptors, descriptors},
         guard::Scope,
-        names,
+        handle, names,
         params::Params,
         passphrase::Passphrase,
     },
@@ -313,11 +313,13 @@ pub(crate) fn hand_over_key(key: &Arc<Key>, callback: Callback) -> bool {
 
 /// The same for a secret key, which the core gives back to `import` of the key management.
 fn hand_over_secret(key: &Arc<SecretKey>, callback: Callback) -> bool {
-    let mut list = ParamList::new();
-    list.integer(names::OBJECT_TYPE, OSSL_OBJECT_SKEY);
-    list.text(names::OBJECT_DATA_TYPE, secret_type_name(key.kind));
-    list.octets(names::OBJECT_REFERENCE, &Arc::as_ptr(key).addr().to_ne_bytes());
-    callback.call(&mut list)
+    handle::lend(key, |address| {
+        let mut list = ParamList::new();
+        list.integer(names::OBJECT_TYPE, OSSL_OBJECT_SKEY);
+        list.text(names::OBJECT_DATA_TYPE, secret_type_name(key.kind));
+        list.octets(names::OBJECT_REFERENCE, address);
+        callback.call(&mut list)
+    })
 }
 
 /// Our name of a kind of secret keys.

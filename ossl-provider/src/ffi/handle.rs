@@ -5,7 +5,9 @@
 //! made it, not to use it after the function that frees it, and to keep calls on one context
 //! apart; calls on one key may run at the same time.
 
-use std::{ffi::c_void, sync::Arc};
+use std::{cell::Cell, ffi::c_void, ptr::NonNull, sync::Arc};
+
+use zeroize::Zeroizing;
 
 /// Hands a context to the core.
 pub(crate) fn give<T>(context: T) -> *mut c_void {
@@ -71,6 +73,33 @@ pub(crate) unsafe fn take_share<T>(pointer: *mut c_void) -> Option<Arc<T>> {
     (!pointer.is_null()).then(|| unsafe { Arc::from_raw(pointer) })
 }
 
+thread_local! {
+    /// What [`lend`] lends on this thread.
+    static LENT: Cell<*const c_void> = const { Cell::new(std::ptr::null()) };
+}
+
+/// Lends a value to the core by its address, for as long as `hand_over` runs.
+pub(crate) fn lend<T, R>(value: &Arc<T>, hand_over: impl FnOnce(&[u8]) -> R) -> R {
+    let address: *const c_void = Arc::as_ptr(value).cast();
+    let before = LENT.replace(address);
+    let result = hand_over(&address.addr().to_ne_bytes());
+    LENT.set(before);
+    result
+}
+
+/// A share of what [`lend`] lends at this moment, if that is what the address means: the
+/// application can bring others.
+///
+/// # Safety
+/// What is lent is of this type.
+pub(crate) unsafe fn lent<T>(address: &[u8]) -> Option<Arc<T>> {
+    let lent = LENT.get();
+    let is_meant = address == lent.addr().to_ne_bytes();
+    // SAFETY: `lend` holds a share until it takes the address back; the type is by the contract
+    // above.
+    is_meant.then(|| unsafe { another_share(lent) }).flatten()
+}
+
 /// A buffer that the core hands in.
 ///
 /// # Safety
@@ -83,12 +112,20 @@ pub(crate) unsafe fn bytes<'a>(pointer: *const u8, length: usize) -> &'a [u8] {
     unsafe { std::slice::from_raw_parts(pointer, length) }
 }
 
-/// More than any signature, plaintext or secret has.
-const LARGEST_RESULT_BYTES: usize = 1 << 20;
+/// The same, copied: for a buffer that may be the very one for the output.
+///
+/// # Safety
+/// As for [`bytes`].
+pub(crate) unsafe fn copied(pointer: *const u8, length: usize) -> Zeroizing<Vec<u8>> {
+    // SAFETY: by the contract above.
+    Zeroizing::new(unsafe { bytes(pointer, length) }.to_vec())
+}
 
 /// Where the core wants a result of variable length: a null buffer only asks for its size.
 pub(crate) struct Output<'a> {
-    buffer: Option<&'a mut [std::mem::MaybeUninit<u8>]>,
+    /// A pointer and no slice: some callers say "plenty" with a size that no slice can have.
+    buffer: Option<NonNull<u8>>,
+    size: usize,
     length: Option<&'a mut usize>,
 }
 
@@ -96,18 +133,12 @@ impl<'a> Output<'a> {
     /// An output of at most `size` bytes.
     ///
     /// # Safety
-    /// `buffer` is null or leads to `size` writable bytes, `length` is null or leads to a writable
-    /// `size_t`, and nobody else uses either meanwhile.
+    /// `buffer` is null or leads to as many writable bytes as the result has, up to `size`,
+    /// `length` is null or leads to a writable `size_t`, and nobody else uses either meanwhile.
     pub(crate) unsafe fn new(buffer: *mut u8, length: *mut usize, size: usize) -> Output<'a> {
         // SAFETY: by the contract above.
         let length = unsafe { length.as_mut() };
-        let buffer = (!buffer.is_null()).then(|| {
-            // Some callers say "plenty" with a size that no slice can have.
-            let size = size.min(LARGEST_RESULT_BYTES);
-            // SAFETY: by the contract above; what the bytes are before does not matter.
-            unsafe { std::slice::from_raw_parts_mut(buffer.cast(), size) }
-        });
-        Output { buffer, length }
+        Output { buffer: NonNull::new(buffer), size, length }
     }
 
     /// Whether only the size is asked for.
@@ -117,7 +148,7 @@ impl<'a> Output<'a> {
 
     /// How many bytes fit, where there is a buffer.
     pub(crate) fn capacity(&self) -> usize {
-        self.buffer.as_ref().map_or(0, |buffer| buffer.len())
+        self.buffer.map_or(0, |_| self.size)
     }
 
     /// Answers the question for the size.
@@ -130,12 +161,11 @@ impl<'a> Output<'a> {
     /// Writes the result; false if it does not fit.
     #[must_use]
     pub(crate) fn write(self, result: &[u8]) -> bool {
-        let Some(place) = self.buffer.and_then(|buffer| buffer.get_mut(..result.len())) else {
+        let Some(buffer) = self.buffer.filter(|_| result.len() <= self.size) else {
             return false;
         };
-        for (slot, byte) in place.iter_mut().zip(result) {
-            slot.write(*byte);
-        }
+        // SAFETY: by the contract of `new` there is room for the result, which is no part of it.
+        unsafe { buffer.copy_from_nonoverlapping(NonNull::from(result).cast(), result.len()) };
         if let Some(length) = self.length {
             *length = result.len();
         }

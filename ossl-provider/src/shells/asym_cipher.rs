@@ -97,8 +97,8 @@ unsafe extern "C" fn encrypt(
     // SAFETY: the core passes a buffer of that size, or null, and a place for the length.
     let output = unsafe { Output::new(ciphertext, length, size) };
     // SAFETY: the core passes a buffer of that length.
-    let input = unsafe { handle::bytes(input, input_length) };
-    guard(context, 0, |context| context.encrypt(output, input).map(|()| 1))
+    let input = unsafe { handle::copied(input, input_length) };
+    guard(context, 0, |context| context.encrypt(output, &input).map(|()| 1))
 }
 
 unsafe extern "C" fn decrypt(
@@ -114,8 +114,8 @@ unsafe extern "C" fn decrypt(
     // SAFETY: the core passes a buffer of that size, or null, and a place for the length.
     let output = unsafe { Output::new(plaintext, length, size) };
     // SAFETY: the core passes a buffer of that length.
-    let input = unsafe { handle::bytes(input, input_length) };
-    guard(context, 0, |context| context.decrypt(output, input).map(|()| 1))
+    let input = unsafe { handle::copied(input, input_length) };
+    guard(context, 0, |context| context.decrypt(output, &input).map(|()| 1))
 }
 
 unsafe extern "C" fn get_params(ctx: *mut c_void, params: *mut OSSL_PARAM) -> c_int {

@@ -130,9 +130,8 @@ unsafe extern "C" fn update(
 ) -> c_int {
     // SAFETY: the core passes a context of ours.
     let context = unsafe { handle::borrow::<SymmetricContext>(ctx) };
-    // SAFETY: the core passes a buffer of that length. It may be the very one for the output, so
-    // its content is copied before that is borrowed.
-    let data = zeroize::Zeroizing::new(unsafe { handle::bytes(data, data_length) }.to_vec());
+    // SAFETY: the core passes a buffer of that length.
+    let data = unsafe { handle::copied(data, data_length) };
     // SAFETY: the core passes a buffer of that size, or null, and a place for the length.
     let output = unsafe { Output::new(output, length, size) };
     guard(context, 0, |context| context.update(output, &data).map(|()| 1))

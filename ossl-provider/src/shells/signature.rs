@@ -127,8 +127,8 @@ unsafe extern "C" fn recover(
     // SAFETY: the core passes a buffer of that size, or null, and a place for the length.
     let output = unsafe { Output::new(recovered, length, size) };
     // SAFETY: the core passes a buffer of that length.
-    let signature = unsafe { handle::bytes(signature, signature_length) };
-    guard(context, 0, |context| context.recover(output, signature).map(|()| 1))
+    let signature = unsafe { handle::copied(signature, signature_length) };
+    guard(context, 0, |context| context.recover(output, &signature).map(|()| 1))
 }
 
 unsafe extern "C" fn sign(
@@ -144,8 +144,8 @@ unsafe extern "C" fn sign(
     // SAFETY: the core passes a buffer of that size, or null, and a place for the length.
     let output = unsafe { Output::new(signature, length, size) };
     // SAFETY: the core passes a buffer of that length.
-    let input = unsafe { handle::bytes(input, input_length) };
-    guard(context, 0, |context| context.sign(output, input).map(|()| 1))
+    let input = unsafe { handle::copied(input, input_length) };
+    guard(context, 0, |context| context.sign(output, &input).map(|()| 1))
 }
 
 unsafe extern "C" fn verify(

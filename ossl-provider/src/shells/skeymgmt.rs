@@ -47,12 +47,8 @@ unsafe extern "C" fn import<const KIND: u32>(
     let params = unsafe { Params::new(params) };
     let kind = SecretKind::from_code(KIND);
     let reference = params.get(names::OBJECT_REFERENCE).and_then(|param| param.octets().ok());
-    let reference = reference.filter(|bytes| bytes.len() == size_of::<*const c_void>());
-    // SAFETY: the core passes on the bytes that the store gave it: an address.
-    let lent =
-        reference.map(|bytes| unsafe { bytes.as_ptr().cast::<*const c_void>().read_unaligned() });
-    // SAFETY: the store holds the key until the core's callback returns.
-    let lent = lent.and_then(|key| unsafe { handle::another_share::<SecretKey>(key) });
+    // SAFETY: our store lends keys of this type alone.
+    let lent = reference.and_then(|bytes| unsafe { handle::lent::<SecretKey>(bytes) });
     guard(provider, std::ptr::null_mut(), |provider| {
         let lent = lent.filter(|key| Some(key.kind) == kind);
         let key = match (lent, kind) {

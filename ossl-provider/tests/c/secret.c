@@ -160,8 +160,9 @@ static void authenticated(void *key, const unsigned char *bytes)
                 tag[5] ^= wrong;
                 CHECK(EVP_DecryptUpdate(ctx, NULL, &length, message, 7) == 1);
                 more = size == 0 || EVP_DecryptUpdate(ctx, opened, &length, sealed, size);
-                more = more == 1 && EVP_DecryptFinal_ex(ctx, opened, &length) == 1;
-                CHECK(more == !wrong);
+                CHECK(more == 1 || wrong);
+                /* A message that failed stays so, also for who did not look at first. */
+                CHECK(EVP_DecryptFinal_ex(ctx, opened, &length) == !wrong);
                 if (!wrong)
                     CHECK(memcmp(opened, message, size) == 0);
                 ERR_clear_error();
@@ -171,6 +172,39 @@ static void authenticated(void *key, const unsigned char *bytes)
     }
     EVP_CIPHER_free(ours);
     EVP_CIPHER_free(theirs);
+}
+
+/* More than one request carries, in one update and in place. */
+static void large(const char *mode, void *key, const unsigned char *bytes)
+{
+    enum { SIZE = 5 << 20 };
+    unsigned char *data = OPENSSL_malloc(SIZE + 16), *expected = OPENSSL_malloc(SIZE + 16);
+    char name[64];
+    EVP_CIPHER *ours, *theirs;
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int made, more, expected_length;
+
+    snprintf(name, sizeof(name), "KEYWARD-AES-256-%s", mode);
+    ours = EVP_CIPHER_fetch(NULL, name, NULL);
+    theirs = EVP_CIPHER_fetch(NULL, name + strlen("KEYWARD-"), NULL);
+    CHECK(data != NULL && expected != NULL && ours != NULL && theirs != NULL);
+    for (int at = 0; at < SIZE; at++)
+        data[at] = at * 7 + (at >> 12);
+    CHECK(EVP_EncryptInit_ex2(ctx, theirs, bytes, iv, NULL) == 1);
+    CHECK(EVP_EncryptUpdate(ctx, expected, &expected_length, data, SIZE) == 1);
+    CHECK(EVP_EncryptFinal_ex(ctx, expected + expected_length, &more) == 1);
+    expected_length += more;
+    EVP_CIPHER_CTX_free(ctx);
+    ctx = EVP_CIPHER_CTX_new();
+    CHECK(init_cipher(ctx, ours, key, iv, sizeof(iv), 1, NULL) == 1);
+    CHECK(EVP_CipherUpdate(ctx, data, &made, data, SIZE) == 1);
+    CHECK(EVP_CipherFinal_ex(ctx, data + made, &more) == 1);
+    CHECK(made + more == expected_length && memcmp(data, expected, expected_length) == 0);
+    EVP_CIPHER_CTX_free(ctx);
+    EVP_CIPHER_free(ours);
+    EVP_CIPHER_free(theirs);
+    OPENSSL_free(data);
+    OPENSSL_free(expected);
 }
 
 static void code(const char *name, void *key, const unsigned char *bytes, size_t length,
@@ -208,6 +242,11 @@ static void code(const char *name, void *key, const unsigned char *bytes, size_t
 /* What nobody gets: the bytes of a key, and our ciphers for bytes of his own. */
 static void refusals(void *key, const unsigned char *bytes)
 {
+    /* An address that leads nowhere, where a store would name one of its keys. */
+    unsigned char nowhere[sizeof(void *)] = {8};
+    OSSL_PARAM foreign[2] = {
+        OSSL_PARAM_construct_octet_string("reference", nowhere, sizeof(nowhere)),
+        OSSL_PARAM_construct_end()};
     EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, "KEYWARD-AES-256-CBC", NULL);
     EVP_CIPHER *small = EVP_CIPHER_fetch(NULL, "KEYWARD-AES-128-CBC", NULL);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -219,6 +258,7 @@ static void refusals(void *key, const unsigned char *bytes)
     CHECK(EVP_EncryptInit_ex2(ctx, ours, bytes, iv, NULL) != 1);
     CHECK(init_cipher(ctx, small, key, iv, sizeof(iv), 1, NULL) != 1);
     CHECK(import_uri("KEYWARD-HMAC", key_id(key)) == NULL);
+    CHECK(import_key(NULL, "KEYWARD-AES", "provider=keyward", SECRET_KEY, foreign) == NULL);
     ERR_clear_error();
     CHECK(strncmp(key_id(key), "keyward:id=", 11) == 0);
     CHECK((again = import_uri("KEYWARD-AES", key_id(key))) != NULL);
@@ -257,6 +297,8 @@ int main(int argc, char **argv)
     hmac_bytes = OPENSSL_hexstr2buf(argv[4], &hmac_length);
     compare("CBC", aes, aes_bytes);
     compare("CTR", aes, aes_bytes);
+    large("CBC", aes, aes_bytes);
+    large("CTR", aes, aes_bytes);
     authenticated(aes, aes_bytes);
     code("HMAC", hmac, hmac_bytes, hmac_length, OSSL_MAC_PARAM_DIGEST, "SHA2-256");
     code("HMAC", hmac, hmac_bytes, hmac_length, OSSL_MAC_PARAM_DIGEST, "SHA512");
