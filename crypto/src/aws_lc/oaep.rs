@@ -1,12 +1,9 @@
 //! RSAES-OAEP (RFC 8017, 7.1).
 
-use std::ptr::{self, NonNull};
-
-use aws_lc_sys::EVP_PKEY_CTX;
 use keyward_algorithms::Digest;
 use zeroize::Zeroizing;
 
-use super::{Padding, Pkey, RsaKey, check, digest, non_null};
+use super::{Padding, RsaKey, check, digest, non_null, pkey_context::PkeyContext};
 use crate::error::Result;
 
 impl RsaKey<'_> {
@@ -55,7 +52,7 @@ impl RsaKey<'_> {
         let method = digest::method(mgf1);
         // SAFETY: as above.
         check(unsafe { aws_lc_sys::EVP_PKEY_CTX_set_rsa_mgf1_md(context.as_ptr(), method) })?;
-        context.set_oaep_label(label)?;
+        set_label(&context, label)?;
         let mut output = Zeroizing::new(vec![0; self.size()]);
         let mut length = output.len();
         // SAFETY: `length` says how much room there is; the input is readable.
@@ -73,45 +70,25 @@ impl RsaKey<'_> {
     }
 }
 
-struct PkeyContext(NonNull<EVP_PKEY_CTX>);
-
-impl PkeyContext {
-    fn new(key: &Pkey) -> Result<PkeyContext> {
-        // SAFETY: the key is valid and the context takes a reference of its own.
-        let context = unsafe { aws_lc_sys::EVP_PKEY_CTX_new(key.as_ptr(), ptr::null_mut()) };
-        non_null(context).map(PkeyContext)
+/// Sets the label, which is empty from the start.
+fn set_label(context: &PkeyContext, label: &[u8]) -> Result<()> {
+    if label.is_empty() {
+        return Ok(());
     }
-
-    fn as_ptr(&self) -> *mut EVP_PKEY_CTX {
-        self.0.as_ptr()
+    // SAFETY: the bytes are readable for their length; NULL is handled.
+    let copy = unsafe { aws_lc_sys::OPENSSL_memdup(label.as_ptr().cast(), label.len()) };
+    let copy = non_null(copy)?;
+    // SAFETY: `set0` takes over a buffer from `OPENSSL_malloc` when it succeeds.
+    let taken = check(unsafe {
+        aws_lc_sys::EVP_PKEY_CTX_set0_rsa_oaep_label(
+            context.as_ptr(),
+            copy.as_ptr().cast(),
+            label.len(),
+        )
+    });
+    if taken.is_err() {
+        // SAFETY: `set0` failed, so the buffer is still ours.
+        unsafe { aws_lc_sys::OPENSSL_free(copy.as_ptr()) };
     }
-
-    fn set_oaep_label(&self, label: &[u8]) -> Result<()> {
-        if label.is_empty() {
-            return Ok(());
-        }
-        // SAFETY: the bytes are readable for their length; NULL is handled.
-        let copy = unsafe { aws_lc_sys::OPENSSL_memdup(label.as_ptr().cast(), label.len()) };
-        let copy = non_null(copy)?;
-        // SAFETY: `set0` takes over a buffer from `OPENSSL_malloc` when it succeeds.
-        let taken = check(unsafe {
-            aws_lc_sys::EVP_PKEY_CTX_set0_rsa_oaep_label(
-                self.as_ptr(),
-                copy.as_ptr().cast(),
-                label.len(),
-            )
-        });
-        if taken.is_err() {
-            // SAFETY: `set0` failed, so the buffer is still ours.
-            unsafe { aws_lc_sys::OPENSSL_free(copy.as_ptr()) };
-        }
-        taken
-    }
-}
-
-impl Drop for PkeyContext {
-    fn drop(&mut self) {
-        // SAFETY: the pointer came from `EVP_PKEY_CTX_new` and is owned by this value.
-        unsafe { aws_lc_sys::EVP_PKEY_CTX_free(self.0.as_ptr()) }
-    }
+    taken
 }
