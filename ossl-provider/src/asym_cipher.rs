@@ -13,7 +13,7 @@ use crate::{
         guard::Scope,
         handle::Output,
         names,
-        params::{Answer, Param, Params, Questions},
+        params::{Answer, Gettable, Param, Params, Questions, Settable},
     },
     key::Key,
     provider::Provider,
@@ -141,8 +141,10 @@ impl CipherContext {
         let ciphertext = public.ready()?.encrypt(self.scheme, oaep, input).map_err(from_crypto)?;
         if output.write(&ciphertext) { Ok(()) } else { Err(too_small(ciphertext.len())) }
     }
+}
 
-    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+impl Settable for CipherContext {
+    fn set_params(&mut self, params: Params<'_>) -> Result<()> {
         let digest = |name| {
             let Some(param) = params.get(name) else { return Ok(None) };
             let text = param.text()?;
@@ -177,8 +179,10 @@ impl CipherContext {
             _ => Ok(()),
         }
     }
+}
 
-    pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
+impl Gettable for CipherContext {
+    fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
         let (digest, mgf1) = self.oaep_digests();
         let digest_answer = |digest: Digest| Answer::Text(digest.row().openssl[0].into());
         questions.answer_each(|name, wants_text| {

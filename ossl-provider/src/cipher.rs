@@ -13,7 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     failure::{too_early, too_small},
-    ffi::{core::Core, guard::Scope, handle::Output, params::Params},
+    ffi::{
+        core::Core,
+        guard::Scope,
+        handle::Output,
+        params::{Params, Settable},
+    },
     provider::Provider,
     secret::SecretKey,
 };

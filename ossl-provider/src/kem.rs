@@ -14,7 +14,7 @@ use crate::{
         guard::Scope,
         handle::Output,
         names,
-        params::Params,
+        params::{Params, Settable},
     },
     key::Key,
     provider::Provider,
@@ -63,13 +63,6 @@ impl KemContext {
         self.set_params(params)
     }
 
-    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
-        match params.get(names::KEM_IKME) {
-            Some(_) => Err(unsupported("encapsulation with chosen randomness")),
-            None => Ok(()),
-        }
-    }
-
     fn key(&self) -> Result<(&Arc<Key>, MlKem)> {
         let key = self.key.as_ref().ok_or_else(too_early)?;
         let set = MlKem::of(key.family).ok_or_else(|| {
@@ -116,5 +109,14 @@ impl KemContext {
             .decapsulate(&key.remote()?.id, ciphertext)
             .map_err(|error| key.about(error))?;
         if secret.write(&shared) { Ok(()) } else { Err(too_small(shared.len())) }
+    }
+}
+
+impl Settable for KemContext {
+    fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+        match params.get(names::KEM_IKME) {
+            Some(_) => Err(unsupported("encapsulation with chosen randomness")),
+            None => Ok(()),
+        }
     }
 }

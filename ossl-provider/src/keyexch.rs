@@ -16,7 +16,7 @@ use crate::{
         guard::Scope,
         handle::Output,
         names,
-        params::{Answer, Params, Questions},
+        params::{Answer, Gettable, Params, Questions, Settable},
     },
     key::Key,
     provider::Provider,
@@ -122,8 +122,10 @@ impl AgreementContext {
         };
         if output.write(&result) { Ok(()) } else { Err(too_small(result.len())) }
     }
+}
 
-    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+impl Settable for AgreementContext {
+    fn set_params(&mut self, params: Params<'_>) -> Result<()> {
         if let Some(kind) = params.get(names::KDF_TYPE) {
             self.derivation = match kind.text()? {
                 "" => None,
@@ -152,8 +154,10 @@ impl AgreementContext {
         }
         Ok(())
     }
+}
 
-    pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
+impl Gettable for AgreementContext {
+    fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
         questions.answer_each(|name, _| {
             Ok(match (name, &self.derivation) {
                 // All curves have the cofactor 1, so with it or without is the same.

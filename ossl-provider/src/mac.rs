@@ -15,7 +15,7 @@ use crate::{
         guard::Scope,
         handle::Output,
         names,
-        params::{Answer, Params, Questions},
+        params::{Answer, Gettable, Params, Questions, Settable},
     },
     provider::Provider,
     secret::SecretKey,
@@ -61,37 +61,6 @@ impl MacContext {
         self.set_params(params)
     }
 
-    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
-        if let Some(name) = params.get(names::DIGEST).filter(|_| self.kind == SecretKind::Hmac) {
-            let name = name.text()?;
-            let digest = Digest::from_name(name);
-            let has_mac =
-                |digest: &Digest| Mac::ALL.iter().any(|mac| mac.row().digest == Some(*digest));
-            self.digest = Some(digest.filter(has_mac).ok_or_else(|| {
-                unsupported(format!("an HMAC with the digest {name}")).hint("use SHA2-256")
-            })?);
-        }
-        // CMAC's cipher says no more than the key does: CBC, in which OpenSSL has it.
-        if let Some(cipher) = params.get(names::MAC_CIPHER).filter(|_| self.kind == SecretKind::Aes)
-        {
-            let cipher = cipher.text()?;
-            let bits = self.key.as_ref().map(|key| key.bits);
-            let is = |bits: u16| cipher.eq_ignore_ascii_case(&format!("AES-{bits}-CBC"));
-            if !bits.map_or_else(|| [128, 192, 256].into_iter().any(is), is) {
-                return Err(Error::invalid(format!("{cipher} is not the cipher of the key")));
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
-        questions.answer_each(|name, _| {
-            // Before the digest is known there is no size to tell.
-            let size = self.algorithm().map_or(0, |mac| mac.row().size);
-            Ok((name == names::MAC_SIZE).then_some(Answer::Integer(size as i64)))
-        })
-    }
-
     fn algorithm(&self) -> Result<Mac> {
         let mut all = Mac::ALL.iter().copied();
         all.find(|mac| mac.row().kind == self.kind && mac.row().digest == self.digest).ok_or_else(
@@ -129,5 +98,40 @@ impl MacContext {
             .map_err(|error| key.about(error))?;
         self.message.clear();
         if output.write(&code) { Ok(()) } else { Err(too_small(code.len())) }
+    }
+}
+
+impl Settable for MacContext {
+    fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+        if let Some(name) = params.get(names::DIGEST).filter(|_| self.kind == SecretKind::Hmac) {
+            let name = name.text()?;
+            let digest = Digest::from_name(name);
+            let has_mac =
+                |digest: &Digest| Mac::ALL.iter().any(|mac| mac.row().digest == Some(*digest));
+            self.digest = Some(digest.filter(has_mac).ok_or_else(|| {
+                unsupported(format!("an HMAC with the digest {name}")).hint("use SHA2-256")
+            })?);
+        }
+        // CMAC's cipher says no more than the key does: CBC, in which OpenSSL has it.
+        if let Some(cipher) = params.get(names::MAC_CIPHER).filter(|_| self.kind == SecretKind::Aes)
+        {
+            let cipher = cipher.text()?;
+            let bits = self.key.as_ref().map(|key| key.bits);
+            let is = |bits: u16| cipher.eq_ignore_ascii_case(&format!("AES-{bits}-CBC"));
+            if !bits.map_or_else(|| [128, 192, 256].into_iter().any(is), is) {
+                return Err(Error::invalid(format!("{cipher} is not the cipher of the key")));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Gettable for MacContext {
+    fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
+        questions.answer_each(|name, _| {
+            // Before the digest is known there is no size to tell.
+            let size = self.algorithm().map_or(0, |mac| mac.row().size);
+            Ok((name == names::MAC_SIZE).then_some(Answer::Integer(size as i64)))
+        })
     }
 }

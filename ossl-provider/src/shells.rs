@@ -7,6 +7,7 @@
 
 mod asym_cipher;
 mod cipher;
+mod context;
 mod decoder;
 mod encoder;
 mod kem;

@@ -15,7 +15,12 @@ use keyward_protocol::{Error, PssParameters, Result, SignRequest};
 
 use crate::{
     failure::{too_early, too_small, unsupported},
-    ffi::{core::Core, guard::Scope, handle::Output, params::Params},
+    ffi::{
+        core::Core,
+        guard::Scope,
+        handle::Output,
+        params::{Params, Settable},
+    },
     key::Key,
     provider::Provider,
 };

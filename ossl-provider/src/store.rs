@@ -22,7 +22,7 @@ use crate::{
         dispatch::{Descriptors, descriptors},
         guard::Scope,
         handle, names,
-        params::Params,
+        params::{Params, Settable},
         passphrase::Passphrase,
     },
     key::Key,
@@ -89,13 +89,6 @@ impl StoreContext {
     pub(crate) fn open(provider: Arc<Provider>, uri: KeyUri) -> StoreContext {
         let (expected, wanted) = (Expected::Anything, Criteria::default());
         StoreContext { provider, uri, expected, wanted, objects: None }
-    }
-
-    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
-        if let Some(expected) = params.get(names::STORE_EXPECT) {
-            self.expected = Expected::from_number(expected.integer()?);
-        }
-        self.wanted.set(params)
     }
 
     /// Hands over the next object; whether the core took it.
@@ -279,6 +272,15 @@ impl StoreContext {
             Some(selector) => format!("{}:{selector}", KeyUri::SCHEME),
             None => format!("{}:{}/{}", KeyUri::SCHEME, key.owner, key.name),
         }
+    }
+}
+
+impl Settable for StoreContext {
+    fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+        if let Some(expected) = params.get(names::STORE_EXPECT) {
+            self.expected = Expected::from_number(expected.integer()?);
+        }
+        self.wanted.set(params)
     }
 }
 

@@ -7,7 +7,7 @@ use super::{BLOCK_BYTES, SymmetricContext};
 use crate::ffi::{
     dispatch::{Descriptors, descriptors},
     names,
-    params::{Answer, Params, Questions},
+    params::{Answer, Gettable, Params, Questions, Settable},
 };
 
 pub(crate) static GETTABLE: Descriptors = descriptors![
@@ -49,8 +49,8 @@ pub(crate) fn get_constants(
     })
 }
 
-impl SymmetricContext {
-    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+impl Settable for SymmetricContext {
+    fn set_params(&mut self, params: Params<'_>) -> Result<()> {
         if let Some(padded) = params.get(names::CIPHER_PADDING) {
             let wants = padded.integer()? != 0;
             self.padded = wants && super::padding(self.cipher).is_some();
@@ -71,8 +71,10 @@ impl SymmetricContext {
         }
         Ok(())
     }
+}
 
-    pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
+impl Gettable for SymmetricContext {
+    fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
         let tag_bytes = *SymmetricCipher::TAG_BYTES.end() as i64;
         questions.answer_each(|name, _| {
             let row = self.cipher.row();

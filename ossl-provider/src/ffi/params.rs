@@ -4,7 +4,7 @@ use std::{borrow::Cow, ffi::CStr, marker::PhantomData};
 
 use keyward_protocol::{Error, Result};
 
-use super::{bindings::OSSL_PARAM, dispatch::ParamType};
+use super::{bindings::OSSL_PARAM, dispatch::ParamType, guard::Scope};
 
 /// A list of parameters with values, in the order that the core gave.
 #[derive(Clone, Copy)]
@@ -265,6 +265,16 @@ fn set_bytes(param: &mut OSSL_PARAM, bytes: &[u8]) -> Result<()> {
     // SAFETY: `Questions::new` was promised room for `data_size` bytes, which was just compared.
     unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), param.data.cast(), bytes.len()) };
     Ok(())
+}
+
+/// What the core sets parameters of.
+pub(crate) trait Settable: Scope {
+    fn set_params(&mut self, params: Params<'_>) -> Result<()>;
+}
+
+/// What the core asks for parameters.
+pub(crate) trait Gettable: Scope {
+    fn get_params(&self, questions: Questions<'_>) -> Result<()>;
 }
 
 #[cfg(test)]

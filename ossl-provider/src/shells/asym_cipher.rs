@@ -2,14 +2,15 @@
 
 use std::ffi::{c_int, c_void};
 
+use super::context::{dup, free, get_params, set_params};
 use crate::{
     asym_cipher::{CipherContext, Direction, GETTABLE, SETTABLE},
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, release},
+        guard::guard,
         handle::{self, Output},
-        params::{Params, Questions},
+        params::Params,
     },
     key::Key,
     provider::Provider,
@@ -17,16 +18,16 @@ use crate::{
 
 pub(super) static RSA: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_ASYM_CIPHER_NEWCTX: OSSL_FUNC_asym_cipher_newctx_fn = new,
-    OSSL_FUNC_ASYM_CIPHER_FREECTX: OSSL_FUNC_asym_cipher_freectx_fn = free,
-    OSSL_FUNC_ASYM_CIPHER_DUPCTX: OSSL_FUNC_asym_cipher_dupctx_fn = dup,
+    OSSL_FUNC_ASYM_CIPHER_FREECTX: OSSL_FUNC_asym_cipher_freectx_fn = free::<CipherContext>,
+    OSSL_FUNC_ASYM_CIPHER_DUPCTX: OSSL_FUNC_asym_cipher_dupctx_fn = dup::<CipherContext>,
     OSSL_FUNC_ASYM_CIPHER_ENCRYPT_INIT: OSSL_FUNC_asym_cipher_encrypt_init_fn = encrypt_init,
     OSSL_FUNC_ASYM_CIPHER_ENCRYPT: OSSL_FUNC_asym_cipher_encrypt_fn = encrypt,
     OSSL_FUNC_ASYM_CIPHER_DECRYPT_INIT: OSSL_FUNC_asym_cipher_decrypt_init_fn = decrypt_init,
     OSSL_FUNC_ASYM_CIPHER_DECRYPT: OSSL_FUNC_asym_cipher_decrypt_fn = decrypt,
-    OSSL_FUNC_ASYM_CIPHER_GET_CTX_PARAMS: OSSL_FUNC_asym_cipher_get_ctx_params_fn = get_params,
+    OSSL_FUNC_ASYM_CIPHER_GET_CTX_PARAMS: OSSL_FUNC_asym_cipher_get_ctx_params_fn = get_params::<CipherContext>,
     OSSL_FUNC_ASYM_CIPHER_GETTABLE_CTX_PARAMS: OSSL_FUNC_asym_cipher_gettable_ctx_params_fn =
         gettable,
-    OSSL_FUNC_ASYM_CIPHER_SET_CTX_PARAMS: OSSL_FUNC_asym_cipher_set_ctx_params_fn = set_params,
+    OSSL_FUNC_ASYM_CIPHER_SET_CTX_PARAMS: OSSL_FUNC_asym_cipher_set_ctx_params_fn = set_params::<CipherContext>,
     OSSL_FUNC_ASYM_CIPHER_SETTABLE_CTX_PARAMS: OSSL_FUNC_asym_cipher_settable_ctx_params_fn =
         settable,
 ];
@@ -37,18 +38,6 @@ unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
     guard(provider, std::ptr::null_mut(), |provider| {
         Ok(handle::give(CipherContext::new(provider.clone())))
     })
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` or `dup` made.
-    let context = unsafe { handle::take::<CipherContext>(ctx) };
-    release(context);
-}
-
-unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<CipherContext>(ctx) };
-    guard(context, std::ptr::null_mut(), |context| Ok(handle::give((**context).clone())))
 }
 
 unsafe fn init(
@@ -116,22 +105,6 @@ unsafe extern "C" fn decrypt(
     // SAFETY: the core passes a buffer of that length.
     let input = unsafe { handle::copied(input, input_length) };
     guard(context, 0, |context| context.decrypt(output, &input).map(|()| 1))
-}
-
-unsafe extern "C" fn get_params(ctx: *mut c_void, params: *mut OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<CipherContext>(ctx) };
-    // SAFETY: the core passes a list that is ours until we return, or null.
-    let questions = unsafe { Questions::new(params) };
-    guard(context, 0, |context| context.get_params(questions).map(|()| 1))
-}
-
-unsafe extern "C" fn set_params(ctx: *mut c_void, params: *const OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<CipherContext>(ctx) };
-    // SAFETY: the core passes a list that lives until we return, or null.
-    let params = unsafe { Params::new(params) };
-    guard(context, 0, |context| context.set_params(params).map(|()| 1))
 }
 
 unsafe extern "C" fn gettable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {

@@ -5,12 +5,13 @@ use std::ffi::{c_int, c_void};
 
 use keyward_algorithms::SymmetricCipher;
 
+use super::context::{dup, free, get_params, set_params};
 use crate::{
     cipher::{Direction, GETTABLE, GETTABLE_CONTEXT, SETTABLE, SymmetricContext, get_constants},
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, guard_quietly, release},
+        guard::{guard, guard_quietly},
         handle::{self, Output},
         params::{Params, Questions},
     },
@@ -24,8 +25,8 @@ macro_rules! cipher {
         dispatch![
             OSSL_FUNC_CIPHER_NEWCTX: OSSL_FUNC_cipher_newctx_fn =
                 new::<{ SymmetricCipher::$cipher.code() }, $bits>,
-            OSSL_FUNC_CIPHER_FREECTX: OSSL_FUNC_cipher_freectx_fn = free,
-            OSSL_FUNC_CIPHER_DUPCTX: OSSL_FUNC_cipher_dupctx_fn = dup,
+            OSSL_FUNC_CIPHER_FREECTX: OSSL_FUNC_cipher_freectx_fn = free::<SymmetricContext>,
+            OSSL_FUNC_CIPHER_DUPCTX: OSSL_FUNC_cipher_dupctx_fn = dup::<SymmetricContext>,
             OSSL_FUNC_CIPHER_ENCRYPT_SKEY_INIT: OSSL_FUNC_cipher_encrypt_skey_init_fn =
                 encrypt_init,
             OSSL_FUNC_CIPHER_DECRYPT_SKEY_INIT: OSSL_FUNC_cipher_decrypt_skey_init_fn =
@@ -35,10 +36,10 @@ macro_rules! cipher {
             OSSL_FUNC_CIPHER_GET_PARAMS: OSSL_FUNC_cipher_get_params_fn =
                 constants::<{ SymmetricCipher::$cipher.code() }, $bits>,
             OSSL_FUNC_CIPHER_GETTABLE_PARAMS: OSSL_FUNC_cipher_gettable_params_fn = gettable,
-            OSSL_FUNC_CIPHER_GET_CTX_PARAMS: OSSL_FUNC_cipher_get_ctx_params_fn = get_params,
+            OSSL_FUNC_CIPHER_GET_CTX_PARAMS: OSSL_FUNC_cipher_get_ctx_params_fn = get_params::<SymmetricContext>,
             OSSL_FUNC_CIPHER_GETTABLE_CTX_PARAMS: OSSL_FUNC_cipher_gettable_ctx_params_fn =
                 gettable_context,
-            OSSL_FUNC_CIPHER_SET_CTX_PARAMS: OSSL_FUNC_cipher_set_ctx_params_fn = set_params,
+            OSSL_FUNC_CIPHER_SET_CTX_PARAMS: OSSL_FUNC_cipher_set_ctx_params_fn = set_params::<SymmetricContext>,
             OSSL_FUNC_CIPHER_SETTABLE_CTX_PARAMS: OSSL_FUNC_cipher_settable_ctx_params_fn =
                 settable,
         ]
@@ -65,18 +66,6 @@ unsafe extern "C" fn new<const CIPHER: u32, const BITS: u16>(provctx: *mut c_voi
         let cipher = SymmetricCipher::from_code(CIPHER)?;
         Some(handle::give(SymmetricContext::new(provider?, cipher, BITS)))
     })
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` or `dup` made.
-    let context = unsafe { handle::take::<SymmetricContext>(ctx) };
-    release(context);
-}
-
-unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<SymmetricContext>(ctx) };
-    guard(context, std::ptr::null_mut(), |context| Ok(handle::give((**context).clone())))
 }
 
 unsafe fn init(
@@ -164,24 +153,8 @@ unsafe extern "C" fn gettable(_: *mut c_void) -> *const OSSL_PARAM {
     GETTABLE.as_ptr()
 }
 
-unsafe extern "C" fn get_params(ctx: *mut c_void, params: *mut OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<SymmetricContext>(ctx) };
-    // SAFETY: the core passes a list that is ours until we return, or null.
-    let questions = unsafe { Questions::new(params) };
-    guard(context, 0, |context| context.get_params(questions).map(|()| 1))
-}
-
 unsafe extern "C" fn gettable_context(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
     GETTABLE_CONTEXT.as_ptr()
-}
-
-unsafe extern "C" fn set_params(ctx: *mut c_void, params: *const OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<SymmetricContext>(ctx) };
-    // SAFETY: the core passes a list that lives until we return, or null.
-    let params = unsafe { Params::new(params) };
-    guard(context, 0, |context| context.set_params(params).map(|()| 1))
 }
 
 unsafe extern "C" fn settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {

@@ -2,11 +2,12 @@
 
 use std::ffi::{c_int, c_void};
 
+use super::context::{dup, free, set_params};
 use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, release},
+        guard::guard,
         handle::{self, Output},
         params::Params,
     },
@@ -17,13 +18,13 @@ use crate::{
 
 pub(super) static ML_KEM: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_KEM_NEWCTX: OSSL_FUNC_kem_newctx_fn = new,
-    OSSL_FUNC_KEM_FREECTX: OSSL_FUNC_kem_freectx_fn = free,
-    OSSL_FUNC_KEM_DUPCTX: OSSL_FUNC_kem_dupctx_fn = dup,
+    OSSL_FUNC_KEM_FREECTX: OSSL_FUNC_kem_freectx_fn = free::<KemContext>,
+    OSSL_FUNC_KEM_DUPCTX: OSSL_FUNC_kem_dupctx_fn = dup::<KemContext>,
     OSSL_FUNC_KEM_ENCAPSULATE_INIT: OSSL_FUNC_kem_encapsulate_init_fn = encapsulate_init,
     OSSL_FUNC_KEM_ENCAPSULATE: OSSL_FUNC_kem_encapsulate_fn = encapsulate,
     OSSL_FUNC_KEM_DECAPSULATE_INIT: OSSL_FUNC_kem_decapsulate_init_fn = decapsulate_init,
     OSSL_FUNC_KEM_DECAPSULATE: OSSL_FUNC_kem_decapsulate_fn = decapsulate,
-    OSSL_FUNC_KEM_SET_CTX_PARAMS: OSSL_FUNC_kem_set_ctx_params_fn = set_params,
+    OSSL_FUNC_KEM_SET_CTX_PARAMS: OSSL_FUNC_kem_set_ctx_params_fn = set_params::<KemContext>,
     OSSL_FUNC_KEM_SETTABLE_CTX_PARAMS: OSSL_FUNC_kem_settable_ctx_params_fn = settable,
 ];
 
@@ -33,18 +34,6 @@ unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
     guard(provider, std::ptr::null_mut(), |provider| {
         Ok(handle::give(KemContext::new(provider.clone())))
     })
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` or `dup` made.
-    let context = unsafe { handle::take::<KemContext>(ctx) };
-    release(context);
-}
-
-unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<KemContext>(ctx) };
-    guard(context, std::ptr::null_mut(), |context| Ok(handle::give((**context).clone())))
 }
 
 unsafe fn init(ctx: *mut c_void, key: *mut c_void, params: *const OSSL_PARAM, side: Side) -> c_int {
@@ -117,14 +106,6 @@ unsafe extern "C" fn decapsulate(
     // SAFETY: the core passes a buffer of that length.
     let ciphertext = unsafe { handle::bytes(ciphertext, ciphertext_length) };
     guard(context, 0, |context| context.decapsulate(secret, ciphertext).map(|()| 1))
-}
-
-unsafe extern "C" fn set_params(ctx: *mut c_void, params: *const OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<KemContext>(ctx) };
-    // SAFETY: the core passes a list that lives until we return, or null.
-    let params = unsafe { Params::new(params) };
-    guard(context, 0, |context| context.set_params(params).map(|()| 1))
 }
 
 unsafe extern "C" fn settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {

@@ -2,13 +2,14 @@
 
 use std::ffi::{c_int, c_void};
 
+use super::context::{dup, free, get_params, set_params};
 use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, release},
+        guard::guard,
         handle::{self, Output},
-        params::{Params, Questions},
+        params::Params,
     },
     key::Key,
     keyexch::{AgreementContext, ECDH_GETTABLE, ECDH_SETTABLE, X25519_SETTABLE},
@@ -17,27 +18,27 @@ use crate::{
 
 pub(super) static ECDH: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_KEYEXCH_NEWCTX: OSSL_FUNC_keyexch_newctx_fn = new,
-    OSSL_FUNC_KEYEXCH_FREECTX: OSSL_FUNC_keyexch_freectx_fn = free,
-    OSSL_FUNC_KEYEXCH_DUPCTX: OSSL_FUNC_keyexch_dupctx_fn = dup,
+    OSSL_FUNC_KEYEXCH_FREECTX: OSSL_FUNC_keyexch_freectx_fn = free::<AgreementContext>,
+    OSSL_FUNC_KEYEXCH_DUPCTX: OSSL_FUNC_keyexch_dupctx_fn = dup::<AgreementContext>,
     OSSL_FUNC_KEYEXCH_INIT: OSSL_FUNC_keyexch_init_fn = init,
     OSSL_FUNC_KEYEXCH_SET_PEER: OSSL_FUNC_keyexch_set_peer_fn = set_peer,
     OSSL_FUNC_KEYEXCH_DERIVE: OSSL_FUNC_keyexch_derive_fn = derive,
-    OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS: OSSL_FUNC_keyexch_set_ctx_params_fn = set_params,
+    OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS: OSSL_FUNC_keyexch_set_ctx_params_fn = set_params::<AgreementContext>,
     OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS: OSSL_FUNC_keyexch_settable_ctx_params_fn =
         ecdh_settable,
-    OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS: OSSL_FUNC_keyexch_get_ctx_params_fn = get_params,
+    OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS: OSSL_FUNC_keyexch_get_ctx_params_fn = get_params::<AgreementContext>,
     OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS: OSSL_FUNC_keyexch_gettable_ctx_params_fn =
         ecdh_gettable,
 ];
 
 pub(super) static X25519: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_KEYEXCH_NEWCTX: OSSL_FUNC_keyexch_newctx_fn = new,
-    OSSL_FUNC_KEYEXCH_FREECTX: OSSL_FUNC_keyexch_freectx_fn = free,
-    OSSL_FUNC_KEYEXCH_DUPCTX: OSSL_FUNC_keyexch_dupctx_fn = dup,
+    OSSL_FUNC_KEYEXCH_FREECTX: OSSL_FUNC_keyexch_freectx_fn = free::<AgreementContext>,
+    OSSL_FUNC_KEYEXCH_DUPCTX: OSSL_FUNC_keyexch_dupctx_fn = dup::<AgreementContext>,
     OSSL_FUNC_KEYEXCH_INIT: OSSL_FUNC_keyexch_init_fn = init,
     OSSL_FUNC_KEYEXCH_SET_PEER: OSSL_FUNC_keyexch_set_peer_fn = set_peer,
     OSSL_FUNC_KEYEXCH_DERIVE: OSSL_FUNC_keyexch_derive_fn = derive,
-    OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS: OSSL_FUNC_keyexch_set_ctx_params_fn = set_params,
+    OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS: OSSL_FUNC_keyexch_set_ctx_params_fn = set_params::<AgreementContext>,
     OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS: OSSL_FUNC_keyexch_settable_ctx_params_fn =
         x25519_settable,
 ];
@@ -48,18 +49,6 @@ unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
     guard(provider, std::ptr::null_mut(), |provider| {
         Ok(handle::give(AgreementContext::new(provider.clone())))
     })
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` or `dup` made.
-    let context = unsafe { handle::take::<AgreementContext>(ctx) };
-    release(context);
-}
-
-unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<AgreementContext>(ctx) };
-    guard(context, std::ptr::null_mut(), |context| Ok(handle::give((**context).clone())))
 }
 
 unsafe extern "C" fn init(ctx: *mut c_void, key: *mut c_void, params: *const OSSL_PARAM) -> c_int {
@@ -91,22 +80,6 @@ unsafe extern "C" fn derive(
     // SAFETY: the core passes a buffer of that size, or null, and a place for the length.
     let output = unsafe { Output::new(secret, length, size) };
     guard(context, 0, |context| context.derive(output).map(|()| 1))
-}
-
-unsafe extern "C" fn set_params(ctx: *mut c_void, params: *const OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<AgreementContext>(ctx) };
-    // SAFETY: the core passes a list that lives until we return, or null.
-    let params = unsafe { Params::new(params) };
-    guard(context, 0, |context| context.set_params(params).map(|()| 1))
-}
-
-unsafe extern "C" fn get_params(ctx: *mut c_void, params: *mut OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<AgreementContext>(ctx) };
-    // SAFETY: the core passes a list that is ours until we return, or null.
-    let questions = unsafe { Questions::new(params) };
-    guard(context, 0, |context| context.get_params(questions).map(|()| 1))
 }
 
 unsafe extern "C" fn ecdh_settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {

@@ -4,13 +4,14 @@ use std::ffi::{c_int, c_void};
 
 use keyward_algorithms::SecretKind;
 
+use super::context::{dup, free, get_params, set_params};
 use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
         dispatch::dispatch,
-        guard::{guard, guard_quietly, release},
+        guard::{guard, guard_quietly},
         handle::{self, Output},
-        params::{Params, Questions},
+        params::Params,
     },
     mac::{GETTABLE, MacContext, SETTABLE},
     provider::Provider,
@@ -22,14 +23,14 @@ macro_rules! mac {
     ($kind:ident) => {
         dispatch![
             OSSL_FUNC_MAC_NEWCTX: OSSL_FUNC_mac_newctx_fn = new::<{ SecretKind::$kind.code() }>,
-            OSSL_FUNC_MAC_FREECTX: OSSL_FUNC_mac_freectx_fn = free,
-            OSSL_FUNC_MAC_DUPCTX: OSSL_FUNC_mac_dupctx_fn = dup,
+            OSSL_FUNC_MAC_FREECTX: OSSL_FUNC_mac_freectx_fn = free::<MacContext>,
+            OSSL_FUNC_MAC_DUPCTX: OSSL_FUNC_mac_dupctx_fn = dup::<MacContext>,
             OSSL_FUNC_MAC_INIT_SKEY: OSSL_FUNC_mac_init_skey_fn = init,
             OSSL_FUNC_MAC_UPDATE: OSSL_FUNC_mac_update_fn = update,
             OSSL_FUNC_MAC_FINAL: OSSL_FUNC_mac_final_fn = finish,
-            OSSL_FUNC_MAC_GET_CTX_PARAMS: OSSL_FUNC_mac_get_ctx_params_fn = get_params,
+            OSSL_FUNC_MAC_GET_CTX_PARAMS: OSSL_FUNC_mac_get_ctx_params_fn = get_params::<MacContext>,
             OSSL_FUNC_MAC_GETTABLE_CTX_PARAMS: OSSL_FUNC_mac_gettable_ctx_params_fn = gettable,
-            OSSL_FUNC_MAC_SET_CTX_PARAMS: OSSL_FUNC_mac_set_ctx_params_fn = set_params,
+            OSSL_FUNC_MAC_SET_CTX_PARAMS: OSSL_FUNC_mac_set_ctx_params_fn = set_params::<MacContext>,
             OSSL_FUNC_MAC_SETTABLE_CTX_PARAMS: OSSL_FUNC_mac_settable_ctx_params_fn = settable,
         ]
     };
@@ -44,18 +45,6 @@ unsafe extern "C" fn new<const KIND: u32>(provctx: *mut c_void) -> *mut c_void {
     guard_quietly(std::ptr::null_mut(), || {
         Some(handle::give(MacContext::new(provider?, SecretKind::from_code(KIND)?)))
     })
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` or `dup` made.
-    let context = unsafe { handle::take::<MacContext>(ctx) };
-    release(context);
-}
-
-unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<MacContext>(ctx) };
-    guard(context, std::ptr::null_mut(), |context| Ok(handle::give((**context).clone())))
 }
 
 unsafe extern "C" fn init(ctx: *mut c_void, key: *mut c_void, params: *const OSSL_PARAM) -> c_int {
@@ -89,24 +78,8 @@ unsafe extern "C" fn finish(
     guard(context, 0, |context| context.finish(output).map(|()| 1))
 }
 
-unsafe extern "C" fn get_params(ctx: *mut c_void, params: *mut OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<MacContext>(ctx) };
-    // SAFETY: the core passes a list that is ours until we return, or null.
-    let questions = unsafe { Questions::new(params) };
-    guard(context, 0, |context| context.get_params(questions).map(|()| 1))
-}
-
 unsafe extern "C" fn gettable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {
     GETTABLE.as_ptr()
-}
-
-unsafe extern "C" fn set_params(ctx: *mut c_void, params: *const OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<MacContext>(ctx) };
-    // SAFETY: the core passes a list that lives until we return, or null.
-    let params = unsafe { Params::new(params) };
-    guard(context, 0, |context| context.set_params(params).map(|()| 1))
 }
 
 unsafe extern "C" fn settable(_: *mut c_void, _: *mut c_void) -> *const OSSL_PARAM {

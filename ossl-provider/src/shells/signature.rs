@@ -6,12 +6,13 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use keyward_algorithms::{Digest, Scheme, Signature};
 
+use super::context::{dup, free, get_params, set_params};
 use crate::{
     ffi::{
         bindings::OSSL_PARAM,
-        guard::{guard, release},
+        guard::guard,
         handle::{self, Output},
-        params::{Params, Questions},
+        params::Params,
     },
     key::Key,
     provider::Provider,
@@ -56,18 +57,6 @@ unsafe extern "C" fn rsa_key_types() -> *mut *const c_char {
 
 unsafe extern "C" fn ec_key_types() -> *mut *const c_char {
     EC_KEY_TYPES.0.as_ptr().cast_mut()
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` or `dup` made.
-    let context = unsafe { handle::take::<SignatureContext>(ctx) };
-    release(context);
-}
-
-unsafe extern "C" fn dup(ctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<SignatureContext>(ctx) };
-    guard(context, std::ptr::null_mut(), |context| Ok(handle::give((**context).clone())))
 }
 
 /// The functions that start an operation: on what, and what for.
@@ -269,22 +258,6 @@ unsafe extern "C" fn digest_verify(
     // SAFETY: the core passes a buffer of that length.
     let message = unsafe { handle::bytes(message, message_length) };
     guard(context, 0, |context| context.digest_verify(signature, message).map(c_int::from))
-}
-
-unsafe extern "C" fn get_params(ctx: *mut c_void, params: *mut OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<SignatureContext>(ctx) };
-    // SAFETY: the core passes a list that is ours until we return, or null.
-    let questions = unsafe { Questions::new(params) };
-    guard(context, 0, |context| context.get_params(questions).map(|()| 1))
-}
-
-unsafe extern "C" fn set_params(ctx: *mut c_void, params: *const OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<SignatureContext>(ctx) };
-    // SAFETY: the core passes a list that lives until we return, or null.
-    let params = unsafe { Params::new(params) };
-    guard(context, 0, |context| context.set_params(params).map(|()| 1))
 }
 
 /// The digests have no parameters of their own.

@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 use keyward_protocol::{KeyUri, Result};
 
+use super::context::set_params;
 use crate::{
     ffi::{
         bindings::{OSSL_CALLBACK, OSSL_DISPATCH, OSSL_PARAM, OSSL_PASSPHRASE_CALLBACK},
@@ -11,7 +12,6 @@ use crate::{
         dispatch::dispatch,
         guard::{guard, release},
         handle,
-        params::Params,
         passphrase::Passphrase,
     },
     provider::Provider,
@@ -23,7 +23,7 @@ macro_rules! scheme {
         dispatch![
             OSSL_FUNC_STORE_OPEN: OSSL_FUNC_store_open_fn = $open,
             OSSL_FUNC_STORE_SETTABLE_CTX_PARAMS: OSSL_FUNC_store_settable_ctx_params_fn = settable,
-            OSSL_FUNC_STORE_SET_CTX_PARAMS: OSSL_FUNC_store_set_ctx_params_fn = set_params,
+            OSSL_FUNC_STORE_SET_CTX_PARAMS: OSSL_FUNC_store_set_ctx_params_fn = set_params::<StoreContext>,
             OSSL_FUNC_STORE_LOAD: OSSL_FUNC_store_load_fn = load,
             OSSL_FUNC_STORE_EOF: OSSL_FUNC_store_eof_fn = eof,
             OSSL_FUNC_STORE_CLOSE: OSSL_FUNC_store_close_fn = close,
@@ -63,14 +63,6 @@ unsafe fn open(
 
 unsafe extern "C" fn settable(_: *mut c_void) -> *const OSSL_PARAM {
     SETTABLE.as_ptr()
-}
-
-unsafe extern "C" fn set_params(ctx: *mut c_void, params: *const OSSL_PARAM) -> c_int {
-    // SAFETY: the core passes a context of ours.
-    let context = unsafe { handle::borrow::<StoreContext>(ctx) };
-    // SAFETY: the core passes a list that lives until we return, or null.
-    let params = unsafe { Params::new(params) };
-    guard(context, 0, |context| context.set_params(params).map(|()| 1))
 }
 
 unsafe extern "C" fn load(

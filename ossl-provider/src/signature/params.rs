@@ -9,7 +9,7 @@ use crate::{
     ffi::{
         dispatch::{Descriptors, descriptors},
         names,
-        params::{Answer, Param, Params, Questions},
+        params::{Answer, Gettable, Param, Params, Questions, Settable},
     },
 };
 
@@ -41,35 +41,6 @@ pub(crate) static FIXED_SETTABLE: Descriptors = descriptors![SIGNATURE: Octets];
 pub(crate) static NONE: Descriptors = descriptors![];
 
 impl SignatureContext {
-    /// Parameters that do not apply are passed over, as everywhere in OpenSSL.
-    pub(crate) fn set_params(&mut self, params: Params<'_>) -> Result<()> {
-        if let Some(signature) = params.get(names::SIGNATURE) {
-            self.signature = signature.octets()?.to_vec();
-        }
-        if self.key()?.family == Family::Ed25519 {
-            return pure_ed25519(params);
-        }
-        if self.is_ml_dsa() {
-            return self.ml_dsa.set_params(params);
-        }
-        if let Some(fixed) = self.fixed {
-            return leaves_no_choice(params, fixed);
-        }
-        if let Some(padding) = params.get(names::PAD_MODE).filter(|_| self.is_rsa()) {
-            self.set_padding(padding)?;
-        }
-        if let Some(name) = params.get(names::DIGEST) {
-            self.set_digest(name.text()?)?;
-        }
-        if let Some(salt) = params.get(names::PSS_SALTLEN).filter(|_| self.is_rsa()) {
-            self.set_salt(salt)?;
-        }
-        if let Some(name) = params.get(names::MGF1_DIGEST).filter(|_| self.is_rsa()) {
-            self.set_mgf1(name.text()?)?;
-        }
-        Ok(())
-    }
-
     fn set_padding(&mut self, padding: Param<'_>) -> Result<()> {
         let known = if padding.is_text() {
             let word = padding.text()?;
@@ -137,8 +108,41 @@ impl SignatureContext {
             salt => salt,
         }
     }
+}
 
-    pub(crate) fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
+impl Settable for SignatureContext {
+    /// Parameters that do not apply are passed over, as everywhere in OpenSSL.
+    fn set_params(&mut self, params: Params<'_>) -> Result<()> {
+        if let Some(signature) = params.get(names::SIGNATURE) {
+            self.signature = signature.octets()?.to_vec();
+        }
+        if self.key()?.family == Family::Ed25519 {
+            return pure_ed25519(params);
+        }
+        if self.is_ml_dsa() {
+            return self.ml_dsa.set_params(params);
+        }
+        if let Some(fixed) = self.fixed {
+            return leaves_no_choice(params, fixed);
+        }
+        if let Some(padding) = params.get(names::PAD_MODE).filter(|_| self.is_rsa()) {
+            self.set_padding(padding)?;
+        }
+        if let Some(name) = params.get(names::DIGEST) {
+            self.set_digest(name.text()?)?;
+        }
+        if let Some(salt) = params.get(names::PSS_SALTLEN).filter(|_| self.is_rsa()) {
+            self.set_salt(salt)?;
+        }
+        if let Some(name) = params.get(names::MGF1_DIGEST).filter(|_| self.is_rsa()) {
+            self.set_mgf1(name.text()?)?;
+        }
+        Ok(())
+    }
+}
+
+impl Gettable for SignatureContext {
+    fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
         questions.answer_each(|name, wants_text| {
             let digest = |digest: Option<Prehash>| {
                 digest.map(|digest| Answer::Text(digest.openssl().into()))
