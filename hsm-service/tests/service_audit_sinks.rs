@@ -11,7 +11,7 @@ use std::{
     os::unix::net::{UnixDatagram, UnixStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use keyward_algorithms::ErrorKind;
@@ -21,23 +21,8 @@ use keyward_protocol::{
 };
 use prost::Message;
 use serde_json::Value;
-use service_support::{Service, State, generate, sign, write_pem};
+use service_support::{AUDITING, Service, State, generate, sign, wait_for, write_pem};
 use tempfile::TempDir;
-
-/// The one who runs the test uses keys and reads the log.
-const ME: &str =
-    "[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\nroles = [\"user\", \"auditor\"]\n";
-
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}: waited in vain");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 /// A real syslog daemon, which writes what it understood of each message on a line of a file.
 struct Rsyslog {
@@ -162,7 +147,7 @@ fn syslog_over_tls_and_its_unix_socket_get_every_entry_though_the_daemon_is_kill
     let mut daemon = Rsyslog::start(folder.path(), 0);
     let state = State::with(&format!(
         "[[audit.sink]]\nsyslog = \"tls://localhost:{}\"\nca = {:?}\n\
-         [[audit.sink]]\nsyslog = \"unix:{}\"\n{ME}",
+         [[audit.sink]]\nsyslog = \"unix:{}\"\n{AUDITING}",
         daemon.port,
         folder.path().join("receiver.crt"),
         folder.path().join("log").display(),
@@ -237,7 +222,7 @@ fn a_journal_that_reads_nothing_holds_no_signature_up_and_gets_all_when_it_reads
     let path = folder.path().join("journal");
     let journal = UnixDatagram::bind(&path).unwrap();
     let state = State::with(&format!(
-        "[[audit.sink]]\njournald = \"{}\"\nmax_lag_seconds = 1\n{ME}",
+        "[[audit.sink]]\njournald = \"{}\"\nmax_lag_seconds = 1\n{AUDITING}",
         path.display()
     ));
     let service = state.start();
@@ -278,7 +263,7 @@ fn a_sink_that_is_required_stops_uses_and_acts_once_it_is_behind_and_says_so() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("log");
     let state = State::with(&format!(
-        "[[audit.sink]]\nsyslog = \"unix:{}\"\nrequired = true\nmax_lag_seconds = 2\n{ME}",
+        "[[audit.sink]]\nsyslog = \"unix:{}\"\nrequired = true\nmax_lag_seconds = 2\n{AUDITING}",
         path.display()
     ));
     let receiver = UnixDatagram::bind(&path).unwrap();

@@ -7,18 +7,15 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::Command,
-    time::{Duration, Instant},
 };
 
 use keyward_algorithms::{ErrorKind, KeyType};
 use keyward_client::Client;
 use keyward_protocol::{Error, Key, KeySelector};
-use service_support::{KEYWARD, Service, State, audit_log, generate, named, sign};
+use service_support::{
+    AUDITING, KEYWARD, Service, State, audit_log, generate, named, sign, wait_for,
+};
 use tempfile::TempDir;
-
-/// Uses keys and reads the log.
-const ME: &str =
-    "[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\nroles = [\"user\", \"auditor\"]\n";
 
 /// A file system of a few MiB in memory, which goes with this value.
 struct SmallDisk {
@@ -86,17 +83,6 @@ fn generate_until_refused(client: &Client, prefix: &str) -> (Vec<Key>, Error) {
     panic!("the disk is not full");
 }
 
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}: waited in vain");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 fn warned(client: &Client) -> bool {
     let warnings = client.status().unwrap().warnings;
     warnings.iter().any(|one| one.contains("the audit log cannot be written"))
@@ -128,7 +114,7 @@ fn on_a_full_disk_acts_are_refused_uses_go_on_and_what_was_answered_is_there() {
     let mut state = State::in_folder(disk.folder());
     state.more = format!(
         "[audit]\njournal_mib = 1\nfile_mib = 1\n{}",
-        ME.replace("uid:ME", &format!("uid:{}", rustix::process::geteuid().as_raw()))
+        AUDITING.replace("uid:ME", &format!("uid:{}", rustix::process::geteuid().as_raw()))
     );
     let audit = state.path("hsm/audit");
     let service = state.start();
@@ -180,7 +166,7 @@ fn on_a_full_disk_uses_can_be_refused_instead() {
     let mut state = State::in_folder(disk.folder());
     state.more = format!(
         "[audit]\njournal_mib = 1\nfile_mib = 1\nwhen_full = \"refuse\"\n{}",
-        ME.replace("uid:ME", &format!("uid:{}", rustix::process::geteuid().as_raw()))
+        AUDITING.replace("uid:ME", &format!("uid:{}", rustix::process::geteuid().as_raw()))
     );
     let service = state.start();
     let client = service.client();

@@ -2,11 +2,7 @@
 
 mod service_support;
 
-use std::{
-    process::Command,
-    thread,
-    time::{Duration, Instant},
-};
+use std::process::Command;
 
 use keyward_algorithms::{ErrorKind, KeyType, Right, Rights};
 use keyward_client::{Client, KeyTemplate};
@@ -14,10 +10,7 @@ use keyward_protocol::{
     Error, Key, KeyEventKind, KeySelector, Restrictions,
     messages::{Restrict, Rotate},
 };
-use service_support::{KEYWARD, ME, Machine, Service, State, generate, named, sign};
-
-/// How long something may take that the service does by itself.
-const PATIENCE: Duration = Duration::from_secs(60);
+use service_support::{KEYWARD, ME, Machine, Service, State, generate, named, sign, wait_for};
 
 fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind)
@@ -29,14 +22,6 @@ fn by_name(client: &Client, name: &str) -> Result<Key, Error> {
 
 fn now() -> u64 {
     std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs()
-}
-
-fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !condition() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
 }
 
 #[test]
@@ -109,7 +94,7 @@ fn a_deleted_key_is_gone_when_its_time_has_come() {
     let client = service.client();
     let key = generate(&client, "web", "p-256");
     client.delete(&key.id).unwrap();
-    wait_until("the key is removed", || client.list_deleted().unwrap().is_empty());
+    wait_for("the key is removed", || client.list_deleted().unwrap().is_empty().then_some(()));
     assert_eq!(kind(client.undelete(&key.id, None)), Some(ErrorKind::NotFound));
     let file = rusqlite::Connection::open(state.data().join("keys.db")).unwrap();
     let left: i64 = file
@@ -300,7 +285,7 @@ fn ends_of_certificates_and_keys_are_warned_of() {
     let client = service.client();
     let warned =
         |what: &str| client.status().unwrap().warnings.iter().any(|warning| warning.contains(what));
-    wait_until("the warnings come", || warned("key me/soon ends at 20"));
+    wait_for("the warnings come", || warned("key me/soon ends at 20").then_some(()));
     assert!(warned("the certificate of key me/cert ends at 20"));
     assert!(warned("2 certificates and keys have ended or end soon"));
     assert!(service.log().contains("the certificate of key me/cert ends at"));

@@ -14,7 +14,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex, mpsc},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use keyward_client::{Client, KeyTemplate, Settings};
@@ -174,6 +174,10 @@ impl State {
 
 /// The configuration that makes the one who runs the test the user `me`.
 pub const ME: &str = "[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\n";
+
+/// The same, who reads the log too.
+pub const AUDITING: &str =
+    "[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\nroles = [\"user\", \"auditor\"]\n";
 
 /// A running service. It is killed when dropped.
 pub struct Service {
@@ -382,6 +386,18 @@ pub fn write_pem(path: &Path, label: &str, der: &[u8]) {
 
 fn pem(label: &str, der: &[u8]) -> String {
     pem_rfc7468::encode_string(label, pem_rfc7468::LineEnding::LF, der).unwrap()
+}
+
+/// Looks until there is something to be seen, for a minute.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "{what}: waited in vain");
+        thread::sleep(Duration::from_millis(20));
+    }
 }
 
 /// A key with default attributes.
