@@ -30,9 +30,10 @@ import javax.security.auth.callback.UnsupportedCallbackException;
 
 /**
  * The KeyStore "Keyward": the caller's keys in the service, with the certificates kept beside them,
- * and certificates kept without a key. Nothing is stored here; entries come and go live. The password is the user's PIN where the service
- * asks for one and the settings name no file with it. Elsewhere passwords are accepted and mean
- * nothing, since the service knows its callers by other means.
+ * and certificates kept without a key. Nothing is stored here; entries come and go live. The
+ * password is the user's PIN where the service asks for one and the settings name no file with it.
+ * Elsewhere passwords are accepted and mean nothing, since the service knows its callers by other
+ * means.
  *
  * <p>It is loaded from nothing, or from a small text file for frameworks that insist on one:
  * <pre>

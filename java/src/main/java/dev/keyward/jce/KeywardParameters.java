@@ -11,8 +11,8 @@ import java.security.spec.AlgorithmParameterSpec;
 import java.security.spec.InvalidParameterSpecException;
 
 /**
- * Parameters of an algorithm, read and written by the first other provider that knows them. Libraries
- * that are given Keyward for a key look here for the parameters too.
+ * Parameters of an algorithm, read and written by the first other provider that knows them.
+ * Libraries that are given Keyward for a key look here for the parameters too.
  */
 final class KeywardParameters extends AlgorithmParametersSpi {
     private final AlgorithmParameters other;
