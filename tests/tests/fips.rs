@@ -114,8 +114,7 @@ fn without_the_setting_a_host_that_insists_on_fips_refuses_the_key() {
     world.configure(&world.configuration.replace(setting, "\n"));
     for key in identity.names() {
         let said = world.workshop.refused(&["pkey", "-in", &key, "-noout"]);
-        assert!(said.contains("Could not"), "{said}");
-        eprintln!("{said}");
+        assert!(said.contains("unsupported"), "{said}");
     }
     // A service outside a FIPS module is refused where the section requires one.
     let required = world.configuration.replace(setting, "\nfips = required\n");
