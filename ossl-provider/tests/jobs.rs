@@ -4,7 +4,7 @@ mod support;
 
 use std::time::{Duration, Instant};
 
-use support::{Service, run};
+use support::{HANGS_AFTER, Service, run};
 
 /// What `jobs` tells: how many signatures were good, how many jobs were paused at once, and how
 /// many bytes of a stack were used.
@@ -39,7 +39,7 @@ fn a_fork_while_a_job_is_paused_leaves_parent_and_child_their_answers() {
     let program = service.host.compile("jobs");
     for key in ["keyward:p-256", "rsa-2048.pem"] {
         let mut limited = service.host.command("timeout");
-        let (success, output) = run(limited.arg("120").arg(&program).args([key, "fork"]));
+        let (success, output) = run(limited.arg(HANGS_AFTER).arg(&program).args([key, "fork"]));
         assert!(success, "{key}\n{output}");
     }
 }

@@ -5,7 +5,7 @@ mod support;
 
 use std::{fs, path::Path, process::Command, time::Duration};
 
-use support::{Host, Service, run};
+use support::{HANGS_AFTER, Host, Service, run};
 
 const KEYS: [(&str, &str); 4] =
     [("rsa-2048", "sign"), ("p-256", "sign"), ("p-384", "sign"), ("ed25519", "sign")];
@@ -17,7 +17,7 @@ fn trial(host: &Host, arguments: &[&str]) -> String {
 
 fn run_trial(host: &Host, program: &Path, arguments: &[&str]) -> String {
     let mut limited: Command = host.command("timeout");
-    let (success, output) = run(limited.arg("120").arg(program).args(arguments));
+    let (success, output) = run(limited.arg(HANGS_AFTER).arg(program).args(arguments));
     assert!(success, "{arguments:?}\n{output}");
     output
 }

@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::{Service, run};
+use support::{HANGS_AFTER, Service, run};
 
 const PIN: &str = "correct-horse";
 
@@ -23,7 +23,7 @@ fn the_application_is_asked_once_and_may_fork_meanwhile() {
     let service = service();
     let program = service.host.compile("prompt");
     let mut limited = service.host.command("timeout");
-    let (success, output) = run(limited.arg("120").arg(program).args(["keyward:p-256", PIN]));
+    let (success, output) = run(limited.arg(HANGS_AFTER).arg(program).args(["keyward:p-256", PIN]));
     assert!(success, "{output}");
 }
 

@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use support::{
-    Service,
+    HANGS_AFTER, Service,
     server::{Server, assert_verified, connect},
 };
 
@@ -112,7 +112,7 @@ fn a_client_certificate_may_have_its_key_in_the_service() {
         let server = Server::start(command);
         for version in ["-tls1_2", "-tls1_3"] {
             let mut client = host.command("timeout");
-            client.args(["20", "openssl", "s_client", version, "-ign_eof"]);
+            client.args([HANGS_AFTER, "openssl", "s_client", version, "-ign_eof"]);
             client.args(["-connect", &format!("127.0.0.1:{}", server.1)]);
             client.args(["-CAfile", "server.crt", "-verify_return_error"]);
             client.args(["-key", &format!("keyward:{name}"), "-cert", &format!("{name}.crt")]);

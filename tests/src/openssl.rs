@@ -63,10 +63,11 @@ impl OpenSsl {
         ]
     }
 
-    /// `openssl` with the provider.
+    /// `openssl` with the provider, which is patient with a busy machine.
     pub fn command(&self, arguments: &[impl AsRef<OsStr>]) -> Command {
         let mut command = watch::host(&self.program);
         command.args(arguments).envs(self.environment());
+        command.env("KEYWARD_CONNECT_TIMEOUT", "60s").env("KEYWARD_REQUEST_TIMEOUT", "60s");
         command
     }
 

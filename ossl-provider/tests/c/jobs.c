@@ -185,7 +185,7 @@ static void sign_in_jobs(EVP_PKEY *key, int *good, int *most)
         if ((int)count > *most)
             *most = (int)count;
         if (left > 0 && count > 0)
-            CHECK(poll(waiting, count, 60000) > 0);
+            CHECK(poll(waiting, count, 300000) > 0);
     }
     for (int i = 0; i < JOBS; i++)
         ASYNC_WAIT_CTX_free(contexts[i]);
@@ -201,7 +201,7 @@ static int finish(ASYNC_JOB *job, ASYNC_WAIT_CTX *context, EVP_PKEY *key, int wa
         struct pollfd waiting = { .fd = descriptor(context), .events = POLLIN };
 
         if (waits)
-            CHECK(poll(&waiting, 1, 60000) == 1);
+            CHECK(poll(&waiting, 1, 300000) == 1);
         status = ASYNC_start_job(&job, context, &good, sign, &key, sizeof(key));
     } while (status == ASYNC_PAUSE);
     CHECK(status == ASYNC_FINISH);
@@ -220,7 +220,7 @@ static void fork_while_paused(EVP_PKEY *key, int child_first)
     CHECK(ASYNC_start_job(&job, context, &result, sign, &key, sizeof(key)) == ASYNC_PAUSE);
     CHECK((pid = fork()) >= 0);
     if (pid == 0) {
-        alarm(60);
+        alarm(300);
         good = finish(job, context, key, 0);
         ASYNC_WAIT_CTX_free(context);
         ERR_print_errors_fp(stderr);

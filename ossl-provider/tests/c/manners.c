@@ -181,7 +181,7 @@ static void fork_storm(char **uris)
             unsigned char digest[32] = {7}, signature[1024];
             size_t length = sizeof(signature);
 
-            alarm(60);
+            alarm(300);
             if (EVP_PKEY_sign(ctx, signature, &length, digest, sizeof(digest)) != 1) {
                 ERR_print_errors_fp(stderr);
                 _exit(1);

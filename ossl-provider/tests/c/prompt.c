@@ -34,7 +34,7 @@ static int fork_and_give(char *buffer, int size, int rwflag, void *pin)
 
     CHECK(pid >= 0);
     if (pid == 0) {
-        alarm(60);
+        alarm(300);
         EVP_PKEY_free(load_with(uri_of_child, give, pin));
         _exit(asked == 1 ? 0 : 1);
     }
@@ -60,7 +60,7 @@ int main(int argc, char **argv)
     pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
-        alarm(60);
+        alarm(300);
         sign_and_verify(NULL, key, public);
         EVP_PKEY_free(load_with(argv[1], give, argv[2]));
         _exit(asked == 1 ? 0 : 1);

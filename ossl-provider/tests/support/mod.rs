@@ -13,6 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long a request may take on a busy machine. The defaults are for people.
+const REQUEST: &str = "60s";
+
+/// The seconds after which `timeout` takes a program for one that hangs.
+pub const HANGS_AFTER: &str = "600";
+
 /// The folder that cargo builds into.
 pub fn target() -> PathBuf {
     let executable = std::env::current_exe().expect("a test has a path");
@@ -99,7 +105,8 @@ impl Host {
         let text = format!(
             "openssl_conf = init\n[init]\nproviders = providers\nalg_section = algorithms\n\
              [algorithms]\n{algorithms}\n[providers]\n{providers}\n[default_sect]\nactivate = 1\n\
-             [keyward_sect]\nmodule = {}\nactivate = 1\naddress = {}\nretry_for = 1s\n{section}\n\
+             [keyward_sect]\nmodule = {}\nactivate = 1\naddress = {}\nretry_for = 1s\n\
+             connect_timeout = {REQUEST}\nrequest_timeout = {REQUEST}\n{section}\n\
              [req]\ndistinguished_name = dn\n[dn]\n",
             module().display(),
             self.address
@@ -273,6 +280,8 @@ impl Service {
             .host
             .command(keyward())
             .env("KEYWARD_ADDRESS", &self.host.address)
+            .env("KEYWARD_CONNECT_TIMEOUT", REQUEST)
+            .env("KEYWARD_REQUEST_TIMEOUT", REQUEST)
             .args(arguments.split(' ')))
     }
 
