@@ -116,14 +116,16 @@ pub(super) fn by_name(
     name: &str,
     owner: Option<&str>,
 ) -> rusqlite::Result<Vec<Row>> {
-    connection
-        .prepare_cached(&format!(
-            "SELECT {COLUMNS} FROM seen JOIN keys ON keys.id = seen.id
-             WHERE seen.user = ?1 AND seen.name = ?2 AND (?3 IS NULL OR seen.owner = ?3)
-             ORDER BY seen.owner"
-        ))?
-        .query_map(params![viewer, name, owner], Row::read)?
-        .collect()
+    // A statement for each: SQLite prepares one that asks whether a parameter is NULL anew each time.
+    let owned = if owner.is_some() { "AND seen.owner = ?3" } else { "" };
+    let mut found = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM seen JOIN keys ON keys.id = seen.id
+         WHERE seen.user = ?1 AND seen.name = ?2 {owned} ORDER BY seen.owner"
+    ))?;
+    match owner {
+        Some(owner) => found.query_map([viewer, name, owner], Row::read)?.collect(),
+        None => found.query_map([viewer, name], Row::read)?.collect(),
+    }
 }
 
 pub(super) fn page(connection: &Connection, page: Page<'_>) -> rusqlite::Result<Vec<Row>> {
