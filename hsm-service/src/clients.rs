@@ -6,7 +6,6 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
 };
 
 use keyward_algorithms::ErrorKind;
@@ -15,6 +14,7 @@ use prost::Message;
 
 use crate::{
     Error, Result,
+    clock::{self, now},
     front::Front,
     identity::Identity,
     issue::hex,
@@ -48,6 +48,8 @@ impl Clients {
     /// The list as it is known while the store is sealed.
     pub(crate) fn new(store: Arc<dyn Store>, front: Arc<Front>) -> Clients {
         let register = Register::new(front.clients());
+        // From here on a clock that is set forward is seen through.
+        clock::surely();
         Clients { store, front, register: Mutex::new(register) }
     }
 
@@ -198,7 +200,8 @@ impl Clients {
         let mut present = self.lock();
         let mut changed = present.clone();
         change(&mut changed);
-        let limit = now().saturating_sub(KEEP_ENDED);
+        // A revoked certificate that is forgotten because the clock was wrong would come in again.
+        let limit = clock::surely().saturating_sub(KEEP_ENDED);
         changed.by_serial.retain(|_, certificate| certificate.ends >= limit);
         let message = changed.message();
         self.store.set_own_secrets(&[(NAME, Secret::copy_of(&message.encode_to_vec()))])?;
@@ -233,9 +236,4 @@ impl Register {
             revoked_users: self.revoked_users.clone(),
         }
     }
-}
-
-/// Now, in seconds since 1970.
-fn now() -> u64 {
-    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |elapsed| elapsed.as_secs())
 }

@@ -242,6 +242,16 @@ impl Approval {
         !matches!(self.stage, State::Waiting | State::Begun | State::Used)
     }
 
+    /// Moves its ends by as much as the clock was set back, while they lie ahead.
+    pub(crate) fn clock_set_back(&mut self, seconds: u64) {
+        let back = |end: &mut u64| *end = end.saturating_sub(seconds);
+        match self.stage {
+            State::Waiting | State::Begun => back(&mut self.terms.expires),
+            State::Used if self.uses.left > 0 => back(&mut self.uses.end),
+            _ => {}
+        }
+    }
+
     /// Whether nothing more can come of it.
     pub(crate) fn is_past(&self, now: u64) -> bool {
         let closed = !matches!(self.stage, State::Waiting | State::Begun);

@@ -25,7 +25,7 @@ use keyward_protocol::ApprovalId;
 use crate::{
     Error, Result,
     audit::Audit,
-    clock::now,
+    clock::{Steps, now},
     store::{Secret, Store},
 };
 
@@ -48,12 +48,13 @@ pub(crate) struct Approvals {
     store: Arc<dyn Store>,
     audit: Arc<Audit>,
     kept: Mutex<BTreeMap<ApprovalId, Approval>>,
+    clock: Mutex<Steps>,
 }
 
 impl Approvals {
     /// The approvals of a store that is sealed: none are known.
     pub(crate) fn new(store: Arc<dyn Store>, audit: Arc<Audit>) -> Approvals {
-        Approvals { store, audit, kept: Mutex::default() }
+        Approvals { store, audit, kept: Mutex::default(), clock: Mutex::new(Steps::new()) }
     }
 
     /// Takes over the approvals that the open store keeps.
@@ -194,6 +195,18 @@ impl Approvals {
     fn sweep(&self) -> Result<()> {
         let now = now();
         let mut kept = self.lock();
+        let step = self.clock.lock().unwrap_or_else(PoisonError::into_inner).step();
+        // Nothing lives longer because the clock was set back.
+        if let Some(back) = step.filter(|step| *step < 0) {
+            for approval in kept.values_mut() {
+                let mut changed = approval.clone();
+                changed.clock_set_back(back.unsigned_abs());
+                if changed != *approval {
+                    self.keep(&changed)?;
+                    *approval = changed;
+                }
+            }
+        }
         let mut expired = Vec::new();
         for approval in kept.values_mut().filter(|known| known.has_expired(now)) {
             let mut changed = approval.clone();

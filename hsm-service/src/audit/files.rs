@@ -85,6 +85,8 @@ pub(super) struct LogFile {
     file: File,
     pub(super) number: u64,
     pub(super) bytes: u64,
+    /// There may be something behind that does not belong to it, which the disk has not let go.
+    torn: bool,
 }
 
 /// What opening a log found.
@@ -140,7 +142,8 @@ impl LogFile {
                     .map_err(|error| failed("cut", &path, &error))?;
             }
             let folder = folder.to_owned();
-            let file = LogFile { folder, file, number, bytes: scan.end as u64 };
+            let bytes = scan.end as u64;
+            let file = LogFile { folder, file, number, bytes, torn: false };
             return Ok(Opened { file, standing: scan.standing, damage: None });
         }
         let mut standing =
@@ -169,6 +172,7 @@ impl LogFile {
         let mut chain = standing.chain;
         format::put(Kind::Head, &[&head.encode_to_vec()], &mut chain, &mut bytes);
         let path = path(folder, number);
+        remove_begun(&path)?;
         let mut file = File::options().append(true).create_new(true).mode(0o600).open(&path)?;
         let written = file.write_all(&bytes).and_then(|()| file.sync_all());
         if let Err(error) = written.and_then(|()| File::open(folder)?.sync_all()) {
@@ -176,29 +180,51 @@ impl LogFile {
             return Err(error);
         }
         standing.chain = chain;
-        Ok(LogFile { folder: folder.to_owned(), file, number, bytes: bytes.len() as u64 })
+        let (folder, bytes) = (folder.to_owned(), bytes.len() as u64);
+        Ok(LogFile { folder, file, number, bytes, torn: false })
     }
 
     /// Goes on in the next file.
     pub(super) fn rotate(&mut self, owner: &Owner<'_>, standing: &mut Standing) -> io::Result<()> {
+        self.cut_off()?;
         let folder = self.folder.clone();
         *self = LogFile::begin(&folder, self.number + 1, owner, standing)?;
         Ok(())
     }
 
-    /// Appends whole records and puts them on disk; nothing of them is in the file on an error.
+    /// Appends whole records and puts them on disk. What is in the file of those that were not is cut
+    /// off, at once or before anything else is appended.
     pub(super) fn append(&mut self, records: &[u8]) -> io::Result<()> {
+        self.cut_off()?;
         let written = self.file.write_all(records).and_then(|()| self.file.sync_data());
         match written {
-            Ok(()) => {
-                self.bytes += records.len() as u64;
-                Ok(())
-            }
-            Err(error) => {
-                self.file.set_len(self.bytes)?;
-                Err(error)
+            Ok(()) => self.bytes += records.len() as u64,
+            Err(_) => {
+                self.torn = true;
+                // Why it was not written is what matters.
+                let _ = self.cut_off();
             }
         }
+        written
+    }
+
+    fn cut_off(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.bytes)?;
+            self.torn = false;
+        }
+        Ok(())
+    }
+}
+
+/// Removes a file that was begun, and that the disk then did not let go when its head was not written.
+fn remove_begun(path: &Path) -> io::Result<()> {
+    match fs::read(path) {
+        Ok(bytes) if scan(&bytes).is_none_or(|scan| scan.standing.checkpoint.0.is_empty()) => {
+            fs::remove_file(path)
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

@@ -38,6 +38,7 @@ use keyward_protocol::messages::AuditHead;
 
 use crate::{
     Config, Error, Result,
+    clock::Steps,
     config::{AuditConfig, WhenFull},
     store::Store,
 };
@@ -354,6 +355,7 @@ impl Audit {
 
     fn work(&self) {
         let mut last_complaint: Option<Instant> = None;
+        let mut clock = Steps::new();
         loop {
             let stop = {
                 let state = self.lock();
@@ -363,6 +365,13 @@ impl Audit {
                 state.asked = false;
                 state.stop
             };
+            // Times in the log do not go on from one entry to the next then.
+            if let Some(step) = clock.step() {
+                let direction = if step < 0 { "back" } else { "forward" };
+                let detail = format!("{direction} by {} s", step.unsigned_abs());
+                tracing::warn!("the machine's clock was set {detail}");
+                self.record_event("clock-set", &detail);
+            }
             let mut writer = self.writer();
             let result = writer.as_mut().map_or(Ok(()), |writer| self.round(writer));
             if let (Some(writer), Some(sinks)) = (writer.as_ref(), self.sinks.get()) {

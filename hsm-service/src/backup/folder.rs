@@ -97,9 +97,11 @@ impl Folder {
         Ok(stored)
     }
 
-    /// Removes all but so many of the newest backups.
-    pub(super) fn thin(&self, keep: usize) -> Result<()> {
-        let stored = self.list()?;
+    /// Removes all but so many of the newest backups. Those that are later than now were made while
+    /// the clock was wrong, and count as the oldest.
+    pub(super) fn thin(&self, keep: usize, now: u64) -> Result<()> {
+        let mut stored = self.list()?;
+        stored.sort_by_key(|one| one.created <= now);
         for old in stored.iter().take(stored.len().saturating_sub(keep)) {
             fs::remove_file(self.path.join(&old.name))
                 .map_err(|error| self.failed("remove an old backup from", &error))?;
@@ -161,7 +163,7 @@ mod tests {
             folder.keep(folder.draft().unwrap(), second).unwrap();
         }
         fs::write(folder.path.join("notes.txt"), "mine").unwrap();
-        folder.thin(2).unwrap();
+        folder.thin(2, 5).unwrap();
         let names: Vec<String> = folder.list().unwrap().into_iter().map(|one| one.name).collect();
         assert_eq!(
             names,
@@ -169,5 +171,9 @@ mod tests {
             "the second one of the fourth second sorts before the first"
         );
         assert!(folder.path.join("notes.txt").exists());
+        // With the clock set back, those from the future go first.
+        folder.keep(folder.draft().unwrap(), 2).unwrap();
+        folder.thin(1, 2).unwrap();
+        assert_eq!(folder.list().unwrap()[0].created, 2);
     }
 }

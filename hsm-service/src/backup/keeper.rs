@@ -2,13 +2,14 @@
 //! after keys have changed.
 
 use std::{
+    cell::Cell,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use keyward_algorithms::ErrorKind;
@@ -47,6 +48,8 @@ struct Maker {
     data: std::path::PathBuf,
     changed: Arc<AtomicBool>,
     metrics: Arc<Metrics>,
+    /// When this thread made its last one, by a clock that is never set.
+    made: Cell<Option<Instant>>,
 }
 
 impl Keeper {
@@ -75,6 +78,7 @@ impl Keeper {
             data: config.data(),
             changed,
             metrics,
+            made: Cell::new(None),
         };
         let (requests, asked) = sync_channel(MAX_WAITING);
         thread::Builder::new().name("backup".into()).spawn(move || maker.work(&asked)).map_err(
@@ -116,11 +120,20 @@ impl Maker {
         if !self.store.is_open() {
             return false;
         }
-        let age = seconds_since_1970(SystemTime::now())
-            .saturating_sub(self.metrics.last_backup.load(Relaxed));
+        let age = self.age();
         let after = |setting: u64, seconds: u64| setting != 0 && age >= setting * seconds;
         after(self.config.every_hours, 3600)
             || (self.changed.load(Relaxed) && after(self.config.after_changes_minutes, 60))
+    }
+
+    /// How old the newest backup is in seconds. One from the future, when the clock was wrong, is as
+    /// good as none.
+    fn age(&self) -> u64 {
+        let by_date = || {
+            let now = seconds_since_1970(SystemTime::now());
+            now.checked_sub(self.metrics.last_backup.load(Relaxed)).unwrap_or(u64::MAX)
+        };
+        self.made.get().map_or_else(by_date, |made| made.elapsed().as_secs())
     }
 
     fn make(&self) -> Result<Stored> {
@@ -130,6 +143,7 @@ impl Maker {
         match &made {
             Ok(stored) => {
                 self.metrics.last_backup.store(stored.created, Relaxed);
+                self.made.set(Some(Instant::now()));
                 tracing::info!(backup = stored.name, bytes = stored.bytes, "backup made");
             }
             Err(error) => {
@@ -161,7 +175,7 @@ impl Maker {
         let _ = std::fs::remove_file(&snapshot);
         let (draft, _) = written?;
         let stored = folder.keep(draft, created)?;
-        folder.thin(self.config.keep.max(1))?;
+        folder.thin(self.config.keep.max(1), created)?;
         Ok(stored)
     }
 }

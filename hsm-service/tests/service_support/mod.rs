@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 pub mod devices;
+pub mod faults;
 pub mod raw;
 
 use std::{
@@ -318,7 +319,7 @@ impl Machine {
         Machine::issued(administrator, enrol)
     }
 
-    fn issued(administrator: &Client, enrol: Enrol) -> Machine {
+    pub fn issued(administrator: &Client, enrol: Enrol) -> Machine {
         let (csr, key) = Authority::client_request().unwrap();
         let issued = administrator.enrol(Enrol { csr, ..enrol }).unwrap();
         let machine = Machine(TempDir::new().unwrap());
