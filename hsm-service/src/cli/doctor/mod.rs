@@ -3,6 +3,7 @@
 mod nginx;
 mod openssl;
 mod reach;
+mod state;
 
 use std::path::PathBuf;
 
@@ -20,8 +21,8 @@ use super::{
 
 /// Check this machine's set-up and say what to fix
 ///
-/// Looks at OpenSSL, the provider module, the service, and with NAME at one key and its
-/// certificate. Run it as the user that the web server runs as, and with the web server's
+/// Looks at OpenSSL, the provider module, the service, what your roles let you see of its keys, users
+/// and backups, and with NAME at one key and its certificate. Run it as the user that the web server runs as, and with the web server's
 /// environment, to see what it sees. Exit status 1 says that something needs fixing.
 #[derive(Args, Debug)]
 #[command(after_help = "\

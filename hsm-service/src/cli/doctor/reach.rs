@@ -8,7 +8,7 @@ use keyward_client::{Client, Settings};
 use keyward_crypto::{PssVerification, PublicKey};
 use keyward_protocol::{Error, Key, KeySelector};
 
-use super::{Check, DoctorArgs};
+use super::{Check, DoctorArgs, state};
 use crate::cli::{
     algorithm::AlgorithmArgs,
     context::{Context, full_uri},
@@ -67,7 +67,10 @@ fn service_checks(client: &Client) -> Result<Vec<Check>, Error> {
                 client.place(),
                 status.seal
             ),
-            "unseal it, and see `keyward status`",
+            match status.state.as_str() {
+                "sealed" => "an administrator opens it: `keyward unseal`",
+                _ => "see `keyward status` and the service's log",
+            },
         )
     }];
     checks.extend(status.warnings.iter().map(|warning| Check::note("service", warning)));
@@ -97,6 +100,9 @@ fn service_checks(client: &Client) -> Result<Vec<Check>, Error> {
         );
         Check::ok("identity", finding)
     });
+    if status.can_sign && !hello.wants_pin {
+        checks.extend(state::checks(client, &status));
+    }
     Ok(checks)
 }
 
@@ -132,6 +138,11 @@ fn use_check(client: &Client, key: &Key) -> Check {
     }
     if !usable.has(Right::Sign) {
         return Check::ok(NAME, about);
+    }
+    let held = &key.attributes.restrictions;
+    if held.max_uses != 0 || held.needs_approval {
+        let finding = "no trial signature is made, since its uses are counted";
+        return Check::ok(NAME, format!("{about}; {finding}"));
     }
     match try_signature(client, key) {
         Ok(algorithm) => {

@@ -1,0 +1,91 @@
+//! What the doctor sees of a service that is no development service, by the roles of who asks.
+
+mod service_support;
+
+use std::{fs, process::Command};
+
+use keyward_protocol::messages::Enrol;
+use serde_json::Value;
+use service_support::{KEYWARD, Machine, Service, State};
+
+/// The doctor's checks of this name, as text: state, finding, advice.
+fn checks(machine: &Machine, service: &Service, name: &str) -> Vec<String> {
+    let output = machine.command(service, &["doctor", "--json"]).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let checks = report["checks"].as_array().unwrap().iter();
+    let text = |check: &Value| {
+        let part = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
+        format!("{}: {} → {}", part("state"), part("finding"), part("advice"))
+    };
+    checks.filter(|check| check["check"] == name).map(text).collect()
+}
+
+fn one(machine: &Machine, service: &Service, name: &str) -> String {
+    let mut found = checks(machine, service, name);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+#[test]
+fn an_administrator_sees_who_is_locked_and_an_operator_what_backups_there_are() {
+    let mut state = State::new();
+    let identity = state.path("backup.key");
+    let made = Command::new(KEYWARD)
+        .args(["backup", "identity", "--out"])
+        .arg(&identity)
+        .output()
+        .unwrap();
+    let recipient = String::from_utf8(made.stdout).unwrap();
+    state.more = "[people]\nmax_pin_failures = 1\n".into();
+    let service = state.start();
+    let admin = service.machine("root", &["admin"], &[]);
+    let operator = service.machine("ops", &["operator"], &[]);
+    assert_eq!(one(&admin, &service, "users"), "ok: 3, none of them locked → ");
+    assert!(checks(&operator, &service, "users").is_empty());
+    assert!(checks(&admin, &service, "backups").is_empty());
+    let none = one(&operator, &service, "backups");
+    assert!(none.starts_with("problem: ") && none.contains("keyward backup identity"), "{none}");
+
+    // Somebody guesses bob's PIN.
+    let enrol =
+        Enrol { user: "bob".into(), pin: true, roles: vec!["user".into()], ..Enrol::default() };
+    let bob = Machine::issued(&service.administrator(), enrol);
+    let pin = state.path("pin");
+    fs::write(&pin, "first right pin\n").unwrap();
+    let mut set = admin.command(&service, &["user", "set-pin", "bob", "--new-pin-file"]);
+    assert!(set.arg(&pin).output().unwrap().status.success());
+    fs::write(&pin, "wrong pin altogether\n").unwrap();
+    let mut guess = bob.command(&service, &["key", "list", "--pin-file"]);
+    assert!(!guess.arg(&pin).output().unwrap().status.success());
+    let locked = one(&admin, &service, "users");
+    assert!(locked.starts_with("problem: \"bob\" is locked since 20"), "{locked}");
+    assert!(locked.contains("keyward user unlock bob"), "{locked}");
+
+    assert!(service.terminate().success());
+    state.more += &format!("[backup]\nrecipients = [{:?}]\n", recipient.trim());
+    let service = state.start();
+    let none = one(&operator, &service, "backups");
+    assert!(none.starts_with("problem: there is none in "), "{none}");
+    assert!(operator.command(&service, &["backup", "create"]).output().unwrap().status.success());
+    let fresh = one(&operator, &service, "backups");
+    assert!(fresh.starts_with("ok: the newest, keyward-"), "{fresh}");
+    // An old one.
+    let folder = state.path("hsm/backups");
+    for file in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::rename(&file, folder.join("keyward-20200101T000000Z.backup")).unwrap();
+    }
+    let old = one(&operator, &service, "backups");
+    assert!(old.starts_with("problem: ") && old.contains("every_hours"), "{old}");
+}
+
+#[test]
+fn a_sealed_service_is_a_problem_with_what_opens_it() {
+    let state = State::new();
+    let service = state.start();
+    let admin = service.machine("root", &["admin"], &[]);
+    service.administrator().lock_seal().unwrap();
+    let sealed = one(&admin, &service, "service");
+    assert!(sealed.starts_with("problem: ") && sealed.contains("cannot sign: it is sealed"));
+    assert!(sealed.contains("keyward unseal"), "{sealed}");
+}
