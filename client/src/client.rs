@@ -227,13 +227,17 @@ impl Client {
             }
             let again = match failed.error.kind {
                 ErrorKind::Unavailable => shared.outage.goes_on(settings.retry_for),
-                ErrorKind::Busy | ErrorKind::Timeout => started.elapsed() < settings.retry_for,
+                // Where the service says when, it is not asked in vain before that.
+                ErrorKind::Busy | ErrorKind::Timeout => {
+                    let wait = failed.error.retry_after.unwrap_or_default();
+                    started.elapsed() + wait < settings.retry_for
+                }
                 _ => false,
             };
             if !again {
                 return Err(failed.error);
             }
-            shared.wait(pause);
+            shared.wait(failed.error.retry_after.filter(|wait| *wait > longest).unwrap_or(pause));
             pause = (pause * 2).min(longest);
         }
     }

@@ -10,10 +10,10 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
-use keyward_algorithms::{ErrorKind, KeyType, Operation, SecretKind};
+use keyward_algorithms::{ErrorKind, KeyType, Operation, SecretKind, SymmetricCipher, Wrapping};
 use keyward_crypto::{
     CryptoError, Enciphered, OaepParameters, PrivateKey, PssParameters, PublicKey, SecretKey,
     TlsVersions,
@@ -161,9 +161,32 @@ impl Work {
         }
     }
 
-    /// Runs it and counts how long it took.
+    /// Counts it as a use of its keys, where they have limits.
+    fn take_uses(&self) -> Result<()> {
+        match self {
+            Work::Encipher(key, request) => {
+                let cipher = request.cipher.as_ref().map_or(0, |choice| choice.cipher);
+                key.take_use(SymmetricCipher::from_code(cipher) == Some(SymmetricCipher::AesGcm))
+            }
+            Work::Wrap(key, with, choice) => {
+                let wrapping = Wrapping::from_code(choice.wrapping);
+                // To encrypt with RSA takes the public half, which is free.
+                let takes_secret = wrapping.is_some_and(|wrapping| !wrapping.row().by_rsa);
+                if let WrappingKey::Own(with) = with
+                    && takes_secret
+                {
+                    with.take_use(wrapping == Some(Wrapping::AesGcm))?;
+                }
+                key.take_use(false)
+            }
+            other => other.key().map_or(Ok(()), |key| key.take_use(false)),
+        }
+    }
+
+    /// Runs it and counts how long it took. It is a use of its keys from here on.
     fn run_for(self, peer: &Peer) -> Result<Product> {
         let series = self.series();
+        self.take_uses()?;
         let begun = Instant::now();
         let result = self.run();
         peer.meter.executed(series, begun);
@@ -236,8 +259,8 @@ pub(crate) struct Backend {
     making: Lane,
 }
 
-/// When to come again after `busy`, in milliseconds.
-pub(crate) const BUSY_RETRY_MS: u32 = 50;
+/// When to come again after `busy`, where nothing says it better.
+pub(crate) const BUSY_RETRY: Duration = Duration::from_millis(50);
 
 impl Backend {
     /// Starts the lanes, in which so many requests of one user may wait.

@@ -4,11 +4,11 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use keyward_algorithms::ErrorKind;
@@ -17,13 +17,17 @@ use keyward_protocol::KeyId;
 use crate::{
     Error, Result,
     audit::{Audit, key_fields},
-    clock::{moment, now},
+    clock::{Steps, moment, now},
     live::Live,
     store::{Ending, EndingOf, Record, Store},
 };
 
 /// How long the thread waits at most before it looks again.
 const TICK: Duration = Duration::from_secs(30);
+
+/// How long the service runs, and after its clock was set forward, before keys are removed for ever;
+/// at the most as long as deleted keys are kept.
+const PATIENCE: Duration = Duration::from_secs(3600);
 
 /// How often it looks for what ends, in seconds.
 const LOOK_INTERVAL: u64 = 600;
@@ -34,16 +38,42 @@ const BATCH: usize = 1000;
 /// The thread, which ends when this is dropped.
 pub(crate) struct Caretaker {
     _running: SyncSender<()>,
-    endings: Arc<Mutex<Vec<Ending>>>,
+    endings: Endings,
+}
+
+/// What ends soon or has ended, the earliest first, as it was last looked for.
+#[derive(Clone, Default)]
+pub(crate) struct Endings(Arc<Mutex<Vec<Ending>>>);
+
+impl Endings {
+    /// All of them.
+    pub(crate) fn all(&self) -> Vec<Ending> {
+        self.lock().clone()
+    }
+
+    /// Adds what was noticed before it was looked for.
+    pub(crate) fn add(&self, ending: Ending) {
+        let mut endings = self.lock();
+        if !endings.iter().any(|known| known.id == ending.id && known.of == ending.of) {
+            endings.insert(0, ending);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Ending>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 struct Work {
     store: Arc<dyn Store>,
     audit: Arc<Audit>,
     live: Arc<Live>,
-    endings: Arc<Mutex<Vec<Ending>>>,
+    endings: Endings,
     /// What was warned of, and how urgently.
     warned: HashMap<(KeyId, EndingOf), u64>,
+    clock: Steps,
+    /// Since when the clock is taken to be right: since the start, or since it was set forward.
+    trusted: Instant,
 }
 
 impl Caretaker {
@@ -53,19 +83,26 @@ impl Caretaker {
         audit: Arc<Audit>,
         live: Arc<Live>,
     ) -> Result<Caretaker> {
-        let endings = Arc::new(Mutex::default());
+        let endings = Endings::default();
         let (running, ended) = sync_channel(0);
-        let mut work =
-            Work { store, audit, live, endings: Arc::clone(&endings), warned: HashMap::new() };
+        let mut work = Work {
+            store,
+            audit,
+            live,
+            endings: endings.clone(),
+            warned: HashMap::new(),
+            clock: Steps::new(),
+            trusted: Instant::now(),
+        };
         thread::Builder::new().name("caretaker".into()).spawn(move || work.run(&ended)).map_err(
             |error| Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}")),
         )?;
         Ok(Caretaker { _running: running, endings })
     }
 
-    /// What ends soon or has ended, the earliest first.
-    pub(crate) fn endings(&self) -> Vec<Ending> {
-        self.endings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// What ends soon or has ended.
+    pub(crate) fn endings(&self) -> &Endings {
+        &self.endings
     }
 }
 
@@ -74,19 +111,28 @@ impl Work {
         let mut looked = 0;
         loop {
             let time = now();
-            if let Err(error) = self.remove_due(time) {
+            let kept = Duration::from(self.live.settings().keys.undelete_for);
+            if self.clock.step().is_some_and(|step| step > 0) {
+                self.trusted = Instant::now();
+                tracing::warn!(
+                    "the clock was set forward: deleted keys are kept for some time yet"
+                );
+            }
+            // What is gone is gone, so a clock that is wrong gets some time to be set right.
+            if self.trusted.elapsed() >= kept.min(PATIENCE)
+                && let Err(error) = self.remove_due(time)
+            {
                 tracing::error!("deleted keys are not removed: {error}");
             }
             // A clock that was set back does not put it off.
             if time.abs_diff(looked) >= LOOK_INTERVAL {
-                looked = time;
-                if let Err(error) = self.look(time) {
+                let is_first = std::mem::replace(&mut looked, time) == 0;
+                if let Err(error) = self.look(time, is_first) {
                     tracing::error!("cannot look for what ends: {error}");
                 }
             }
             // Where deleted keys are kept for seconds, it looks as often.
-            let kept = self.live.settings().keys.undelete_for.seconds();
-            let wait = TICK.min(Duration::from_secs(kept.max(1)));
+            let wait = TICK.min(kept.max(Duration::from_secs(1)));
             match ended.recv_timeout(wait) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -125,7 +171,7 @@ impl Work {
 
     /// Looks for what ends, and warns of it once at the beginning, a week and a day before, and when
     /// it has ended.
-    fn look(&mut self, time: u64) -> Result<()> {
+    fn look(&mut self, time: u64, is_first: bool) -> Result<()> {
         let before = self.live.settings().keys.warn_before_end.seconds();
         let endings = match before {
             0 => Vec::new(),
@@ -139,14 +185,16 @@ impl Work {
                 _ => 0,
             };
             let known = self.warned.insert((ending.id, ending.of), urgency);
-            if known.is_none_or(|known| known < urgency) {
+            // That uses come to their end was said when it was noticed.
+            let is_said = ending.of == EndingOf::Uses && !is_first;
+            if known.is_none_or(|known| known < urgency) && !is_said {
                 tracing::warn!(id = %ending.id, "{}", ending.sentence(time));
             }
         }
         self.warned.retain(|(id, of), _| {
             endings.iter().any(|ending| ending.id == *id && ending.of == *of)
         });
-        *self.endings.lock().unwrap_or_else(PoisonError::into_inner) = endings;
+        *self.endings.lock() = endings;
         Ok(())
     }
 }
@@ -158,6 +206,12 @@ impl Ending {
         let what = match self.of {
             EndingOf::Certificate => format!("the certificate of key {owner}/{name}"),
             EndingOf::Key => format!("key {owner}/{name}"),
+            EndingOf::Uses => {
+                return format!(
+                    "key {owner}/{name} has a tenth of its uses left or fewer: `keyward key show` \
+                     says how many"
+                );
+            }
         };
         let ends = if self.time <= time { "has ended at" } else { "ends at" };
         format!("{what} {ends} {}", moment(self.time))

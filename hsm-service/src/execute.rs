@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Service,
     approvals::Gate,
     audit::Trail,
-    backend::{BUSY_RETRY_MS, Product, guarded},
+    backend::{BUSY_RETRY, Product, guarded},
     handlers::{
         approvals, authority, backup, certificates, keys, login, making, people, rotation, seal,
         session, symmetric, using, wrapping,
@@ -279,8 +279,9 @@ pub(crate) fn respond(id: u64, result: Result<Reply>) -> Response {
         if error.kind == ErrorKind::Internal {
             tracing::error!("{error}");
         }
-        let retry_after_ms = if error.kind == ErrorKind::Busy { BUSY_RETRY_MS } else { 0 };
-        Reply::Failure(Failure { retry_after_ms, ..error.into() })
+        let waits = error.kind == ErrorKind::Busy && error.retry_after.is_none();
+        let error = if waits { error.retry_after(BUSY_RETRY) } else { error };
+        Reply::Failure(Failure::from(error))
     });
     Response { id, result: Some(reply) }
 }

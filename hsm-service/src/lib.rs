@@ -14,6 +14,7 @@ pub(crate) mod audit;
 mod authority;
 mod backend;
 pub mod backup;
+mod bucket;
 mod caretaker;
 pub mod cli;
 mod clients;

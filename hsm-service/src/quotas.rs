@@ -6,12 +6,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU32, AtomicU64, Ordering::Relaxed},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use keyward_algorithms::ErrorKind;
 
-use crate::{Error, Result, live::Settings, store::Store};
+use crate::{Error, Result, bucket::Bucket, live::Settings, store::Store};
 
 /// The quotas of the users that have any.
 pub(crate) struct Quotas {
@@ -24,9 +24,8 @@ pub(crate) struct Quotas {
 pub(crate) struct Quota {
     /// Requests in a second; 0 for any number.
     per_second: AtomicU32,
-    /// When the next request would come if they came evenly, in nanoseconds since the start: the
-    /// one number of a leaky bucket that holds a second's worth (GCRA).
-    next: AtomicU64,
+    /// The requests of the last second.
+    bucket: Bucket,
     /// Keys; 0 for any number.
     keys: AtomicU64,
     /// Held while a key is counted and kept, so that two do not take the last place.
@@ -34,7 +33,7 @@ pub(crate) struct Quota {
     started: Instant,
 }
 
-const SECOND: u64 = 1_000_000_000;
+const SECOND: Duration = Duration::from_secs(1);
 
 impl Quotas {
     pub(crate) fn new() -> Quotas {
@@ -50,8 +49,8 @@ impl Quotas {
         let mut by_user = self.by_user.lock().unwrap_or_else(PoisonError::into_inner);
         let quota = by_user.entry(user.to_owned()).or_insert_with(|| {
             let (making, started) = (Mutex::default(), self.started);
-            let [keys, next] = [0, 0].map(AtomicU64::new);
-            Arc::new(Quota { per_second: AtomicU32::new(0), next, keys, making, started })
+            let (bucket, keys) = (Bucket::default(), AtomicU64::new(0));
+            Arc::new(Quota { per_second: AtomicU32::new(0), bucket, keys, making, started })
         });
         quota.keys.store(keys, Relaxed);
         quota.per_second.store(per_second, Relaxed);
@@ -62,25 +61,19 @@ impl Quotas {
 impl Quota {
     /// Counts a request, or refuses one that is too much.
     pub(crate) fn admit(&self) -> Result<()> {
-        let per_second = u64::from(self.per_second.load(Relaxed));
-        match per_second {
-            0 => Ok(()),
-            _ => self.admit_at(self.started.elapsed().as_nanos() as u64, per_second),
+        let per_second = self.per_second.load(Relaxed);
+        if per_second == 0 {
+            return Ok(());
         }
-    }
-
-    fn admit_at(&self, now: u64, per_second: u64) -> Result<()> {
-        let interval = SECOND / per_second;
-        let admitted = self.next.fetch_update(Relaxed, Relaxed, |next| {
-            let next = next.max(now) + interval;
-            (next <= now + SECOND).then_some(next)
-        });
-        admitted.map(drop).map_err(|next| {
-            let wait = (next + interval).saturating_sub(now + SECOND).div_ceil(1_000_000).max(1);
+        self.bucket.take(self.started.elapsed(), per_second, SECOND).map_err(|wait| {
+            let millis = wait.as_millis() + 1;
             let message = format!("over the quota of {per_second} requests a second");
-            Error::new(ErrorKind::Busy, message).hint(format!(
-                "try again in {wait} ms; the service's configuration sets max_requests_per_second"
-            ))
+            Error::new(ErrorKind::Busy, message)
+                .hint(format!(
+                    "try again in {millis} ms; the service's configuration sets \
+                     max_requests_per_second"
+                ))
+                .retry_after(wait)
         })
     }
 
@@ -116,31 +109,4 @@ fn full(message: String, remedy: &str) -> Error {
     Error::new(ErrorKind::LimitExceeded, message).hint(format!(
         "{remedy}, or raise max_keys of the user or of [limits] in the configuration"
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_second_takes_as_many_requests_as_the_quota_says_however_they_come() {
-        let quotas = Quotas::new();
-        let quota = Quota {
-            per_second: AtomicU32::new(10),
-            next: AtomicU64::new(0),
-            keys: AtomicU64::new(0),
-            making: Mutex::default(),
-            started: quotas.started,
-        };
-        let admitted = |now| quota.admit_at(now, 10).is_ok();
-        // Ten at once, then one each tenth of a second.
-        assert_eq!((0..20).filter(|_| admitted(SECOND)).count(), 10);
-        assert!(!admitted(SECOND + SECOND / 10 - 1));
-        assert!(admitted(SECOND + SECOND / 10));
-        assert!(!admitted(SECOND + SECOND / 10));
-        let error = quota.admit_at(SECOND + SECOND / 10, 10).unwrap_err();
-        assert!(error.hint.unwrap().contains("in 100 ms"));
-        // A pause earns a second's worth and no more.
-        assert_eq!((0..50).filter(|_| admitted(60 * SECOND)).count(), 10);
-    }
 }

@@ -51,10 +51,32 @@ pub(crate) fn tighter(
         let message = format!("a key that is used from {from} until {until} is never used");
         return Err(Error::invalid(message));
     }
+    let max_uses = match (present.max_uses, asked.max_uses) {
+        (present, 0) => present,
+        (present, asked) if present != 0 && asked > present => {
+            let message = format!("the key has {present} uses, which cannot become more: {asked}");
+            return Err(loosened(message));
+        }
+        (_, asked) => asked,
+    };
+    let max_rate = match (present.max_rate, asked.max_rate) {
+        (present, None) => present,
+        (present, Some(asked)) => {
+            asked.check()?;
+            if let Some(present) = present.filter(|present| !asked.is_within(*present)) {
+                let message =
+                    format!("the key has {present} uses, which {asked} are not always within");
+                return Err(loosened(message));
+            }
+            Some(asked)
+        }
+    };
     Ok(Restrictions {
         algorithms,
         not_before,
         not_after,
+        max_uses,
+        max_rate,
         needs_approval: present.needs_approval || asked.needs_approval,
         wrap_with_trusted_only: present.wrap_with_trusted_only || asked.wrap_with_trusted_only,
     })
@@ -85,6 +107,12 @@ pub(crate) fn describe(asked: &Restrictions) -> String {
     }
     if asked.not_after != 0 {
         words.push(format!("not after {}", moment(asked.not_after)));
+    }
+    if asked.max_uses != 0 {
+        words.push(format!("at most {} uses", asked.max_uses));
+    }
+    if let Some(rate) = asked.max_rate {
+        words.push(format!("at most {rate}"));
     }
     if asked.needs_approval {
         words.push("needs approval".into());
@@ -187,10 +215,34 @@ mod tests {
             not_after: 200,
             needs_approval: true,
             wrap_with_trusted_only: true,
-            not_before: 0,
+            max_uses: 100,
+            ..only(&[])
         };
         let child = inherited(&parent, &only(&["aes-gcm"]), aes).unwrap();
         assert_eq!(child, Restrictions { algorithms: vec!["aes-gcm".into()], ..parent.clone() });
-        assert!(inherited(&parent, &Restrictions { not_after: 300, ..only(&[]) }, aes).is_err());
+        for loose in [
+            Restrictions { not_after: 300, ..only(&[]) },
+            Restrictions { max_uses: 101, ..only(&[]) },
+        ] {
+            assert!(inherited(&parent, &loose, aes).is_err(), "{loose:?}");
+        }
+    }
+
+    #[test]
+    fn limits_of_use_become_smaller_and_never_larger() {
+        let limits = |max_uses, rate: &str| {
+            let max_rate = (!rate.is_empty()).then(|| rate.parse().unwrap());
+            Restrictions { max_uses, max_rate, ..only(&[]) }
+        };
+        let born = at_birth(&limits(100, "10/second"), P256).unwrap();
+        assert_eq!(born, limits(100, "10/second"));
+        assert_eq!(tighter(&born, &limits(0, ""), P256).unwrap(), born);
+        let fewer = tighter(&born, &limits(99, "10/minute"), P256).unwrap();
+        assert_eq!(fewer, limits(99, "10/minute"));
+        for loose in [limits(101, ""), limits(0, "11/second"), limits(0, "100/minute")] {
+            assert!(tighter(&born, &loose, P256).is_err(), "{loose:?}");
+        }
+        let wrong = keyward_protocol::Rate { uses: 1, seconds: 7 };
+        assert!(at_birth(&Restrictions { max_rate: Some(wrong), ..only(&[]) }, P256).is_err());
     }
 }

@@ -65,6 +65,7 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
     if !listeners.drain(drain_time) {
         tracing::warn!("some requests were not answered in time");
     }
+    service.keys.limits().give_back();
     service.audit.close();
     Ok(())
 }

@@ -104,7 +104,12 @@ impl Service {
         let service = Service {
             live,
             sealing: Sealing::new(sealed, &config.seal, token),
-            keys: Keys::new(store, config.limits.cached_keys, Arc::clone(&metrics)),
+            keys: Keys::new(
+                store,
+                config.limits.cached_keys,
+                Arc::clone(&metrics),
+                caretaker.endings().clone(),
+            ),
             backend,
             authority,
             clients,

@@ -12,7 +12,7 @@ use base64ct::{Base64, Base64UrlUnpadded, Encoding};
 use keyward_algorithms::{ErrorKind, Right, Rights};
 use keyward_client::KeyTemplate;
 use keyward_protocol::{KeySelector, Restrictions};
-use service_support::{KEYWARD, ME, Service, State, generate, named};
+use service_support::{KEYWARD, ME, Service, State, generate, named, sign};
 
 const NONCE: &str = "00112233445566778899aabbccddeeff";
 
@@ -32,12 +32,17 @@ impl World {
         let state = State::with(ME);
         let service = state.start();
         let client = service.client();
-        let restrictions =
-            Restrictions { algorithms: vec!["ecdsa-sha256".into()], ..Restrictions::default() };
+        let restrictions = Restrictions {
+            algorithms: vec!["ecdsa-sha256".into()],
+            max_uses: 100,
+            max_rate: Some("50/minute".parse().unwrap()),
+            ..Restrictions::default()
+        };
         let template = KeyTemplate { restrictions, ..named("web") };
         let key_type = keyward_algorithms::KeyType::from_name("p-256").unwrap();
         let key = client.generate(key_type, &template).unwrap();
         client.rename(&key.id, "site").unwrap();
+        sign(&client, &key).unwrap();
         let jws = client.attest(&key.id, &nonce()).unwrap();
         World { state, service, jws }
     }
@@ -86,6 +91,8 @@ fn a_statement_tells_what_a_key_is_and_is_checked_without_the_service() {
     assert_eq!(said["key"]["origin"], "generated");
     assert_eq!(said["key"]["algorithms"], serde_json::json!(["ecdsa-sha256"]));
     assert_eq!(said["key"]["history"][1]["event"], "renamed");
+    assert_eq!((&said["key"]["max_uses"], &said["key"]["uses"]), (&100.into(), &1.into()));
+    assert_eq!(said["key"]["max_rate"], "50/minute");
     assert_eq!(said["service"]["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(said["service"]["development"], false);
     let hello = world.service.client().hello().unwrap();

@@ -55,6 +55,7 @@ impl Reader<'_> {
             not_after,
             needs_approval: flags & NEEDS_APPROVAL != 0,
             wrap_with_trusted_only: flags & WRAP_WITH_TRUSTED_ONLY != 0,
+            ..Restrictions::default()
         };
         Some(NewKey { name, uses, exportable: flags & EXPORTABLE != 0, restrictions })
     }

@@ -1,6 +1,6 @@
 //! The one error type, from the service through the client to each of its users.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use keyward_algorithms::ErrorKind;
 
@@ -17,6 +17,8 @@ pub struct Error {
     pub hint: Option<String>,
     /// What others are asked to approve, for the kind [`ErrorKind::ApprovalRequired`].
     pub approval: Option<ApprovalId>,
+    /// When to try again, where that is known.
+    pub retry_after: Option<Duration>,
 }
 
 /// A result whose error is [`Error`].
@@ -25,7 +27,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 impl Error {
     /// An error of this kind, with a message and no hint yet.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), hint: None, approval: None }
+        Error { kind, message: message.into(), hint: None, approval: None, retry_after: None }
     }
 
     /// The same error with advice.
@@ -39,6 +41,13 @@ impl Error {
     #[must_use]
     pub fn waits_for(mut self, approval: ApprovalId) -> Error {
         self.approval = Some(approval);
+        self
+    }
+
+    /// The same error with the time after which another try is worth it.
+    #[must_use]
+    pub fn retry_after(mut self, time: Duration) -> Error {
+        self.retry_after = Some(time);
         self
     }
 
@@ -67,6 +76,8 @@ impl From<crate::messages::Failure> for Error {
             message: failure.message,
             hint: Some(failure.hint).filter(|hint| !hint.is_empty()),
             approval: ApprovalId::from_wire(failure.approval),
+            retry_after: (failure.retry_after_ms != 0)
+                .then(|| Duration::from_millis(failure.retry_after_ms.into())),
         }
     }
 }
@@ -77,7 +88,11 @@ impl From<Error> for crate::messages::Failure {
             kind: error.kind.code(),
             message: error.message,
             hint: error.hint.unwrap_or_default(),
-            retry_after_ms: 0,
+            retry_after_ms: error.retry_after.map_or(0, |time| {
+                // Never a moment too early, and never "whenever you think fit".
+                let millis = time.as_micros().div_ceil(1000).max(1);
+                millis.try_into().unwrap_or(u32::MAX)
+            }),
             approval: ApprovalId::to_wire(error.approval),
         }
     }

@@ -4,7 +4,7 @@ use keyward_algorithms::{ErrorKind, KeyType, Rights};
 
 use crate::{Error, KeyId, Result, messages};
 
-pub use messages::{KeyEvent, KeyEventKind, Restrictions, Succession};
+pub use messages::{KeyEvent, KeyEventKind, Rate, Restrictions, Succession};
 
 /// A key as its viewer sees it: [`messages::KeyInfo`] in checked form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,6 +54,10 @@ pub struct KeyAttributes {
     pub succession: Option<Succession>,
     /// What became of it, its birth first.
     pub history: Vec<KeyEvent>,
+    /// Uses that count against the most that it has.
+    pub uses: u64,
+    /// Encryptions with AES-GCM.
+    pub gcm_encryptions: u64,
 }
 
 impl From<messages::KeyAttributes> for KeyAttributes {
@@ -65,6 +69,8 @@ impl From<messages::KeyAttributes> for KeyAttributes {
             removal: message.removal,
             succession: message.succession,
             history: message.history,
+            uses: message.uses,
+            gcm_encryptions: message.gcm_encryptions,
         }
     }
 }
@@ -78,6 +84,8 @@ impl From<KeyAttributes> for messages::KeyAttributes {
             removal: attributes.removal,
             succession: attributes.succession,
             history: attributes.history,
+            uses: attributes.uses,
+            gcm_encryptions: attributes.gcm_encryptions,
         }
     }
 }

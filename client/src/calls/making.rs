@@ -166,9 +166,11 @@ impl Client {
     /// Has a key made with what the template says.
     fn new_key(&self, operation: Operation, template: &KeyTemplate<'_>) -> Result<Key> {
         let key = self.key(operation)?;
-        if template.restrictions().is_some()
-            && key.attributes.restrictions == Restrictions::default()
-        {
+        let (asked, held) = (&template.restrictions, &key.attributes.restrictions);
+        let unheld = template.restrictions().is_some() && *held == Restrictions::default()
+            || asked.max_uses != 0 && held.max_uses == 0
+            || asked.max_rate.is_some() && held.max_rate.is_none();
+        if unheld {
             let message =
                 format!("the service has made key \"{}\" without its restrictions", key.name);
             return Err(Error::new(ErrorKind::Unsupported, message)

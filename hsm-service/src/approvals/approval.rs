@@ -242,14 +242,15 @@ impl Approval {
         !matches!(self.stage, State::Waiting | State::Begun | State::Used)
     }
 
-    /// Moves its ends by as much as the clock was set back, while they lie ahead.
-    pub(crate) fn clock_set_back(&mut self, seconds: u64) {
-        let back = |end: &mut u64| *end = end.saturating_sub(seconds);
-        match self.stage {
-            State::Waiting | State::Begun => back(&mut self.terms.expires),
-            State::Used if self.uses.left > 0 => back(&mut self.uses.end),
-            _ => {}
-        }
+    /// Moves its end by as much as the clock was set back, while that lies ahead; whether it does.
+    pub(crate) fn clock_set_back(&mut self, seconds: u64) -> bool {
+        let end = match self.stage {
+            State::Waiting | State::Begun => &mut self.terms.expires,
+            State::Used if self.uses.left > 0 => &mut self.uses.end,
+            _ => return false,
+        };
+        *end = end.saturating_sub(seconds);
+        true
     }
 
     /// Whether nothing more can come of it.

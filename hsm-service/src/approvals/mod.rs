@@ -196,16 +196,15 @@ impl Approvals {
         let now = now();
         let mut kept = self.lock();
         let step = self.clock.lock().unwrap_or_else(PoisonError::into_inner).step();
-        // Nothing lives longer because the clock was set back.
+        // Nothing lives longer because the clock was set back, even should the disk not take it.
         if let Some(back) = step.filter(|step| *step < 0) {
+            let mut changed = Vec::new();
             for approval in kept.values_mut() {
-                let mut changed = approval.clone();
-                changed.clock_set_back(back.unsigned_abs());
-                if changed != *approval {
-                    self.keep(&changed)?;
-                    *approval = changed;
+                if approval.clock_set_back(back.unsigned_abs()) {
+                    changed.push(&*approval);
                 }
             }
+            changed.into_iter().try_for_each(|approval| self.keep(approval))?;
         }
         let mut expired = Vec::new();
         for approval in kept.values_mut().filter(|known| known.has_expired(now)) {

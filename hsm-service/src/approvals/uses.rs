@@ -53,6 +53,8 @@ impl Service {
             self.keys.usable(caller, operation, right, algorithm, approved_only, id)?;
         if wants_approval {
             trail.uses(&key);
+            // No approval is spent on what is refused anyway.
+            key.look_for_use()?;
             self.spend(caller, &key.record, trail)?;
         }
         Ok(key)

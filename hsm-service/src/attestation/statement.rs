@@ -79,6 +79,15 @@ pub struct Described {
     pub wrap_with_trusted_only: bool,
     /// Whether it is such a key.
     pub trusted: bool,
+    /// How many uses it has in all; absent where they are not limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_uses: Option<u64>,
+    /// How many of those it has had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u64>,
+    /// How many uses it has within a time: `10/second`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_rate: Option<String>,
     /// What became of it, as far as the one who asked may know.
     pub history: Vec<Happened>,
 }
@@ -136,6 +145,9 @@ impl Described {
             needs_approval: held.needs_approval,
             wrap_with_trusted_only: held.wrap_with_trusted_only,
             trusted: key.attributes.trusted,
+            max_uses: Some(held.max_uses).filter(|most| *most != 0),
+            uses: (held.max_uses != 0).then_some(key.attributes.uses),
+            max_rate: held.max_rate.map(|rate| rate.to_string()),
             history: happened.collect(),
         }
     }

@@ -10,4 +10,4 @@ mod restore;
 pub use archive::Manifest;
 pub(crate) use folder::{Stored, make_folder};
 pub(crate) use keeper::Keeper;
-pub use restore::{restore, verify};
+pub use restore::{Restored, restore, verify};

@@ -1,9 +1,15 @@
 //! Verifying and restoring a backup: both unpack it, open it with the master key, and look at every
 //! key in it. Neither needs a running service, and verifying touches none.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use keyward_algorithms::ErrorKind;
+use keyward_protocol::KeyId;
 
 use super::{
     age::Identity,
@@ -13,7 +19,7 @@ use crate::{
     Config, Error, Result, approvals, authority,
     backend::explain,
     keys::Material,
-    store::{Seal, SqliteStore, Store},
+    store::{Counted, Seal, SqliteStore, Store},
 };
 
 /// Proves that a backup restores: it is unpacked in a temporary folder, and every key in it is
@@ -23,7 +29,15 @@ pub fn verify(backup: &Path, identities: &[Identity], seal: &dyn Seal) -> Result
         tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().map_err(
             |error| Error::new(ErrorKind::Internal, format!("no temporary folder: {error}")),
         )?;
-    unpack(backup, identities, seal, folder.path())
+    unpack(backup, identities, seal, folder.path()).map(|(manifest, _)| manifest)
+}
+
+/// What was restored.
+pub struct Restored {
+    /// What the backup says of itself.
+    pub manifest: Manifest,
+    /// Keys with limits of which it is not known how often they were used since the backup.
+    pub given_back: u64,
 }
 
 /// Puts the store of a backup in place of what a configuration's service has, which keeps lying
@@ -33,7 +47,7 @@ pub fn restore(
     identities: &[Identity],
     config: &Config,
     seal: &dyn Seal,
-) -> Result<Manifest> {
+) -> Result<Restored> {
     let data = config.data();
     let present = data.join("keys.db");
     // Taking the present store's lock shows that no service is using it; and a backup of another
@@ -52,13 +66,19 @@ pub fn restore(
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(|error| moving("write to", parent, &error))?;
-    let manifest = unpack(backup, identities, seal, draft.path())?;
-    // What was approved then may have been done since.
-    approvals::forget_all(&SqliteStore::open(draft.path(), seal)?)?;
+    let (manifest, counted) = unpack(backup, identities, seal, draft.path())?;
     if let Some(own) = own.filter(|own| *own != manifest.service) {
         let message = format!("it is of the service {}, this is {own}", manifest.service);
         return Err(refused(&message));
     }
+    let restored = SqliteStore::open(draft.path(), seal)?;
+    // What was approved then may have been done since.
+    approvals::forget_all(&restored)?;
+    let given_back = match present.exists() {
+        true => keep_counts(&SqliteStore::open(&data, seal)?, &restored, &counted)?,
+        false => counted.len() as u64,
+    };
+    drop(restored);
     if data.exists() {
         let aside = parent.join(format!("data.before-restore-{}", manifest.created));
         fs::rename(&data, &aside).map_err(|error| moving("put aside", &data, &error))?;
@@ -67,16 +87,38 @@ pub fn restore(
     fs::File::open(parent)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| moving("sync", parent, &error))?;
-    Ok(manifest)
+    Ok(Restored { manifest, given_back })
 }
 
-/// Unpacks a backup into a folder, where a store then lies, and checks all of it.
+/// Uses that were made since the backup are not given back where the present store knows of them;
+/// the number of keys of which it does not.
+fn keep_counts(present: &SqliteStore, restored: &SqliteStore, counted: &[KeyId]) -> Result<u64> {
+    let mut unknown = 0;
+    for id in counted {
+        // What is not there any more, or does not open, may be why there is a backup.
+        let Ok(Some((known, _))) = present.get(id) else {
+            unknown += 1;
+            continue;
+        };
+        restored.count_uses(id, &mut |record| {
+            for of in Counted::ALL {
+                let count = of.count_mut(&mut record.attributes);
+                *count = of.count(&known.attributes).max(*count);
+            }
+            Ok(())
+        })?;
+    }
+    Ok(unknown)
+}
+
+/// Unpacks a backup into a folder, where a store then lies, and checks all of it; the keys whose uses
+/// are counted come with it.
 fn unpack(
     backup: &Path,
     identities: &[Identity],
     seal: &dyn Seal,
     folder: &Path,
-) -> Result<Manifest> {
+) -> Result<(Manifest, Vec<KeyId>)> {
     let opened = archive::open(backup, identities, &folder.join("keys.db"))?;
     let store = SqliteStore::open(folder, seal)?;
     opened.check(&store)?;
@@ -84,6 +126,7 @@ fn unpack(
     if authority::service_id(&store)? != manifest.service {
         return Err(refused("its authority is not the one that its manifest names"));
     }
+    let counted = Mutex::new(Vec::new());
     let keys = store.check(&|record, secret| {
         let name = &record.name;
         let key = Material::parse(record.key_type, secret.expose())
@@ -91,13 +134,16 @@ fn unpack(
         if key.key_type() != record.key_type || key.spki() != record.spki {
             return Err(refused(&format!("key \"{name}\" is not what its record says")));
         }
+        if record.attributes.restrictions.max_uses != 0 || record.attributes.gcm_encryptions != 0 {
+            counted.lock().unwrap_or_else(PoisonError::into_inner).push(record.id);
+        }
         Ok(())
     })?;
     if keys != manifest.keys || store.count(None)? != keys {
         let message = format!("it has {keys} keys, its manifest says {}", manifest.keys);
         return Err(refused(&message));
     }
-    Ok(manifest)
+    Ok((manifest, counted.into_inner().unwrap_or_else(PoisonError::into_inner)))
 }
 
 fn moving(what: &str, path: &Path, error: &std::io::Error) -> Error {

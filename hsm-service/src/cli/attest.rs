@@ -115,6 +115,10 @@ fn shown(statement: &Statement) -> String {
         ("not before", or_none(&key.not_before)),
         ("not after", or_none(&key.not_after)),
     ];
+    if let (Some(most), Some(used)) = (key.max_uses, key.uses) {
+        lines.push(("uses", format!("{used} of {most}")));
+    }
+    lines.extend(key.max_rate.clone().map(|rate| ("at most", rate)));
     lines.extend(key.public_key.clone().map(|spki| ("public key", spki)));
     lines.extend(key.history.iter().map(|one| {
         ("history", format!("{} {} by {} {}", one.time, one.event, one.by, one.detail))

@@ -157,8 +157,16 @@ fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
     let question = format!("Put this backup in place of the keys in {}?", config.data().display());
     context.confirm(&question, args.yes)?;
     let seal = AskingSeal::new(config.seal.clone(), args.seal_in.clone());
-    let manifest = backup::restore(&args.file, &identities(&args.identity)?, &config, &seal)?;
-    tell("restored", &manifest, context)
+    let restored = backup::restore(&args.file, &identities(&args.identity)?, &config, &seal)?;
+    tell("restored", &restored.manifest, context)?;
+    if restored.given_back > 0 {
+        context.output.note(&format!(
+            "{} keys whose uses are counted have those again that were made since the backup; \
+             `keyward key restrict NAME --max-uses` takes some away",
+            restored.given_back
+        ));
+    }
+    Ok(())
 }
 
 fn identities(path: &PathBuf) -> Result<Vec<Identity>, Error> {

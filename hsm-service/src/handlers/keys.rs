@@ -20,6 +20,7 @@ use crate::{
     clock::{moment, now},
     execute::Reply,
     identity::{Caller, Role},
+    keys::HeldLimit,
     policy::{self, Target},
     restrictions,
     store::{Page, Record, note},
@@ -36,7 +37,7 @@ pub(crate) fn find(service: &Service, caller: &Caller, request: Find) -> Result<
         true => by_name(service, caller, &selector)?,
     };
     policy::authorise(caller, Operation::Find, Target::Key(&record))?;
-    seen(caller, &record)
+    seen(service, caller, record)
 }
 
 fn by_name(service: &Service, caller: &Caller, selector: &Selector) -> Result<Record> {
@@ -82,11 +83,12 @@ pub(crate) fn list(service: &Service, caller: &Caller, request: &List) -> Result
     let mut more = listing.more;
     let mut reply = KeyPage::default();
     let mut bytes = 0;
-    for record in &listing.records {
+    for mut record in listing.records {
         let asked = if request.deleted { Operation::Undelete } else { Operation::Find };
-        if policy::authorise(caller, asked, Target::Key(record)).is_err() {
+        if policy::authorise(caller, asked, Target::Key(&record)).is_err() {
             continue;
         }
+        service.keys.limits().correct(&mut record);
         let mut info = KeyInfo::from(record.seen_by(viewer));
         // Who wants the history of a key asks for that key.
         if let Some(attributes) = &mut info.attributes {
@@ -139,7 +141,16 @@ pub(crate) fn restrict(
         return Err(Error::invalid("nothing is named that the key is to be restricted in"));
     }
     let by = caller.user.as_deref().unwrap_or_default();
-    change(service, caller, Operation::Restrict, &request.key_id, trail, |record| {
+    // What was handed out of the uses under the present limit comes back before another counts.
+    let id = KeyId::try_from(request.key_id.as_slice())?;
+    let limit = match asked.max_uses {
+        0 => None,
+        _ => service.store().get(&id)?.map(|(record, _)| service.keys.limits().of(&record)),
+    };
+    let mut held = limit.as_ref().map(|limit| limit.hold());
+    let operation = Operation::Restrict;
+    let record = change_record(service, caller, operation, &request.key_id, trail, |record| {
+        held.iter_mut().for_each(|held| held.settle(&mut record.attributes));
         let usage = record.usage.without(removed);
         if usage.is_empty() && !record.usage.is_empty() {
             let message = format!("key \"{}\" would be left without any use", record.name);
@@ -152,7 +163,9 @@ pub(crate) fn restrict(
         let said = restrictions::describe_change(request);
         note(&mut record.attributes.history, KeyEventKind::Restricted, by, &said);
         Ok(())
-    })
+    })?;
+    held.into_iter().for_each(HeldLimit::kept);
+    seen(service, caller, record)
 }
 
 /// Lets a key wrap those that leave with trusted keys alone. Its owner alone cannot say so: who could
@@ -210,7 +223,7 @@ pub(crate) fn set_chain(
         };
         let placed = rotation::succeed(service, by, &id, &request.chain, &mut check)?;
         trail.says("and it takes its predecessor's place");
-        return seen(caller, &placed.ok_or_else(|| hidden(caller))?);
+        return seen(service, caller, placed.ok_or_else(|| hidden(caller))?);
     }
     change(service, caller, Operation::SetChain, &request.key_id, trail, |record| {
         check_chain(&request.chain, &record.spki)?;
@@ -340,9 +353,10 @@ pub(crate) fn attest(
     trail: &mut Trail,
 ) -> Result<Reply> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let (record, _) = service.store().get(&id)?.ok_or_else(|| hidden(caller))?;
+    let (mut record, _) = service.store().get(&id)?.ok_or_else(|| hidden(caller))?;
     policy::authorise(caller, Operation::Attest, Target::Key(&record))?;
     trail.changes(&record)?;
+    service.keys.limits().correct(&mut record);
     let facts = ServiceFacts {
         id: service.authority.service_id().into(),
         version: env!("CARGO_PKG_VERSION").into(),
@@ -363,8 +377,20 @@ fn change(
     operation: Operation,
     key_id: &[u8],
     trail: &mut Trail,
-    mut change: impl FnMut(&mut Record) -> Result<()>,
+    change: impl FnMut(&mut Record) -> Result<()>,
 ) -> Result<Reply> {
+    let record = change_record(service, caller, operation, key_id, trail, change)?;
+    seen(service, caller, record)
+}
+
+fn change_record(
+    service: &Service,
+    caller: &Caller,
+    operation: Operation,
+    key_id: &[u8],
+    trail: &mut Trail,
+    mut change: impl FnMut(&mut Record) -> Result<()>,
+) -> Result<Record> {
     let id = KeyId::try_from(key_id)?;
     let mut checked = |record: &mut Record| {
         policy::authorise(caller, operation, Target::Key(record))?;
@@ -374,10 +400,11 @@ fn change(
     let changed = service.store().update(&id, &mut checked)?;
     let record = changed.ok_or_else(|| hidden(caller))?;
     tracing::info!(%id, operation = operation.row().name, "key changed");
-    seen(caller, &record)
+    Ok(record)
 }
 
-fn seen(caller: &Caller, record: &Record) -> Result<Reply> {
+fn seen(service: &Service, caller: &Caller, mut record: Record) -> Result<Reply> {
+    service.keys.limits().correct(&mut record);
     Ok(Reply::Key(Box::new(record.seen_by(policy::known(caller, Role::User)?).into())))
 }
 

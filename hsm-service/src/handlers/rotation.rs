@@ -7,6 +7,8 @@
 //! Whoever has loaded a key uses it by its identifier, so servers go on with the old one until they
 //! load what the name means then.
 
+use std::sync::Arc;
+
 use keyward_algorithms::{ErrorKind, Operation, Right, Rights};
 use keyward_protocol::{
     KeyEventKind, KeyId, Origin, Restrictions, Succession, check_name,
@@ -20,6 +22,7 @@ use crate::{
     backend::Work,
     clock::now,
     identity::Caller,
+    keys::{HeldLimit, Limit},
     policy::{self, Target},
     restrictions,
     store::{Record, note},
@@ -101,6 +104,9 @@ pub(super) fn succeed(
     chain: &[Vec<u8>],
     check: &mut dyn FnMut(&Record) -> Result<()>,
 ) -> Result<Option<Record>> {
+    // What was handed out of the uses of both comes back before they may get fewer.
+    let limits = limits_of_both(service, heir)?;
+    let mut held: Vec<HeldLimit<'_>> = limits.iter().map(|limit| limit.hold()).collect();
     let changed = service.store().succeed(heir, &mut |heir, old, is_free| {
         check(heir)?;
         super::keys::check_chain(chain, &heir.spki)?;
@@ -115,6 +121,9 @@ pub(super) fn succeed(
                 format!("user \"{by}\" may not put another key in place of \"{}\"", old.name);
             return Err(Error::new(ErrorKind::PermissionDenied, message)
                 .hint("its owner can, or share it with you: --rights manage"));
+        }
+        for (held, record) in held.iter_mut().zip([&mut *heir, &mut *old]) {
+            held.settle(&mut record.attributes);
         }
         follow(heir, old)?;
         // It may have become tighter than what was to be taken from it.
@@ -133,6 +142,7 @@ pub(super) fn succeed(
         Ok(())
     })?;
     if changed.is_some() {
+        held.into_iter().for_each(HeldLimit::kept);
         tracing::info!(id = %heir, "key has taken its predecessor's place");
     }
     Ok(changed)
@@ -161,6 +171,14 @@ fn follow(heir: &mut Record, old: &Record) -> Result<()> {
     heir.exportable &= old.exportable;
     heir.attributes.restrictions = Restrictions {
         algorithms,
+        max_uses: match (own.max_uses, other.max_uses) {
+            (0, most) | (most, 0) => most,
+            (one, other) => one.min(other),
+        },
+        max_rate: match (own.max_rate, other.max_rate) {
+            (None, rate) | (rate, None) => rate,
+            (Some(one), Some(other)) => Some(one.and(other)),
+        },
         needs_approval: own.needs_approval || other.needs_approval,
         wrap_with_trusted_only: own.wrap_with_trusted_only || other.wrap_with_trusted_only,
         ..own.clone()
@@ -170,6 +188,16 @@ fn follow(heir: &mut Record, old: &Record) -> Result<()> {
         !grant.rights.is_empty()
     });
     Ok(())
+}
+
+/// What counts the uses of a key, and of the one whose place it is to take.
+fn limits_of_both(service: &Service, heir: &KeyId) -> Result<Vec<Arc<Limit>>> {
+    let Some((heir, _)) = service.store().get(heir)? else { return Ok(Vec::new()) };
+    let succession = heir.attributes.succession.as_ref();
+    let id = succession.and_then(|of| KeyId::try_from(&*of.predecessor).ok());
+    let old = id.map(|id| service.store().get(&id)).transpose()?.flatten();
+    let both = [Some(heir), old.map(|(record, _)| record)];
+    Ok(both.iter().flatten().map(|record| service.keys.limits().of(record)).collect())
 }
 
 /// The first free one of NAME.1, NAME.2 and so on.

@@ -48,7 +48,7 @@ const NAMED_ENDINGS: usize = 5;
 
 /// What ends: each of the caller's own keys, and for who keeps the service running how many.
 fn endings(service: &Service, caller: &Caller) -> Vec<String> {
-    let endings = service.caretaker.endings();
+    let endings = service.caretaker.endings().all();
     let mut warnings = Vec::new();
     if let Some(user) = caller.user.as_deref() {
         let mut own = endings.iter().filter(|ending| ending.owner == user);

@@ -29,6 +29,7 @@ pub(crate) fn wrap(
             .hint("that is fixed at a key's birth: `keyward key generate --exportable`"));
     }
     if key.record.attributes.restrictions.needs_approval {
+        key.look_for_use()?;
         service.spend(caller, &key.record, trail)?;
     }
     let with = match (request.wrapping_key_id.as_slice(), request.wrapping_spki) {

@@ -101,7 +101,7 @@ impl Answers {
             lanes: service.loads(),
             locked_users: service.pins.locked(),
             approvals: service.approvals.open_count(),
-            endings: service.caretaker.endings(),
+            endings: service.caretaker.endings().all(),
             resident_bytes: self.resident_bytes(),
             unlocked_secrets: unlocked_secrets().is_some(),
         };

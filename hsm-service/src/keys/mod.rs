@@ -1,5 +1,7 @@
 //! Keys that are ready for use: parsed, within a bound, and never older than the store.
 
+mod limits;
+
 use std::sync::{Arc, OnceLock, atomic::Ordering};
 
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Right};
@@ -10,11 +12,13 @@ use quick_cache::sync::{Cache, GuardResult};
 use crate::{
     Error, Result,
     audit::{Fields, key_fields},
+    caretaker::Endings,
     identity::Caller,
     metrics::Metrics,
     policy::{self, Target},
     store::{Event, Record, Secret, Store},
 };
+pub(crate) use limits::{HeldLimit, Limit, Limits};
 
 /// What is secret of a key.
 pub(crate) enum Material {
@@ -70,16 +74,29 @@ pub(crate) struct Key {
     material: Material,
     /// Parsed when first needed: most keys only sign.
     public: OnceLock<PublicKey>,
+    /// What counts its uses, where they have a limit.
+    limit: Option<Arc<Limit>>,
 }
 
 impl Key {
-    fn parse(record: Record, secret: &Secret) -> Result<Key> {
+    fn parse(record: Record, secret: &Secret, limits: &Limits) -> Result<Key> {
         let material = Material::parse(record.key_type, secret.expose()).map_err(|error| {
             let message = format!("key \"{}\" does not read: {error}", record.name);
             Error::new(ErrorKind::Internal, message)
         })?;
         let audit = key_fields(&record.id, &record.owner, &record.name, record.version);
-        Ok(Key { record, audit, material, public: OnceLock::new() })
+        let limit = limits::is_limited(&record).then(|| limits.of(&record));
+        Ok(Key { record, audit, material, public: OnceLock::new(), limit })
+    }
+
+    /// Counts a use, and an encryption with AES-GCM where it is one; or refuses it.
+    pub(crate) fn take_use(&self, is_gcm: bool) -> Result<()> {
+        self.limit.as_ref().map_or(Ok(()), |limit| limit.take(&self.record, is_gcm))
+    }
+
+    /// Refuses a use that a limit would refuse, and counts nothing.
+    pub(crate) fn look_for_use(&self) -> Result<()> {
+        self.limit.as_ref().map_or(Ok(()), |limit| limit.look(&self.record))
     }
 
     /// The private half of a pair.
@@ -129,19 +146,31 @@ pub(crate) struct Keys {
     store: Arc<dyn Store>,
     ready: Arc<Cache<KeyId, Arc<Key>>>,
     metrics: Arc<Metrics>,
+    limits: Arc<Limits>,
 }
 
 impl Keys {
     /// The keys of a store, of which so many are held ready.
-    pub(crate) fn new(store: Arc<dyn Store>, capacity: usize, metrics: Arc<Metrics>) -> Keys {
+    pub(crate) fn new(
+        store: Arc<dyn Store>,
+        capacity: usize,
+        metrics: Arc<Metrics>,
+        endings: Endings,
+    ) -> Keys {
         let ready = Arc::new(Cache::new(capacity.max(1)));
-        let watched = Arc::clone(&ready);
+        let limits = Limits::new(Arc::clone(&store), endings, Arc::clone(&metrics));
+        let limits = Arc::new(limits);
+        let (watched, limited) = (Arc::clone(&ready), Arc::clone(&limits));
         // A key that is being parsed at this moment is thrown out too: its place is taken from it,
         // and its insertion comes to nothing.
         store.subscribe(Box::new(move |event| match event {
-            Event::Changed(id) | Event::Removed(id) => drop(watched.remove(&id)),
+            Event::Changed(id) => drop(watched.remove(&id)),
+            Event::Removed(id) => {
+                watched.remove(&id);
+                limited.forget(&id);
+            }
         }));
-        Keys { store, ready, metrics }
+        Keys { store, ready, metrics, limits }
     }
 
     /// The key with this identifier, if the caller may carry out the operation with it and with the
@@ -194,7 +223,7 @@ impl Keys {
         self.metrics.key_cache_misses.fetch_add(1, Ordering::Relaxed);
         // Read only now that the place is held, so that no change can slip in between.
         let Some((record, secret)) = self.store.get(id)? else { return Ok(None) };
-        let key = Arc::new(Key::parse(record, &secret)?);
+        let key = Arc::new(Key::parse(record, &secret, &self.limits)?);
         if let Some(place) = place {
             // Where the key was changed meanwhile, this one is used once and not kept.
             let _ = place.insert(Arc::clone(&key));
@@ -219,6 +248,11 @@ impl Keys {
     /// How many keys are held ready, and how many can be.
     pub(crate) fn ready(&self) -> (usize, usize) {
         (self.ready.len(), self.ready.capacity() as usize)
+    }
+
+    /// How far keys have come towards the limits of their use.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The store behind.

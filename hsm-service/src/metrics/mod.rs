@@ -80,6 +80,9 @@ pub(crate) struct Metrics {
     pub(crate) backups_failed: AtomicU64,
     /// Requests that were over their user's quota.
     pub(crate) over_quota: AtomicU64,
+    /// Uses of keys that were refused because of a limit of the key: its uses in all, its encryptions
+    /// with AES-GCM, its uses within a time.
+    pub(crate) over_limit: [AtomicU64; 3],
     /// When the last backup came about, in seconds since 1970; 0 where there is none.
     pub(crate) last_backup: AtomicU64,
     started: SystemTime,
@@ -114,6 +117,7 @@ impl Metrics {
             certificate_ends: AtomicI64::new(0),
             backups_failed: AtomicU64::new(0),
             over_quota: AtomicU64::new(0),
+            over_limit: Default::default(),
             last_backup: AtomicU64::new(0),
             started: SystemTime::now(),
         })

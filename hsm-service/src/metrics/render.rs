@@ -84,6 +84,11 @@ impl Metrics {
             "Requests refused because their user made too many.",
             self.over_quota.load(Relaxed),
         );
+        let name = "keyward_key_limit_refusals_total";
+        text.head(name, "counter", "Uses of keys refused because of a limit of the key.");
+        for (word, count) in ["uses", "aes-gcm", "rate"].iter().zip(&self.over_limit) {
+            let _ = writeln!(text.0, "{name}{{limit=\"{word}\"}} {}", count.load(Relaxed));
+        }
         text.gauge(
             "keyward_approvals_open",
             "Approvals that wait for decisions, or were given and not used.",
@@ -234,14 +239,18 @@ impl Text {
     fn endings(&mut self, endings: &[Ending]) {
         let of = |what: EndingOf| endings.iter().filter(move |ending| ending.of == what);
         let name = "keyward_ending_keys";
-        self.head(name, "gauge", "Keys that have ended or end soon, or whose certificate does.");
+        self.head(
+            name,
+            "gauge",
+            "Keys that have ended or end soon, or whose certificate or uses do.",
+        );
         for what in EndingOf::ALL {
             let _ = writeln!(self.0, "{name}{{what=\"{}\"}} {}", what.word(), of(what).count());
         }
         let name = "keyward_earliest_end_timestamp_seconds";
         self.head(name, "gauge", "The earliest of those ends, in seconds since 1970.");
         for what in EndingOf::ALL {
-            if let Some(first) = of(what).next() {
+            if let Some(first) = of(what).next().filter(|first| first.time != 0) {
                 let _ = writeln!(self.0, "{name}{{what=\"{}\"}} {}", what.word(), first.time);
             }
         }

@@ -296,6 +296,7 @@ impl Service {
 
     /// Drops what is in memory of an open service alone, but for the key of the audit log.
     fn give_up(&self) {
+        self.keys.limits().give_back();
         self.sealing.store.seal();
         self.keys.forget();
         self.authority.seal();

@@ -5,7 +5,7 @@ use keyward_protocol::KeyId;
 use super::Record;
 use crate::issue::end_of;
 
-/// The end of a key's validity, or of its certificate's.
+/// The end of a key's validity, of its certificate's, or of its uses.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
     /// The key.
@@ -16,7 +16,7 @@ pub struct Ending {
     pub name: String,
     /// What of it ends.
     pub of: EndingOf,
-    /// When, in seconds since 1970.
+    /// When, in seconds since 1970; 0 for what has come and has no time.
     pub time: u64,
 }
 
@@ -27,17 +27,20 @@ pub enum EndingOf {
     Certificate,
     /// The key itself.
     Key,
+    /// The number of its uses, of which a tenth or less is left; at no time that is known.
+    Uses,
 }
 
 impl EndingOf {
     /// All of them.
-    pub const ALL: [EndingOf; 2] = [EndingOf::Certificate, EndingOf::Key];
+    pub const ALL: [EndingOf; 3] = [EndingOf::Certificate, EndingOf::Key, EndingOf::Uses];
 
     /// The word for it.
     pub const fn word(self) -> &'static str {
         match self {
             EndingOf::Certificate => "certificate",
             EndingOf::Key => "key",
+            EndingOf::Uses => "uses",
         }
     }
 }
@@ -47,7 +50,9 @@ impl Record {
     pub(super) fn ends(&self) -> Vec<(EndingOf, u64)> {
         let certificate = self.chain.first().and_then(|own| end_of_certificate(own));
         let key = Some(self.attributes.restrictions.not_after).filter(|end| *end != 0);
-        let ends = [(EndingOf::Certificate, certificate), (EndingOf::Key, key)];
+        let uses = self.is_near_limit().then_some(0);
+        let ends =
+            [(EndingOf::Certificate, certificate), (EndingOf::Key, key), (EndingOf::Uses, uses)];
         ends.into_iter().filter_map(|(of, end)| Some((of, end?))).collect()
     }
 }

@@ -3,6 +3,7 @@
 
 mod attributes;
 mod certificate;
+mod counted;
 mod data_folder;
 mod ending;
 mod record;
@@ -19,6 +20,8 @@ use crate::Result;
 
 pub(crate) use attributes::note;
 pub use certificate::{Certificate, CertificatePage, CertificateStore};
+pub use counted::Counted;
+pub(crate) use counted::is_near;
 pub use ending::{Ending, EndingOf};
 pub use record::{Grant, Record};
 pub(crate) use seal::read_secret;
@@ -120,6 +123,10 @@ pub trait Store: CertificateStore + Send + Sync {
 
     /// Changes a key's record, unless the change refuses; the new record.
     fn update(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>>;
+
+    /// Changes how many uses of a key are counted, which makes no new version of it and is told to
+    /// nobody; the new record.
+    fn count_uses(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>>;
 
     /// Changes a key that is to take another's place, and that other one, in one step; the key's new
     /// record.

@@ -256,6 +256,16 @@ impl Store for SqliteStore {
         Ok(changed)
     }
 
+    fn count_uses(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>> {
+        self.write(|transaction| {
+            let Some((mut record, secret)) = self.row(transaction, id)? else { return Ok(None) };
+            change(&mut record)?;
+            let sealed = self.sealer()?.seal(secret.expose(), &record.binding())?;
+            rows::set_attributes(transaction, &record, &sealed)?;
+            Ok(Some(record))
+        })
+    }
+
     fn succeed(&self, id: &KeyId, change: Succeed<'_>) -> Result<Option<Record>> {
         let changed = self.writer.change(|transaction| {
             let Some((mut heir, secret)) = self.row(transaction, id)? else { return Ok(None) };

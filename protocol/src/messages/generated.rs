@@ -416,6 +416,20 @@ pub struct Restrictions {
     /// It leaves the service only encrypted with a key that is trusted for that.
     #[prost(bool, tag = "7")]
     pub wrap_with_trusted_only: bool,
+    /// The most uses of its private half since this was set; 0 means no bound.
+    #[prost(uint64, tag = "8")]
+    pub max_uses: u64,
+    /// The most uses within a time; absent means no bound.
+    #[prost(message, optional, tag = "9")]
+    pub max_rate: ::core::option::Option<Rate>,
+}
+/// So many uses within so many seconds: a second, a minute or an hour.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Rate {
+    #[prost(uint32, tag = "1")]
+    pub uses: u32,
+    #[prost(uint32, tag = "2")]
+    pub seconds: u32,
 }
 /// The service keeps this beside a key, and binds the key's secret to it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -437,6 +451,12 @@ pub struct KeyAttributes {
     /// only to those who may manage the key, and not in listings.
     #[prost(message, repeated, tag = "5")]
     pub history: ::prost::alloc::vec::Vec<KeyEvent>,
+    /// Uses that count against `max_uses`.
+    #[prost(uint64, tag = "7")]
+    pub uses: u64,
+    /// Encryptions with AES-GCM, of which one key does at most 2^32 (NIST SP 800-38D).
+    #[prost(uint64, tag = "8")]
+    pub gcm_encryptions: u64,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct KeyEvent {

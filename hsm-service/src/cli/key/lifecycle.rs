@@ -15,6 +15,7 @@ Examples:
   keyward key generate legacy --type rsa-3072 --usage sign,decrypt
   keyward key generate data-key --type aes-256
   keyward key generate web --type p-256 --algorithms ecdsa-sha256 --not-after +365d
+  keyward key generate release --type p-384 --max-uses 1000 --max-rate 10/minute
 
 Types: rsa-2048, rsa-3072, rsa-4096 and other multiples of 256 up to 8192, the same after rsa-pss-,
 p-256, p-384, p-521, secp256k1, ed25519, x25519, ml-dsa-44, ml-dsa-65, ml-dsa-87; secret keys:

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use keyward_algorithms::Rights;
-use keyward_protocol::{Restrictions, messages::Restrict};
+use keyward_protocol::{Rate, Restrictions, messages::Restrict};
 
 use super::KeyArg;
 use crate::cli::{
@@ -25,6 +25,12 @@ pub(crate) struct RestrictionArgs {
     /// The private key is not used any more from this moment on: 2027-01-31, +90d
     #[arg(long, value_name = "MOMENT", value_parser = time::parse)]
     not_after: Option<u64>,
+    /// The most uses of the private key, counted from now on
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    max_uses: Option<u64>,
+    /// The most uses of the private key within a time: 10/second, 100/minute, 1000/hour
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    max_rate: Option<Rate>,
     /// Each use of the private key wants an approval
     #[arg(long)]
     needs_approval: bool,
@@ -40,10 +46,16 @@ impl RestrictionArgs {
             algorithms: self.algorithms.iter().map(|name| (*name).to_owned()).collect(),
             not_before: self.not_before.unwrap_or(0),
             not_after: self.not_after.unwrap_or(0),
+            max_uses: self.max_uses.unwrap_or(0),
+            max_rate: self.max_rate,
             needs_approval: self.needs_approval,
             wrap_with_trusted_only: self.wrap_with_trusted_only,
         }
     }
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    text.parse().map_err(|error: keyward_protocol::Error| error.to_string())
 }
 
 /// Take away some of what a key may do, for ever
@@ -55,7 +67,8 @@ impl RestrictionArgs {
 Examples:
   keyward key restrict web --algorithms ecdsa-sha256
   keyward key restrict legacy --remove-uses decrypt --forbid-export
-  keyward key restrict web-2026 --not-after 2027-01-31")]
+  keyward key restrict web-2026 --not-after 2027-01-31
+  keyward key restrict code-signing --max-uses 500 --max-rate 10/minute")]
 pub(crate) struct RestrictArgs {
     #[command(flatten)]
     key: KeyArg,
@@ -80,7 +93,7 @@ pub(super) fn restrict(args: &RestrictArgs, context: &Context) -> Outcome {
     if less == nothing {
         return Err(Failure::usage(
             "nothing is named that the key is to be restricted in",
-            "add --remove-uses, --forbid-export, --algorithms, --not-after or another",
+            "add --remove-uses, --forbid-export, --algorithms, --not-after, --max-uses or another",
         ));
     }
     let client = context.client()?;

@@ -4,7 +4,10 @@ use keyward_algorithms::Rights;
 use keyward_protocol::{Error, Key, KeyEvent, KeyId, Restrictions, Succession};
 use serde::Serialize;
 
-use crate::cli::{context::full_uri, files::chain, output::facts, time};
+use crate::{
+    cli::{context::full_uri, files::chain, output::facts, time},
+    store::Counted,
+};
 
 /// Everything about a key that its viewer may know, as `--json` prints it.
 #[derive(Debug, Serialize)]
@@ -22,6 +25,10 @@ pub(crate) struct KeyView {
     origin: &'static str,
     created: String,
     restrictions: RestrictionsView,
+    /// How many uses it has had and has left, where they are limited.
+    uses: Option<CountView>,
+    /// The same for encryptions with AES-GCM, from the first one on.
+    gcm_encryptions: Option<CountView>,
     /// It may wrap keys that leave only with a trusted one.
     trusted: bool,
     /// The key whose place it is to take when its certificate comes.
@@ -42,8 +49,18 @@ struct RestrictionsView {
     algorithms: Vec<String>,
     not_before: Option<String>,
     not_after: Option<String>,
+    max_uses: Option<u64>,
+    max_rate: Option<String>,
     needs_approval: bool,
     wrap_with_trusted_only: bool,
+}
+
+/// How much of a number of uses is gone.
+#[derive(Debug, Serialize)]
+struct CountView {
+    most: u64,
+    used: u64,
+    left: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,6 +109,8 @@ impl KeyView {
             origin: key.origin.word(),
             created: time::moment(key.created),
             restrictions: RestrictionsView::new(&key.attributes.restrictions),
+            uses: CountView::new(Counted::Uses, key),
+            gcm_encryptions: CountView::new(Counted::Gcm, key),
             trusted: key.attributes.trusted,
             takes_place_of: key.attributes.succession.as_ref().and_then(predecessor),
             deleted: moment(key.attributes.deleted),
@@ -156,6 +175,9 @@ impl KeyView {
             ("created", self.created.clone()),
         ];
         lines.extend(self.restrictions.lines());
+        let counts = [("uses", &self.uses), ("aes-gcm", &self.gcm_encryptions)];
+        let counts = counts.into_iter().filter_map(|(name, count)| Some((name, count.as_ref()?)));
+        lines.extend(counts.map(|(name, count)| (name, count.line())));
         if self.trusted {
             lines.push(("trusted", "wraps keys that leave with trusted keys only".into()));
         }
@@ -178,6 +200,8 @@ impl RestrictionsView {
             algorithms: held.algorithms.clone(),
             not_before: moment(held.not_before),
             not_after: moment(held.not_after),
+            max_uses: Some(held.max_uses).filter(|most| *most != 0),
+            max_rate: held.max_rate.map(|rate| rate.to_string()),
             needs_approval: held.needs_approval,
             wrap_with_trusted_only: held.wrap_with_trusted_only,
         }
@@ -190,6 +214,7 @@ impl RestrictionsView {
         }
         lines.extend(self.not_before.clone().map(|moment| ("not before", moment)));
         lines.extend(self.not_after.clone().map(|moment| ("not after", moment)));
+        lines.extend(self.max_rate.clone().map(|rate| ("at most", rate)));
         if self.needs_approval {
             lines.push(("approval", "needed for each use".into()));
         }
@@ -197,6 +222,18 @@ impl RestrictionsView {
             lines.push(("leaves", "only encrypted with a trusted key".into()));
         }
         lines
+    }
+}
+
+impl CountView {
+    fn new(of: Counted, key: &Key) -> Option<CountView> {
+        let used = of.count(&key.attributes);
+        let most = of.most(&key.attributes).filter(|_| of == Counted::Uses || used > 0)?;
+        Some(CountView { most, used, left: most.saturating_sub(used) })
+    }
+
+    fn line(&self) -> String {
+        format!("{} of {}, {} left", self.used, self.most, self.left)
     }
 }
 

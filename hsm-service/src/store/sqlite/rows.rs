@@ -179,6 +179,24 @@ pub(super) fn replace(transaction: &Connection, record: &Record, sealed: &[u8]) 
         .map_err(|error| taken_or_failed(record, &error))
 }
 
+/// Puts a record's attributes in the place of its former ones, where nothing else of it has changed.
+pub(super) fn set_attributes(
+    transaction: &Connection,
+    record: &Record,
+    sealed: &[u8],
+) -> Result<()> {
+    let id = record.id.as_bytes().as_slice();
+    let write = || {
+        let attributes = attributes::encode(&record.attributes);
+        transaction
+            .prepare_cached("UPDATE keys SET attributes = ?2, sealed = ?3 WHERE id = ?1")?
+            .execute(params![id, attributes, sealed])?;
+        transaction.prepare_cached("DELETE FROM ends WHERE id = ?")?.execute([id])?;
+        index_ends_of(transaction, record)
+    };
+    write().map_err(|error: rusqlite::Error| failed("write a key", &error))
+}
+
 pub(super) fn remove(transaction: &Connection, id: &KeyId) -> rusqlite::Result<()> {
     for table in ["keys", "seen", "deleted", "ends"] {
         transaction
@@ -219,15 +237,20 @@ fn index(transaction: &Connection, record: &Record) -> rusqlite::Result<()> {
             .execute(params![id, record.owner, record.name, removal])
             .map(drop);
     }
-    for (of, time) in record.ends() {
-        insert_end(transaction, id, of, time)?;
-    }
+    index_ends_of(transaction, record)?;
     let mut insert = transaction.prepare_cached("INSERT INTO seen VALUES (?, ?, ?, ?)")?;
     let granted = record.grants.iter().map(|grant| grant.user.as_str());
     for user in granted.chain([record.owner.as_str()]) {
         insert.execute(params![user, record.name, record.owner, id])?;
     }
     Ok(())
+}
+
+/// Notes what of a key ends. Of a deleted one nothing does.
+fn index_ends_of(transaction: &Connection, record: &Record) -> rusqlite::Result<()> {
+    let ends = if record.is_deleted() { Vec::new() } else { record.ends() };
+    let id = record.id.as_bytes().as_slice();
+    ends.into_iter().try_for_each(|(of, time)| insert_end(transaction, id, of, time))
 }
 
 fn insert_end(
