@@ -31,10 +31,9 @@ impl Rate {
         match (self.is_within(other), other.is_within(self)) {
             (true, _) => self,
             (false, true) => other,
-            (false, false) => Rate {
-                uses: self.uses.min(other.uses),
-                seconds: self.seconds.max(other.seconds),
-            },
+            (false, false) => {
+                Rate { uses: self.uses.min(other.uses), seconds: self.seconds.max(other.seconds) }
+            }
         }
     }
 }

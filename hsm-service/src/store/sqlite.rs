@@ -257,7 +257,7 @@ impl Store for SqliteStore {
     }
 
     fn count_uses(&self, id: &KeyId, change: Change<'_>) -> Result<Option<Record>> {
-        self.write(|transaction| {
+        self.writer.change(|transaction| {
             let Some((mut record, secret)) = self.row(transaction, id)? else { return Ok(None) };
             change(&mut record)?;
             let sealed = self.sealer()?.seal(secret.expose(), &record.binding())?;
