@@ -179,7 +179,16 @@ impl Work {
                 }
                 key.take_use(false)
             }
-            other => other.key().map_or(Ok(()), |key| key.take_use(false)),
+            Work::Sign(key, _)
+            | Work::Decrypt(key, _)
+            | Work::Derive(key, _)
+            | Work::Decipher(key, _)
+            | Work::Mac(key, _)
+            | Work::VerifyMac(key, _)
+            | Work::Unwrap(key, ..)
+            | Work::DeriveKey(key, ..)
+            | Work::Decapsulate(key, _) => key.take_use(false),
+            Work::Generate(_) | Work::Import(_) | Work::ImportSecret(..) => Ok(()),
         }
     }
 
