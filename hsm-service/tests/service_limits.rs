@@ -96,7 +96,12 @@ fn a_key_is_used_as_often_as_was_set_by_however_many_at_once_and_no_more() {
         assert_eq!(client.list("release").unwrap()[0].attributes.uses, 1000);
         // Its public half is free.
         let algorithm = key.key_type.default_signature().unwrap();
-        let request = keyward_protocol::SignRequest { algorithm, pss: None, input: &[7; 32] };
+        let request = keyward_protocol::SignRequest {
+            algorithm,
+            pss: None,
+            deterministic: false,
+            input: &[7; 32],
+        };
         assert!(!client.verify(&key.id, &request, &[1; 70]).unwrap());
     });
 }
