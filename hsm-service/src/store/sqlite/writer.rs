@@ -102,6 +102,10 @@ impl State {
     /// Makes a change in the open transaction, or in a new one.
     fn make<T>(&mut self, change: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         if self.open.is_none() {
+            if !self.connection.is_autocommit() {
+                // What the disk did not let go of before.
+                self.run("ROLLBACK").map_err(|error| failed("undo a change", &error))?;
+            }
             self.run("BEGIN IMMEDIATE").map_err(|error| failed("begin a change", &error))?;
             self.open = Some(Batch::default());
         }
@@ -134,7 +138,7 @@ impl State {
             None => self.run("COMMIT").map_err(|error| failed("write to the store", &error)),
         };
         if result.is_err() && !self.connection.is_autocommit() {
-            // Should this fail too, the next change finds the transaction open, and fails.
+            // Should this fail too, the next change tries it again.
             let _ = self.run("ROLLBACK");
         }
         let _ = batch.outcome.set(result);
