@@ -16,10 +16,7 @@ use keyward_client::{Client, KeyTemplate, WrapWith};
 use keyward_protocol::{
     Error, Key, KeySelector, Restrictions, SymmetricRequest, WrappingChoice, messages::Restrict,
 };
-use keyward_service::{
-    config::SealConfig,
-    store::{SqliteStore, Store, open_seal},
-};
+use keyward_service::store::{KeyFile, SqliteStore, Store};
 use service_support::{KEYWARD, ME, Service, State, generate, named, sign};
 
 fn type_of(name: &str) -> KeyType {
@@ -282,8 +279,7 @@ fn what_comes_of_a_key_has_at_most_its_uses_and_what_takes_its_place_has_its_own
 
 /// The store of a service that is not running.
 fn store(state: &State) -> SqliteStore {
-    let seal = SealConfig::in_file(state.master_key());
-    SqliteStore::open(&state.data(), &*open_seal(&seal).unwrap()).unwrap()
+    SqliteStore::open(&state.data(), &KeyFile::new(state.master_key())).unwrap()
 }
 
 #[test]
