@@ -1,10 +1,10 @@
 //! A PKCS#11 token, reached through the module that its maker supplies.
 //!
 //! The module is foreign code, so it is never in a process that holds keys, nor in one that lives
-//! long. Each request to the token has a [`worker`] of its own: this program again, which loads the
+//! long. Each request to the token has a `worker` of its own: this program again, which loads the
 //! module, answers and ends. A module that crashes or hangs takes nothing else with it, and a token
 //! that was plugged in meanwhile is seen. A service can't start programs once it is confined, so a
-//! [`keeper`] that it started before does that for it.
+//! `keeper` that it started before does that for it.
 //!
 //! ```text
 //! service ── request ──► keeper ── starts, request ──► worker ──► module ──► token
