@@ -66,6 +66,7 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
         tracing::warn!("some requests were not answered in time");
     }
     service.keys.limits().give_back();
+    service.count_last_state();
     service.audit.close();
     Ok(())
 }

@@ -79,7 +79,8 @@ pub(crate) struct VerifyArgs {
     /// The master key [default: what the configuration says]
     #[arg(long, value_name = "FILE", conflicts_with = "config")]
     master_key: Option<PathBuf>,
-    /// File with the passphrase or the shares of the backup's store [default: ask for them]
+    /// File with the passphrase, the shares, the token's PIN or a copy of the master key of the backup's
+    /// store [default: ask, where people hold it]
     #[arg(long, value_name = "FILE")]
     seal_in: Option<PathBuf>,
     /// The service's configuration
@@ -105,7 +106,8 @@ pub(crate) struct RestoreArgs {
     /// The configuration of the service to restore
     #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
     config: PathBuf,
-    /// File with the passphrase or the shares of the stores, if people hold them [default: ask]
+    /// File with the passphrase, the shares, the token's PIN or a copy of the master key of the stores
+    /// [default: ask, where people hold it]
     #[arg(long, value_name = "FILE")]
     seal_in: Option<PathBuf>,
     /// Do not ask
@@ -147,7 +149,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
         None if args.seal_in.is_some() && !args.config.exists() => SealConfig::default(),
         None => Config::load(&args.config)?.seal,
     };
-    let seal = AskingSeal::new(master_key, args.seal_in.clone());
+    let seal = AskingSeal::new(master_key, args.seal_in.clone()).with_copy(args.master_key.clone());
     let manifest = backup::verify(&args.file, &identities(&args.identity)?, &seal)?;
     tell("restores", &manifest, context)
 }

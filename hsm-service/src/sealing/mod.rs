@@ -294,6 +294,13 @@ impl Service {
         self.describe_seal(&custody)
     }
 
+    /// Counts the last state of the store, where states are counted.
+    pub(crate) fn count_last_state(&self) {
+        if let Some(counter) = &self.sealing.counter {
+            counter.keep_up();
+        }
+    }
+
     /// Drops what is in memory of an open service alone, but for the key of the audit log.
     fn give_up(&self) {
         self.keys.limits().give_back();

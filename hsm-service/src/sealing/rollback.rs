@@ -52,12 +52,7 @@ impl Counter {
         let counter = Arc::downgrade(self);
         let watching = move || {
             while let Some(counter) = Weak::upgrade(&counter) {
-                if counter.store.is_open()
-                    && counter.counted.load(Ordering::Relaxed) != counter.store.changes()
-                    && let Err(error) = counter.advance()
-                {
-                    tracing::warn!("this state of the store was not counted: {error}");
-                }
+                counter.keep_up();
                 drop(counter);
                 thread::sleep(every);
             }
@@ -66,6 +61,16 @@ impl Counter {
         started.map(drop).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}"))
         })
+    }
+
+    /// Counts if the store has changed since it was counted.
+    pub(super) fn keep_up(&self) {
+        if self.store.is_open()
+            && self.counted.load(Ordering::Relaxed) != self.store.changes()
+            && let Err(error) = self.advance()
+        {
+            tracing::warn!("this state of the store was not counted: {error}");
+        }
     }
 
     /// Refuses a store that was just opened and is not the latest state, unless that is wanted; then

@@ -21,17 +21,25 @@ use crate::{
 pub(crate) struct AskingSeal {
     config: SealConfig,
     from: Option<PathBuf>,
+    /// A copy of the master key, for what a device has sealed.
+    copy: Option<PathBuf>,
 }
 
 impl AskingSeal {
     /// With the master key or device that the configuration names.
     pub(crate) fn new(config: SealConfig, from: Option<PathBuf>) -> AskingSeal {
-        AskingSeal { config, from }
+        AskingSeal { config, from, copy: None }
+    }
+
+    /// The same with a copy of the master key, for what a device has sealed.
+    pub(crate) fn with_copy(self, copy: Option<PathBuf>) -> AskingSeal {
+        AskingSeal { copy, ..self }
     }
 
     /// The seal of a kind that has a master key.
     fn with_master_key(&self, kind: SealKind) -> Result<Box<dyn Seal>> {
-        let given = self.from.as_deref().map(copy_or_pin).transpose()?;
+        let copy = self.copy.as_deref().filter(|_| kind.has_device());
+        let given = self.from.as_deref().or(copy).map(copy_or_pin).transpose()?;
         if let Some(copy) = given.as_ref().filter(|given| MasterKey::is_pem(given)) {
             return Ok(Box::new(MasterKey::from_pem(copy)?));
         }
