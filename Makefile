@@ -21,7 +21,7 @@ help: ## this list
 
 demo: ## nginx and Java serve pages with keys that only the service has
 	@ops/prerequisites build java demo
-	@ops/dist keyward-load
+	@KEYWARD_PROFILE=demo DIST=dist/demo ops/dist keyward-load
 	@ops/demo/run
 
 test: ## every test that a change must pass

@@ -84,8 +84,9 @@ show_handshakes() {
         printf '  %-26s %14s %15s %7s\n' "nginx, ${key_type[$name]}" "$ours" "$theirs" \
             "$(LC_ALL=C awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')"
     done
-    printf '  (%s clients on the same %s cores, no resumption, %s times %s s each in turn)\n\n' \
+    printf '  (%s clients on the same %s cores, no resumption, %s times %s s each in turn; built\n' \
         "$CLIENTS" "$(nproc)" "$ROUNDS" "$ROUND_SECONDS"
+    printf '  quicker than a release, which make bench measures)\n\n'
 }
 
 # On a terminal everything stays up until Enter.
@@ -95,7 +96,7 @@ wait_for_enter() {
     for name in "$RSA_KEY" "$EC_KEY" "$JAVA_KEY"; do
         printf '  curl --cacert %s https://localhost:%s/\n' "$demo/$name/tls/web.crt" "${port[$name]}"
     done
-    printf '  KEYWARD_ADDRESS=unix:%s dist/bin/keyward key list\n\n' "$demo/service/hsm.sock"
+    printf '  KEYWARD_ADDRESS=unix:%s %s/bin/keyward key list\n\n' "$demo/service/hsm.sock" "$built"
     printf '%sPress Enter to stop everything.%s ' "$bold" "$plain"
     read -r _ || true
 }

@@ -2,7 +2,9 @@
 # shellcheck shell=bash
 
 NGINX=/usr/sbin/nginx
-LOAD=${CARGO_TARGET_DIR:-$PWD/target}/release/keyward-load
+# What was built for the demo.
+built=dist/demo
+LOAD=${CARGO_TARGET_DIR:-$PWD/target}/demo/keyward-load
 # The process ids to end, and what listens where.
 declare -A process=() port=()
 demo=
@@ -50,7 +52,7 @@ stop() {
 }
 
 keyward() {
-    KEYWARD_ADDRESS="unix:$demo/service/hsm.sock" dist/bin/keyward "$@"
+    KEYWARD_ADDRESS="unix:$demo/service/hsm.sock" "$built/bin/keyward" "$@"
 }
 
 start_service() {
@@ -59,7 +61,7 @@ start_service() {
     local allow=()
     # As root nginx drops its workers' rights to this user.
     [ "$(id -u)" != 0 ] || allow=(--allow-user www-data)
-    dist/bin/keyward serve --dev --state "$demo/service" "${allow[@]}" \
+    "$built/bin/keyward" serve --dev --state "$demo/service" "${allow[@]}" \
         >>"$demo/service.log" 2>&1 &
     process[service]=$!
     keyward status --wait 20 >/dev/null
@@ -86,7 +88,7 @@ start_nginx() {
         use_store_uri "$1" "$folder/nginx.conf"
         environment=(
             OPENSSL_CONF="$PWD/nginx-conf/openssl.cnf"
-            OPENSSL_MODULES="$PWD/dist/lib/ossl-modules"
+            OPENSSL_MODULES="$PWD/$built/lib/ossl-modules"
             KEYWARD_ADDRESS="unix:$demo/service/hsm.sock"
         )
     fi
@@ -119,7 +121,7 @@ at_least() {
 start_java() {
     port[$1]=$(free_port)
     KEYWARD_ADDRESS="unix:$demo/service/hsm.sock" \
-        java -cp dist/java/keyward-jce.jar java/demo/HttpsDemo.java "${port[$1]}" "$1" \
+        java -cp "$built/java/keyward-jce.jar" java/demo/HttpsDemo.java "${port[$1]}" "$1" \
         >"$demo/java.log" 2>&1 &
     process[$1]=$!
     wait_for_port "${port[$1]}" "$1"
