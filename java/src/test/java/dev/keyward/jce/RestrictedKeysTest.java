@@ -150,6 +150,28 @@ class RestrictedKeysTest {
             assertThrows(ProviderException.class, () -> gcm.doFinal(MESSAGE)));
     }
 
+    @Test
+    void a_key_signs_as_often_as_its_limit_says(RunningService service) throws Exception {
+        service.keyward("key", "generate", "twice", "--type", "p-256", "--max-uses", "2")
+            .succeeded();
+        Provider provider = service.provider();
+        Signature signature =
+            signing("SHA256withECDSA", service.privateKey("twice"), provider);
+        signature.sign();
+        signature.update(MESSAGE);
+        signature.sign();
+        signature.update(MESSAGE);
+        why(ErrorKind.LIMIT_EXCEEDED, assertThrows(SignatureException.class, signature::sign));
+
+        service.keyward("key", "generate", "once", "--type", "hmac", "--max-uses", "1")
+            .succeeded();
+        Mac mac = Mac.getInstance("HmacSHA256", provider);
+        mac.init(service.keyStore().getKey("once", null));
+        mac.doFinal(MESSAGE);
+        why(ErrorKind.LIMIT_EXCEEDED,
+            assertThrows(ProviderException.class, () -> mac.doFinal(MESSAGE)));
+    }
+
     private RunningService withApprovals() throws Exception {
         return RunningService.withPins(folder, List.of("alice", "bob"),
             List.of("correct horse 1", "correct horse 2"), QUORUM);
