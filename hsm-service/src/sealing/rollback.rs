@@ -6,7 +6,7 @@
 
 use std::{
     sync::{
-        Arc, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicU64, Ordering},
     },
     thread,
@@ -32,6 +32,8 @@ pub(super) struct Counter {
     store: Arc<SqliteStore>,
     /// How many changes of the store the TPM has counted with.
     counted: AtomicU64,
+    /// Held while it is counted: two at a time would have the TPM count twice and the store once.
+    counting: Mutex<()>,
 }
 
 impl Counter {
@@ -43,6 +45,7 @@ impl Counter {
             index,
             store: Arc::clone(store),
             counted: AtomicU64::new(0),
+            counting: Mutex::default(),
         });
         Some(counter)
     }
@@ -65,6 +68,7 @@ impl Counter {
 
     /// Counts if the store has changed since it was counted.
     pub(super) fn keep_up(&self) {
+        let _turn = self.turn();
         if self.store.is_open()
             && self.counted.load(Ordering::Relaxed) != self.store.changes()
             && let Err(error) = self.advance()
@@ -76,6 +80,7 @@ impl Counter {
     /// Refuses a store that was just opened and is not the latest state, unless that is wanted; then
     /// counts. What was accepted, for the log.
     pub(super) fn check(&self, accept_older: bool) -> Result<Option<String>> {
+        let _turn = self.turn();
         let stored = self.stored()?;
         let counted = self.read()?;
         let found = match (stored, counted) {
@@ -111,6 +116,10 @@ impl Counter {
         Ok(found)
     }
 
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.counting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn advance(&self) -> Result<()> {
         let changes = self.store.changes();
         if self.read()?.is_none() {
@@ -136,5 +145,69 @@ impl Counter {
             Error::new(ErrorKind::Internal, "the number of the state does not read")
         })?;
         Ok(Some(u64::from_be_bytes(bytes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        os::unix::net::UnixStream,
+        process::{Child, Command},
+        time::Instant,
+    };
+
+    use super::*;
+    use crate::store::{KeyFile, create_master_key};
+
+    /// A software TPM, which is switched off when dropped.
+    struct SoftTpm(Child);
+
+    impl SoftTpm {
+        fn start(folder: &std::path::Path) -> (SoftTpm, TpmAddress) {
+            let socket = folder.join("tpm.sock");
+            let process = Command::new("swtpm")
+                .args(["socket", "--tpm2", "--flags", "not-need-init,startup-clear", "--tpmstate"])
+                .arg(format!("dir={}", folder.display()))
+                .arg("--server")
+                .arg(format!("type=unixio,path={}", socket.display()))
+                .spawn()
+                .expect("swtpm is missing: ops/prerequisites test");
+            let tpm = SoftTpm(process);
+            let end = Instant::now() + Duration::from_secs(60);
+            while UnixStream::connect(&socket).is_err() {
+                assert!(Instant::now() < end, "swtpm does not start");
+                thread::sleep(Duration::from_millis(10));
+            }
+            (tpm, TpmAddress::Swtpm(socket))
+        }
+    }
+
+    impl Drop for SoftTpm {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn threads_that_count_at_the_same_time_leave_store_and_tpm_at_the_same_number() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let (_tpm, device) = SoftTpm::start(folder.path());
+        let key = folder.path().join("master.key");
+        create_master_key(&key).unwrap();
+        let store = SqliteStore::create(&folder.path().join("data"), &KeyFile::new(&key)).unwrap();
+        let index = CounterIndex::try_from("0x01800001".to_owned()).unwrap();
+        let config = TpmConfig { device, counter: Some(index), ..TpmConfig::default() };
+        let counter = Counter::new(&config, &Arc::new(store)).unwrap();
+        counter.check(false).unwrap();
+        for _ in 0..10 {
+            counter.store.set_own_secrets(&[("x", Secret::copy_of(b"y"))]).unwrap();
+            thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| counter.keep_up());
+                }
+            });
+            assert_eq!(counter.stored().unwrap(), counter.read().unwrap());
+        }
     }
 }
