@@ -134,6 +134,16 @@ fn people_give_the_pin_where_it_is_in_no_file() {
     assert!(wrong.message.contains("not the PIN"), "{wrong}");
     let pin_file = token.pin_file();
     let end = Instant::now() + Duration::from_secs(60);
+    // What no token takes for a PIN is not passed on, and the next one is.
+    let long = loop {
+        let refused = client.unseal(&[b'1'; 100_000], false).unwrap_err();
+        if refused.kind != ErrorKind::LimitExceeded {
+            break refused;
+        }
+        assert!(Instant::now() < end, "the pause does not end");
+        thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(long.kind, ErrorKind::InvalidArgument, "{long}");
     // After a wrong one comes a pause.
     while !run(&service, &["unseal", "--in", text(&pin_file)]).status.success() {
         assert!(Instant::now() < end, "the PIN is not taken");

@@ -25,7 +25,7 @@ pub(super) const NAME: &str = "keyward-token-keeper";
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The most that is said in one message.
-const MAX_BYTES: usize = 1 << 16;
+pub(super) const MAX_BYTES: usize = 1 << 16;
 
 /// The service's end of its keeper.
 pub(super) struct Keeper(Mutex<(ChildStdin, ChildStdout)>);

@@ -103,6 +103,10 @@ impl Token {
 
     fn ask(&self, request: Request) -> Result<Reply> {
         let request = request.write();
+        // A keeper ends at what it does not understand, and the service starts no other.
+        if request.len() > keeper::MAX_BYTES {
+            return Err(Error::invalid("no token has a PIN or the label of a key as long as this"));
+        }
         let reply = match &self.keeper {
             Some(keeper) => keeper.ask(&request)?,
             None => keeper::run_worker(self.helper(worker::NAME), &request)?,
