@@ -398,11 +398,14 @@ fn a_restored_backup_gives_no_uses_back_that_the_service_knows_of() {
     for _ in 0..7 {
         sign(&client, &key).unwrap();
     }
+    let aes = generate(&client, "aes", "aes-256");
     let backups = client.make_backup().unwrap();
     let backup = std::path::Path::new(&backups.folder).join(&backups.files[0].name);
     for _ in 0..200 {
         sign(&client, &key).unwrap();
     }
+    // One that had encrypted nothing so far when the backup was made.
+    encipher(&client, &aes).unwrap();
     assert!(service.terminate().success());
     let restore = || {
         let mut restore = Command::new(KEYWARD);
@@ -414,11 +417,13 @@ fn a_restored_backup_gives_no_uses_back_that_the_service_knows_of() {
     assert_eq!(restore(), "");
     let service = state.start();
     assert_eq!(used(&service.client(), &key), 207);
+    let aes = service.client().find(&KeySelector::Id(aes.id)).unwrap();
+    assert_eq!(aes.attributes.gcm_encryptions, 1);
     service.kill();
     // Where nothing is left of the service, the backup's own count is all there is: what was handed
     // out when it was made counts as used.
     std::fs::rename(state.data(), state.path("lost")).unwrap();
-    assert!(restore().contains("1 keys whose uses are counted"), "nothing is said of it");
+    assert!(restore().contains("2 keys whose uses are counted"), "nothing is said of it");
     let service = state.start();
     assert_eq!(used(&service.client(), &key), 100);
 }

@@ -8,7 +8,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use keyward_algorithms::ErrorKind;
+use keyward_algorithms::{ErrorKind, KeyType, SecretKind};
 use keyward_protocol::KeyId;
 
 use super::{
@@ -100,6 +100,9 @@ fn keep_counts(present: &SqliteStore, restored: &SqliteStore, counted: &[KeyId])
             unknown += 1;
             continue;
         };
+        if Counted::ALL.iter().all(|of| of.count(&known.attributes) == 0) {
+            continue;
+        }
         restored.count_uses(id, &mut |record| {
             for of in Counted::ALL {
                 let count = of.count_mut(&mut record.attributes);
@@ -134,7 +137,9 @@ fn unpack(
         if key.key_type() != record.key_type || key.spki() != record.spki {
             return Err(refused(&format!("key \"{name}\" is not what its record says")));
         }
-        if record.attributes.restrictions.max_uses != 0 || record.attributes.gcm_encryptions != 0 {
+        // An AES key may have encrypted for the first time since.
+        let is_aes = matches!(record.key_type, KeyType::Secret(SecretKind::Aes, _));
+        if is_aes || record.attributes.restrictions.max_uses != 0 {
             counted.lock().unwrap_or_else(PoisonError::into_inner).push(record.id);
         }
         Ok(())
