@@ -110,6 +110,24 @@ fn a_revoked_client_stays_shut_out_after_a_restore() {
 }
 
 #[test]
+fn a_certificate_that_a_restored_backup_does_not_know_is_not_renewed() {
+    let (state, identity) = state_with_backups();
+    let service = state.start();
+    let backup = make(&service);
+    let machine = service.machine("web1", &[], &["127.0.0.0/8"]);
+    service.terminate();
+    let config = state.path("keyward.toml");
+    let arguments = ["backup", "restore", text(&backup), "--identity", text(&identity)];
+    ok(&[&arguments[..], &["--config", text(&config), "--yes"]].concat());
+    let service = state.start();
+    let ran = machine.command(&service, &["client", "renew"]).output().unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(!ran.status.success() && said.contains("keyward client enrol"), "{said}");
+    let listed = service.administrator().list_clients().unwrap();
+    assert!(listed.iter().all(|one| one.user != "web1"), "{listed:?}");
+}
+
+#[test]
 fn only_operators_make_backups_and_nobody_reads_them_through_the_service() {
     let (state, _) = state_with_backups();
     let service = state.start();

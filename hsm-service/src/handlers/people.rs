@@ -65,9 +65,19 @@ pub(crate) fn renew(service: &Service, caller: &Caller, request: &RenewClient) -
         let message = format!("\"{user}\" has no role any more, so its certificate is not renewed");
         return Err(Error::new(ErrorKind::PermissionDenied, message));
     }
-    let known = service.clients.get(serial).map(|known| known.sources).unwrap_or_default();
+    let known = service.clients.get(serial).ok_or_else(|| {
+        let message = format!(
+            "the certificate {} of \"{user}\" is not in the service's list, which would say from where \
+             it may be used",
+            hex(serial)
+        );
+        Error::new(ErrorKind::PermissionDenied, message).hint(
+            "it is later than the backup that the service was restored from; an administrator can issue \
+             another: keyward client enrol",
+        )
+    })?;
     let sources: Vec<SourceRange> =
-        known.into_iter().filter_map(|text| SourceRange::try_from(text).ok()).collect();
+        known.sources.into_iter().filter_map(|text| SourceRange::try_from(text).ok()).collect();
     let days = days(service, request.days)?;
     let wanted = Wanted { user, roles, sources: &sources, days, pin: false };
     issue(service, caller, &request.csr, &wanted, Some(serial))
