@@ -40,6 +40,8 @@ fn a_certificate_lives_without_a_key_is_its_owners_alone_and_outlives_a_kill() {
     assert_eq!(kind(client.rename_certificate("root", "other")), Some(ErrorKind::AlreadyExists));
     assert_eq!(client.rename_certificate("root", "first").unwrap().der, next);
     assert_eq!(kind(client.rename_certificate("root", "x")), Some(ErrorKind::NotFound));
+    let no_name = client.rename_certificate(&"root".repeat(1000), "x");
+    assert_eq!(kind(no_name), Some(ErrorKind::InvalidArgument));
 
     let stranger = service.enrol("stranger", &[]);
     assert!(stranger.certificates().unwrap().is_empty());

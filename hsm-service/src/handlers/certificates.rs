@@ -31,6 +31,7 @@ pub(crate) fn put(service: &Service, caller: &Caller, request: PutCertificate) -
             if !request.der.is_empty() || request.replace {
                 return Err(Error::invalid("a certificate is either put here or renamed"));
             }
+            check_name("certificate", former)?;
             let renamed = service.store().rename_certificate(owner, former, &request.name)?;
             renamed.ok_or_else(|| absent(owner, former))?
         }
