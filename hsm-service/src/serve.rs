@@ -65,7 +65,9 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
     if !listeners.drain(drain_time) {
         tracing::warn!("some requests were not answered in time");
     }
-    service.keys.limits().give_back();
+    if service.store().is_open() {
+        service.keys.limits().give_back();
+    }
     service.count_last_state();
     service.audit.close();
     Ok(())

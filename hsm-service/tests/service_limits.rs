@@ -429,6 +429,25 @@ fn a_restored_backup_gives_no_uses_back_that_the_service_knows_of() {
 }
 
 #[test]
+fn keys_are_destroyed_without_waiting_until_their_uses_are_written_down() {
+    let mut state = State::new();
+    let me = rustix::process::geteuid().as_raw();
+    let identity = format!("identities = [\"uid:{me}\"]");
+    state.more = format!("[[user]]\nname = \"me\"\n{identity}\nroles = [\"user\", \"admin\"]\n");
+    let service = state.start();
+    let client = service.client();
+    let key = limited(&client, "release", "p-256", uses(1000));
+    sign(&client, &key).unwrap();
+    let row = || -> Vec<u8> {
+        let database = rusqlite::Connection::open(state.data().join("keys.db")).unwrap();
+        database.query_row("SELECT sealed FROM keys", [], |row| row.get(0)).unwrap()
+    };
+    let before = row();
+    client.zeroize(&state.issued.service_id).unwrap();
+    assert!(row() == before, "a key was written");
+}
+
+#[test]
 fn refusals_are_counted_by_the_limit_that_refused() {
     served("", |service, client| {
         let key = limited(client, "release", "p-256", uses(1));

@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -35,6 +36,9 @@ const fn largest_portion(of: Counted) -> u64 {
         Counted::Gcm => 1 << 16,
     }
 }
+
+/// How many threads give portions back at once.
+const MAX_GIVING: usize = 32;
 
 /// The keys that have limits and were used since the service started.
 pub(crate) struct Limits {
@@ -95,15 +99,25 @@ impl Limits {
         }
     }
 
-    /// Gives back what is left of all portions.
+    /// Gives back what is left of all portions; those of several keys go to the disk together, since
+    /// a service that is to be sealed is not to wait long.
     pub(crate) fn give_back(&self) {
         let all: Vec<Arc<Limit>> = self.lock().values().map(Arc::clone).collect();
-        for limit in all {
-            // What is not given back counts as used.
-            if let Err(error) = limit.give_back() {
-                tracing::warn!(id = %limit.id, "uses that were not made are lost: {error}");
+        let give = |part: &[Arc<Limit>]| {
+            for limit in part {
+                // What is not given back counts as used.
+                if let Err(error) = limit.give_back() {
+                    tracing::warn!(id = %limit.id, "uses that were not made are lost: {error}");
+                }
             }
-        }
+        };
+        thread::scope(|scope| {
+            for part in all.chunks(all.len().div_ceil(MAX_GIVING).max(1)) {
+                if thread::Builder::new().spawn_scoped(scope, move || give(part)).is_err() {
+                    give(part);
+                }
+            }
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<KeyId, Arc<Limit>>> {

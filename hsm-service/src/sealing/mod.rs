@@ -286,6 +286,7 @@ impl Service {
         let mut custody = self.sealing.custody();
         if self.sealing.state() == ServiceState::Operational {
             self.sealing.set(ServiceState::Sealed);
+            self.keys.limits().give_back();
             self.give_up();
             self.audit.seal();
             self.live.changed();
@@ -303,7 +304,6 @@ impl Service {
 
     /// Drops what is in memory of an open service alone, but for the key of the audit log.
     fn give_up(&self) {
-        self.keys.limits().give_back();
         self.sealing.store.seal();
         self.keys.forget();
         self.authority.seal();
