@@ -16,7 +16,9 @@ use keyward_service::store::{SealKind, create_master_key};
 use service_support::{
     KEYWARD, ME, Service, State, audit_log,
     devices::{PIN, SOFTHSM, SoftToken},
-    generate, sign,
+    generate,
+    kills::kill_while_sealed_anew,
+    sign,
 };
 use tempfile::TempDir;
 
@@ -297,12 +299,6 @@ fn a_module_that_crashes_is_told_and_the_service_goes_on() {
     assert!(reason.contains("cannot load the PKCS#11 module"), "{reason}");
 }
 
-/// How often the service is killed while its seal is changed: 6 times, or what `KEYWARD_SEAL_KILLS`
-/// says.
-fn kills() -> u32 {
-    std::env::var("KEYWARD_SEAL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
-}
-
 #[test]
 fn a_service_that_is_killed_while_a_token_takes_over_its_seal_opens_by_itself_afterwards() {
     let folder = TempDir::new().unwrap();
@@ -313,46 +309,7 @@ fn a_service_that_is_killed_while_a_token_takes_over_its_seal_opens_by_itself_af
         "\n[seal.pkcs11]\nmodule = {SOFTHSM:?}\ntoken = \"keyward\"\npin_file = {:?}\n",
         token.pin_file()
     );
-    let mut service = state.start();
-    let key = generate(&service.client(), "k", "p-256");
     // One key in the token, which does not fill up so.
     let change = ["seal", "change", "pkcs11", "--token-key", "one"];
-    ok(&service, &change);
-    let begun = Instant::now();
-    ok(&service, &change);
-    let usual = begun.elapsed();
-    let count = kills();
-    let (mut old, mut new) = (0, 0);
-    for kill in 0..count {
-        let before = row(&state);
-        let mut changing = Command::new(KEYWARD)
-            .args(change)
-            .env("KEYWARD_ADDRESS", format!("unix:{}", service.socket().display()))
-            .env("KEYWARD_RETRY_FOR", "0")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        // Another moment in each round, up to somewhat after the usual end.
-        thread::sleep(usual * (kill + 1) * 5 / (count * 4));
-        service.kill();
-        changing.wait().unwrap();
-        service = state.start();
-        let seal = service.client().show_seal().unwrap();
-        assert_eq!(seal.state, "operational", "{}", seal.reason);
-        sign(&service.client(), &key).unwrap();
-        match row(&state) == before {
-            true => old += 1,
-            false => new += 1,
-        }
-    }
-    println!("{count} kills: {old} times the old seal opens, {new} times the new one");
-}
-
-/// What the store keeps of the seal.
-fn row(state: &State) -> Vec<u8> {
-    let database = rusqlite::Connection::open(state.data().join("keys.db")).unwrap();
-    let query = "SELECT value FROM own WHERE name = 'data-key'";
-    database.query_row(query, [], |row| row.get(0)).unwrap()
+    kill_while_sealed_anew(&state, &change);
 }

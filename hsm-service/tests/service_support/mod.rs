@@ -5,6 +5,7 @@
 
 pub mod devices;
 pub mod faults;
+pub mod kills;
 pub mod raw;
 
 use std::{
