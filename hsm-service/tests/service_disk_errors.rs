@@ -2,35 +2,18 @@
 
 mod service_support;
 
-use std::{
-    path::Path,
-    process::Command,
-    time::{Duration, Instant},
-};
-
-use keyward_algorithms::{ErrorKind, KeyType, Operation};
+use keyward_algorithms::{ErrorKind, KeyType};
 use keyward_client::Client;
-use keyward_protocol::{Error, Key, KeySelector, Restrictions};
+use keyward_protocol::{Error, Key, Restrictions};
 use service_support::{
-    KEYWARD, Service, State, audit_log,
+    State, all_is_there,
     faults::{Call, FaultyDisk},
-    generate, named, sign,
+    generate, named, sign, wait_for,
 };
 
 /// Uses keys and reads the log.
 const ME: &str =
     "[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\nroles = [\"user\", \"auditor\"]\n";
-
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(60);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "{what}: waited in vain");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
 
 fn make(client: &Client, name: &str) -> Result<Key, Error> {
     client.generate(KeyType::from_name("p-256").unwrap(), &named(name))
@@ -39,25 +22,6 @@ fn make(client: &Client, name: &str) -> Result<Key, Error> {
 fn warned(client: &Client) -> bool {
     let warnings = client.status().unwrap().warnings;
     warnings.iter().any(|one| one.contains("the audit log cannot be written"))
-}
-
-/// Every key that was acknowledged is there and in the log, and the log is whole.
-fn all_is_there(service: &Service, keys: &[Key], audit: &Path) {
-    let client = service.client();
-    let entries = audit_log(&client);
-    let generated = Operation::Generate.code();
-    for key in keys {
-        assert_eq!(client.find(&KeySelector::Id(key.id)).unwrap().name, key.name);
-        let recorded = entries.iter().any(|entry| {
-            entry.operation == generated
-                && entry.outcome == 0
-                && entry.key_id == key.id.as_bytes().as_slice()
-        });
-        assert!(recorded, "{} is not in the log", key.name);
-    }
-    let mut verify = Command::new(KEYWARD);
-    let ran = verify.args(["audit", "verify", "--in"]).arg(audit).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
 #[test]

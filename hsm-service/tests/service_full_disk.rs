@@ -5,16 +5,14 @@ mod service_support;
 use std::{
     fs::{self, File},
     io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::Command,
 };
 
 use keyward_algorithms::{ErrorKind, KeyType};
 use keyward_client::Client;
 use keyward_protocol::{Error, Key, KeySelector};
-use service_support::{
-    AUDITING, KEYWARD, Service, State, audit_log, generate, named, sign, wait_for,
-};
+use service_support::{AUDITING, State, all_is_there, audit_log, generate, named, sign, wait_for};
 use tempfile::TempDir;
 
 /// A file system of a few MiB in memory, which goes with this value.
@@ -86,26 +84,6 @@ fn generate_until_refused(client: &Client, prefix: &str) -> (Vec<Key>, Error) {
 fn warned(client: &Client) -> bool {
     let warnings = client.status().unwrap().warnings;
     warnings.iter().any(|one| one.contains("the audit log cannot be written"))
-}
-
-/// Every key that was acknowledged is there and in the log, and the log is whole.
-fn all_is_there(service: &Service, keys: &[Key], audit: &Path) {
-    let client = service.client();
-    let entries = audit_log(&client);
-    for key in keys {
-        let found = client.find(&KeySelector::Id(key.id)).unwrap();
-        assert_eq!(found.name, key.name);
-        let generated = keyward_algorithms::Operation::Generate.code();
-        let recorded = entries.iter().any(|entry| {
-            entry.operation == generated
-                && entry.outcome == 0
-                && entry.key_id == key.id.as_bytes().as_slice()
-        });
-        assert!(recorded, "{} is not in the log", key.name);
-    }
-    let mut verify = Command::new(KEYWARD);
-    let ran = verify.args(["audit", "verify", "--in"]).arg(audit).output().unwrap();
-    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
 #[test]

@@ -19,9 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use keyward_algorithms::Operation;
 use keyward_client::{Client, KeyTemplate, Settings};
 use keyward_protocol::{
-    Error, Key, SignRequest,
+    Error, Key, KeySelector, SignRequest,
     messages::{AuditEntry, Enrol, ReadAudit, request, response},
 };
 use keyward_service::{
@@ -417,6 +418,25 @@ pub fn sign(client: &Client, key: &Key) -> Result<Vec<u8>, Error> {
     let algorithm = key.key_type.default_signature().unwrap();
     let input = [7; 32];
     client.sign(&key.id, &SignRequest { algorithm, pss: None, deterministic: false, input: &input })
+}
+
+/// Every key that was acknowledged is there and in the log, and the log is whole.
+pub fn all_is_there(service: &Service, keys: &[Key], audit: &Path) {
+    let client = service.client();
+    let entries = audit_log(&client);
+    let generated = Operation::Generate.code();
+    for key in keys {
+        assert_eq!(client.find(&KeySelector::Id(key.id)).unwrap().name, key.name);
+        let recorded = entries.iter().any(|entry| {
+            entry.operation == generated
+                && entry.outcome == 0
+                && entry.key_id == key.id.as_bytes().as_slice()
+        });
+        assert!(recorded, "{} is not in the log", key.name);
+    }
+    let mut verify = Command::new(KEYWARD);
+    let ran = verify.args(["audit", "verify", "--in"]).arg(audit).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
 }
 
 /// The entries of the audit log, for an auditor.
