@@ -12,6 +12,7 @@ use keyward_protocol::{
     messages::{Hello, Login, Request, Response, request, response},
 };
 
+use rustix::thread::sched_getcpu;
 use zeroize::Zeroize;
 
 use crate::{
@@ -122,6 +123,7 @@ impl Connection {
         self.last_id += 1;
         request.id = self.last_id;
         request.timeout_ms = timeout.as_millis() as u32;
+        request.processor = self.processor_that_waits(pause);
         self.outgoing.clear();
         encode_request(request, &mut self.outgoing).map_err(Broken::Unsendable)?;
         let written = self.stream.write_all(&self.outgoing);
@@ -139,6 +141,11 @@ impl Connection {
                 Err(Broken::Lost(why.into()))
             }
         }
+    }
+
+    /// The processor that will be idle until the service on this machine answers, as requests tell it.
+    fn processor_that_waits(&self, pause: &dyn Pause) -> u32 {
+        if self.stream.is_local() && !pause.can_pause() { sched_getcpu() as u32 + 1 } else { 0 }
     }
 
     /// Lets the host work until there is an answer. Where it can't, the read that follows blocks.

@@ -107,6 +107,11 @@ impl Stream {
         Ok(keyward_peer_groups::peer_credentials(self.kind().fd())?.uid)
     }
 
+    /// Whether the other end is on this machine for sure.
+    pub(crate) fn is_local(&self) -> bool {
+        matches!(self.kind(), Kind::Unix(_))
+    }
+
     /// The socket, to wait for.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
         self.kind().fd()

@@ -162,6 +162,7 @@ mod tests {
         let request = |id| Request {
             id,
             timeout_ms: 5,
+            processor: 2,
             approval: 7,
             operation: Some(request::Operation::Status(GetStatus {})),
         };

@@ -20,6 +20,7 @@ use rustix::{
 use super::{
     census::Place,
     crew::Crew,
+    nearness::Nearness,
     outbox::{Outbox, Sent},
 };
 use crate::{Error, Result, Service, execute::respond, peer::Peer};
@@ -96,6 +97,7 @@ impl Connection {
     /// Serves requests until none has come for a while.
     pub(super) fn serve(self: &Arc<Connection>, service: &Arc<Service>) -> Left {
         let mut frames = FrameReader::new();
+        let mut nearness = Nearness::default();
         let mut partial = None;
         loop {
             let read = self.wait_readable().and_then(|()| {
@@ -118,15 +120,16 @@ impl Connection {
                     return Left::Close;
                 }
             };
-            let taken = self.take_frames(service, &mut frames, received).and_then(|()| {
-                if frames.has_partial_frame() {
-                    let begun = Partial { since: received, bytes: 0 };
-                    self.check_partial(partial.get_or_insert(begun), received, count)
-                } else {
-                    partial = None;
-                    Ok(())
-                }
-            });
+            let taken =
+                self.take_frames(service, &mut frames, &mut nearness, received).and_then(|()| {
+                    if frames.has_partial_frame() {
+                        let begun = Partial { since: received, bytes: 0 };
+                        self.check_partial(partial.get_or_insert(begun), received, count)
+                    } else {
+                        partial = None;
+                        Ok(())
+                    }
+                });
             if let Err(error) = taken {
                 self.refuse(error);
                 return Left::Close;
@@ -161,6 +164,7 @@ impl Connection {
         self: &Arc<Connection>,
         service: &Arc<Service>,
         frames: &mut FrameReader,
+        nearness: &mut Nearness,
         received: Instant,
     ) -> Result<()> {
         while let Some(frame) = frames.next_frame()? {
@@ -176,6 +180,7 @@ impl Connection {
                 return Err(Error::new(ErrorKind::LimitExceeded, message));
             }
             let connection = Arc::clone(self);
+            nearness.notice(request.processor);
             let thread = std::thread::current().id();
             service.execute(&self.peer, request, received, move |response| {
                 connection.answer(response, std::thread::current().id() == thread);

@@ -4,6 +4,7 @@ mod census;
 mod connection;
 mod crew;
 mod inherited;
+mod nearness;
 mod outbox;
 mod parking;
 pub(crate) mod socket;

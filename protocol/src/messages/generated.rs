@@ -7,6 +7,10 @@ pub struct Request {
     /// How long the client will wait for the answer, in milliseconds; 0 means the service's default.
     #[prost(uint32, tag = "2")]
     pub timeout_ms: u32,
+    /// The number, plus one, of the processor that the client is on and will wait on, over a UNIX
+    /// socket; 0 tells nothing. The service may do the work there.
+    #[prost(uint32, tag = "3")]
+    pub processor: u32,
     /// The approval that lets this be done, for an operation that waits for others; 0 for none.
     #[prost(fixed64, tag = "69")]
     pub approval: u64,

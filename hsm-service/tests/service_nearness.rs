@@ -1,0 +1,58 @@
+//! Where the service works for callers on its own machine.
+
+mod service_support;
+
+use std::{fs, path::Path};
+
+use rustix::{
+    process::Pid,
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
+};
+use service_support::{ME, State, generate, sign, wait_for};
+
+/// The processors that each thread of this name may run on, as the kernel lists them.
+fn places(process: Pid, name: &str) -> Vec<String> {
+    let threads = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero())).unwrap();
+    threads.filter_map(|thread| place(&thread.ok()?.path(), name)).collect()
+}
+
+fn place(thread: &Path, name: &str) -> Option<String> {
+    // Threads come and go.
+    let status = fs::read_to_string(thread.join("status")).ok()?;
+    let field = |field: &str| {
+        status
+            .lines()
+            .find_map(|line| line.strip_prefix(field))
+            .map(|value| value.trim().to_owned())
+    };
+    (field("Name:")? == name).then(|| field("Cpus_allowed_list:"))?
+}
+
+#[test]
+fn a_connection_is_served_on_the_processor_that_its_caller_waits_on() {
+    let everywhere = sched_getaffinity(None).unwrap();
+    let processors = (0..CpuSet::MAX_CPU).filter(|number| everywhere.is_set(*number));
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let key = generate(&client, "near", "p-256");
+    let free = places(service.pid(), "front");
+    assert_eq!(free.len(), 1);
+
+    for processor in processors.take(2) {
+        let mut here = CpuSet::new();
+        here.set(processor);
+        sched_setaffinity(None, &here).unwrap();
+        for _ in 0..4 {
+            sign(&client, &key).unwrap();
+        }
+        let places = places(service.pid(), "connection");
+        assert!(places.contains(&processor.to_string()), "{processor}: {places:?}");
+    }
+    sched_setaffinity(None, &everywhere).unwrap();
+
+    // Whoever falls silent keeps no thread, and those that it serves next may be anywhere.
+    wait_for("threads that may run everywhere", || {
+        places(service.pid(), "connection").iter().all(|place| *place == free[0]).then_some(())
+    });
+}
