@@ -16,6 +16,8 @@ mod client;
 mod config;
 mod context;
 mod doctor;
+#[cfg(test)]
+mod documents;
 mod failure;
 pub mod files;
 mod java;
@@ -46,11 +48,11 @@ use self::{
 
 const EXAMPLES: &str = "\
 Examples:
-  keyward serve --dev                              try it out
-  keyward key generate web --type p-256            make a key inside the service
-  keyward key self-sign web --subject CN=localhost give it a certificate
-  keyward key pem web > web.pem                    a reference for `ssl_certificate_key`
-  keyward doctor web                               what is wrong here, and what to do";
+  keyward serve --dev                                try it out
+  keyward key generate web --type p-256              make a key inside the service
+  keyward key self-sign web --subject CN=localhost   give it a certificate
+  keyward key pem web > web.pem                      a reference for `ssl_certificate_key`
+  keyward doctor web                                 what is wrong here, and what to do";
 
 /// A network HSM: keys live in the service, web servers and Java sign through it.
 #[derive(Debug, Parser)]

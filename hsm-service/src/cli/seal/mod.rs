@@ -32,11 +32,11 @@ pub(crate) use secrets::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  keyward unseal                      asks for the share or the passphrase
+  keyward unseal                        asks for the share or the passphrase
   keyward unseal --in share-2.txt
-  keyward unseal --forget --in -      begins anew, with the share on standard input
-  keyward unseal --in master.key      opens by a copy of the master key, without the TPM or token
-  keyward unseal --accept-older-state after a backup was restored, where the TPM counts states")]
+  keyward unseal --forget --in -        begins anew, with the share on standard input
+  keyward unseal --in master.key        opens by a copy of the master key, without the TPM or token
+  keyward unseal --accept-older-state   after a backup was restored, where the TPM counts states")]
 pub(crate) struct UnsealArgs {
     /// Where the share, the passphrase, the PIN or the copy of the master key is, or several shares, a
     /// line each; `-` is standard input
