@@ -193,7 +193,7 @@ fn health_can_be_asked_over_tcp_or_switched_off() {
 }
 
 #[test]
-fn every_metric_of_the_dashboard_and_the_alerts_exists() {
+fn every_metric_of_the_dashboard_and_the_alerts_exists_and_all_are_documented() {
     let state = State::with(ME);
     let service = state.start();
     let client = service.client();
@@ -213,14 +213,21 @@ fn every_metric_of_the_dashboard_and_the_alerts_exists() {
         ("alerts.yml", include_str!("../../ops/monitoring/alerts.yml")),
         ("dashboard", include_str!("../../ops/monitoring/grafana-dashboard.json")),
     ] {
-        let words =
-            text.split(|character: char| !(character.is_alphanumeric() || character == '_'));
-        let named: HashSet<&str> = words
-            .filter(|word| word.starts_with("keyward") || word.starts_with("process_"))
-            .collect();
+        let named = metrics_in(text);
         assert!(named.len() > 10, "{file} names {named:?}");
         for name in named {
             assert!(known.contains(name), "{file} names {name}, which does not exist");
         }
     }
+    let families: HashSet<&str> = metrics.families.keys().map(String::as_str).collect();
+    let rows = include_str!("../../docs/operations.md").lines();
+    let rows = rows.filter(|row| row.starts_with("| `keyward_") || row.starts_with("| `process_"));
+    let documented = rows.filter_map(|row| Some(metrics_in(row.split(" | ").next()?))).flatten();
+    assert_eq!(documented.collect::<HashSet<_>>(), families);
+}
+
+/// Every name of a metric in a text.
+fn metrics_in(text: &str) -> HashSet<&str> {
+    let words = text.split(|character: char| !(character.is_alphanumeric() || character == '_'));
+    words.filter(|word| word.starts_with("keyward") || word.starts_with("process_")).collect()
 }
