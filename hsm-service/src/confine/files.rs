@@ -2,7 +2,7 @@
 //! configuration and what the C library wants for the names of users.
 
 use std::{
-    env,
+    env, fs,
     path::{Path, PathBuf},
 };
 
@@ -89,6 +89,10 @@ fn rules(config: &Config, file: Option<&Path>) -> Rules {
         }
         if let Some(SyslogAddress::Tls { port, .. }) = sink.syslog {
             rules.ports.push(port);
+            // Where a link leads to, systemd and others keep the list of name servers.
+            if let Ok(link) = fs::read_link("/etc/resolv.conf") {
+                rules.allow_folder_of(&Path::new("/etc").join(link), read);
+            }
         }
     }
     rules.allow_folder_of(config.seal.key_file(), read);
