@@ -78,12 +78,13 @@ fn words(command: &str) -> Vec<Vec<String>> {
         if word.is_empty() || word == "…" {
             continue;
         }
-        let choices: Vec<_> = word.split('|').collect();
-        let with = |choice: &&str| {
-            let choice = (*choice).to_owned();
-            variants.iter().map(move |words: &Vec<String>| [&words[..], &[choice.clone()]].concat())
+        let with = |choice: &str| -> Vec<Vec<String>> {
+            variants
+                .iter()
+                .map(|words| words.iter().cloned().chain([choice.into()]).collect())
+                .collect()
         };
-        variants = choices.iter().flat_map(with).collect();
+        variants = word.split('|').flat_map(with).collect();
     }
     variants
 }
