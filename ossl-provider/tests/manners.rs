@@ -71,6 +71,12 @@ fn signals_interrupt_nothing() {
 }
 
 #[test]
+fn hosts_that_filter_their_system_calls_sign_or_are_told_why_not() {
+    let output = trial(&service().host, &["locked", "keyward:p-256", "p-256.pem"]);
+    assert!(output.contains("cannot reach the service"), "{output}");
+}
+
+#[test]
 fn without_descriptors_a_signature_fails_and_afterwards_works_again() {
     let output = trial(&service().host, &["no-descriptors", "p-256.pem"]);
     assert!(output.contains("cannot reach the service"), "{output}");

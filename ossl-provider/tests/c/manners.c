@@ -2,6 +2,9 @@
  * no descriptors left, loading and unloading without end. The first argument names the trial, the
  * others are keys or configurations. Exits with 0 if all went well. */
 #include <dirent.h>
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/pem.h>
@@ -9,7 +12,10 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -297,6 +303,81 @@ static void no_descriptors(char **files)
     free_pair(pair);
 }
 
+/* What happens to this process from now on at the system calls of a list, and at all others. */
+static void lock_in(const int *calls, size_t count, unsigned listed, unsigned others)
+{
+    struct sock_filter filter[128] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr))};
+    struct sock_fprog program = {0, filter};
+
+    program.len = 1;
+    for (size_t i = 0; i < count; i++) {
+        struct sock_filter is_it = BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, calls[i], 0, 1);
+        struct sock_filter then = BPF_STMT(BPF_RET | BPF_K, listed);
+
+        filter[program.len++] = is_it;
+        filter[program.len++] = then;
+    }
+    filter[program.len++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, others);
+    CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+    CHECK(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+}
+
+/* All that a host on this machine has to be allowed for signatures over a connection that stands.
+ * Any other call ends the process. */
+static const int needed[] = {
+    SYS_getpid, SYS_gettid, SYS_geteuid, SYS_getegid, SYS_fstat, SYS_newfstatat, SYS_setsockopt,
+    SYS_sendto, SYS_recvfrom, SYS_ppoll, SYS_clock_gettime, SYS_getrandom, SYS_futex, SYS_brk,
+    SYS_mmap, SYS_munmap, SYS_mremap, SYS_madvise, SYS_exit_group, SYS_write,
+#ifdef SYS_poll
+    SYS_poll,
+#endif
+};
+
+static void sign_locked_in(const char *uri)
+{
+    struct pair pair = load_pair(NULL, uri);
+
+    sign_and_verify(NULL, pair.key, pair.public);
+    lock_in(needed, sizeof(needed) / sizeof(needed[0]), SECCOMP_RET_ALLOW, SECCOMP_RET_KILL_PROCESS);
+    for (int i = 0; i < 20; i++)
+        sign_and_verify(NULL, pair.key, pair.public);
+    _exit(0);
+}
+
+/* A host that has closed itself before the first signature gets an error. */
+static void locked_out(const char *file)
+{
+    static const int denied[] = {SYS_socket, SYS_connect};
+    struct pair pair = load_pair(NULL, file);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, pair.key, NULL);
+    unsigned char digest[32] = {7}, signature[1024];
+    size_t length = sizeof(signature);
+
+    CHECK(EVP_PKEY_sign_init(ctx) == 1);
+    lock_in(denied, 2, SECCOMP_RET_ERRNO | EPERM, SECCOMP_RET_ALLOW);
+    CHECK(EVP_PKEY_sign(ctx, signature, &length, digest, sizeof(digest)) != 1);
+    ERR_print_errors_fp(stdout);
+    EVP_PKEY_CTX_free(ctx);
+    free_pair(pair);
+    exit(0);
+}
+
+/* Hosts that filter their own system calls once they have started. */
+static void locked(char **keys)
+{
+    void (*const bodies[])(const char *) = {sign_locked_in, locked_out};
+
+    for (int i = 0; i < 2; i++) {
+        pid_t pid = fork();
+
+        CHECK(pid >= 0);
+        if (pid == 0)
+            bodies[i](keys[i]);
+        reap(pid);
+    }
+}
+
 static void *exit_here(void *argument)
 {
     sign_ten_times(argument);
@@ -380,6 +461,7 @@ static const struct {
     {"execute", execute, 1},       {"no-sockets", no_sockets, 1},
     {"interrupts", interrupts, 1}, {"no-descriptors", no_descriptors, 1},
     {"leaving", leaving, 1},       {"self-test", self_test, 1},
+    {"locked", locked, 2},
 };
 
 int main(int argc, char **argv)
