@@ -23,8 +23,8 @@ use crate::{
 const PREMASTER_BYTES: usize = 48;
 
 pub(crate) static GETTABLE: Descriptors = descriptors![
-    PAD_MODE: Utf8, DIGEST: Utf8, MGF1_DIGEST: Utf8, TLS_CLIENT_VERSION: Unsigned,
-    TLS_NEGOTIATED_VERSION: Unsigned, IMPLICIT_REJECTION: Unsigned,
+    PAD_MODE: Utf8, DIGEST: Utf8, MGF1_DIGEST: Utf8, OAEP_LABEL: OctetsPointer,
+    TLS_CLIENT_VERSION: Unsigned, TLS_NEGOTIATED_VERSION: Unsigned, IMPLICIT_REJECTION: Unsigned,
 ];
 pub(crate) static SETTABLE: Descriptors = descriptors![
     PAD_MODE: Utf8, DIGEST: Utf8, OAEP_DIGEST_PROPERTIES: Utf8, MGF1_DIGEST: Utf8,
@@ -109,6 +109,10 @@ impl CipherContext {
         if output.asks_for_size() {
             output.set_size(largest);
             return Ok(());
+        }
+        // Whether a plaintext would fit must not tell how long it is.
+        if output.capacity() < largest {
+            return Err(too_small(largest));
         }
         let (digest, mgf1) = self.oaep_digests();
         let request = CipherRequest {
@@ -196,6 +200,7 @@ impl Gettable for CipherContext {
                 }
                 _ if name == names::DIGEST => Some(digest_answer(digest)),
                 _ if name == names::MGF1_DIGEST => Some(digest_answer(mgf1)),
+                _ if name == names::OAEP_LABEL => Some(Answer::Octets((&self.label).into())),
                 _ if name == names::TLS_CLIENT_VERSION => {
                     Some(Answer::Integer(self.tls.client.into()))
                 }

@@ -54,6 +54,8 @@ pub(crate) struct SymmetricContext {
     /// What came in and is less than a request.
     pending: Zeroizing<Vec<u8>>,
     gcm: Gcm,
+    /// Whether a piece of the message was lost.
+    is_broken: bool,
 }
 
 impl Scope for SymmetricContext {
@@ -79,6 +81,7 @@ impl SymmetricContext {
             next_iv: Vec::new(),
             pending: Zeroizing::default(),
             gcm: Gcm::default(),
+            is_broken: false,
         }
     }
 
@@ -92,7 +95,8 @@ impl SymmetricContext {
     ) -> Result<()> {
         self.direction = direction;
         self.pending.clear();
-        self.gcm.begin();
+        self.is_broken = false;
+        self.gcm.begin(direction);
         if let Some(key) = key {
             if (key.kind, key.bits) != (SecretKind::Aes, self.bits) {
                 let message = format!("the cipher takes AES keys of {} bits", self.bits);
@@ -137,11 +141,28 @@ impl SymmetricContext {
         if self.cipher == SymmetricCipher::AesGcm {
             return self.update_gcm(output, data);
         }
-        let ready = match self.cipher {
-            SymmetricCipher::AesCtr => self.count_on(data)?,
-            _ => self.chain_on(data)?,
-        };
-        if output.write(&ready) { Ok(()) } else { Err(too_small(ready.len())) }
+        self.give(output, |context| match context.cipher {
+            SymmetricCipher::AesCtr => context.count_on(data),
+            _ => context.chain_on(data),
+        })
+    }
+
+    /// Hands out what was made of the message. If that fails, what comes later would not belong to
+    /// what went before, so it fails too.
+    fn give(
+        &mut self,
+        output: Output<'_>,
+        make: impl FnOnce(&mut SymmetricContext) -> Result<Zeroizing<Vec<u8>>>,
+    ) -> Result<()> {
+        if std::mem::replace(&mut self.is_broken, true) {
+            return Err(Error::invalid("a piece of the message has failed before"));
+        }
+        let made = make(self)?;
+        if !output.write(&made) {
+            return Err(too_small(made.len()));
+        }
+        self.is_broken = false;
+        Ok(())
     }
 
     /// Ends the message.
@@ -149,18 +170,19 @@ impl SymmetricContext {
         if self.cipher == SymmetricCipher::AesGcm {
             return self.finish_gcm(output);
         }
+        self.give(output, SymmetricContext::end)
+    }
+
+    fn end(&mut self) -> Result<Zeroizing<Vec<u8>>> {
         let last = std::mem::take(&mut self.pending);
-        let rest = match (self.cipher, padding(self.cipher).filter(|_| self.padded)) {
-            (_, Some(padded)) => self.request(padded, &last)?,
-            (SymmetricCipher::AesCtr, None) => Zeroizing::default(),
-            (_, None) if last.is_empty() => Zeroizing::default(),
+        match (self.cipher, padding(self.cipher).filter(|_| self.padded)) {
+            (_, Some(padded)) => self.request(padded, &last),
+            (SymmetricCipher::AesCtr, None) => Ok(Zeroizing::default()),
+            (_, None) if last.is_empty() => Ok(Zeroizing::default()),
             (_, None) => {
-                return Err(Error::invalid(
-                    "without padding, a message has a multiple of 16 bytes",
-                ));
+                Err(Error::invalid("without padding, a message has a multiple of 16 bytes"))
             }
-        };
-        if output.write(&rest) { Ok(()) } else { Err(too_small(rest.len())) }
+        }
     }
 
     /// CBC and ECB: whole blocks go on, the rest waits. So does a last block that padding may have

@@ -54,7 +54,8 @@ static RSA: Descriptors = descriptors![
 ];
 static RSA_PSS: Descriptors = descriptors![
     BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, DEFAULT_DIGEST: Utf8,
-    MANDATORY_DIGEST: Utf8, RSA_N: Unsigned, RSA_E: Unsigned,
+    MANDATORY_DIGEST: Utf8, RSA_N: Unsigned, RSA_E: Unsigned, DIGEST: Utf8, MASKGENFUNC: Utf8,
+    MGF1_DIGEST: Utf8, PSS_SALTLEN: Integer,
 ];
 static EC: Descriptors = descriptors![
     BITS: Integer, SECURITY_BITS: Integer, MAX_SIZE: Integer, DEFAULT_DIGEST: Utf8,
@@ -126,6 +127,21 @@ impl Key {
             && (!selection.domain_parameters() || on_curve)
     }
 
+    /// Checks the parts as far as that can be done here: the public half by all rules of its type,
+    /// of the private one that there is one. The service checked that when it got it.
+    pub(crate) fn validate(&self, selection: Selection) -> Result<()> {
+        if selection.private() {
+            self.remote()?;
+        }
+        if selection.private() || selection.public() {
+            self.public()?.ready()?;
+        }
+        match self.has(selection) {
+            true => Ok(()),
+            false => Err(Error::invalid("the key is on no curve yet")),
+        }
+    }
+
     /// Whether both are the same key, or on the same curve where only that is asked.
     pub(crate) fn matches(&self, other: &Key, selection: Selection) -> bool {
         if !selection.public() && !selection.private() {
@@ -191,7 +207,8 @@ impl Key {
                 _ => self
                     .curve()
                     .and_then(|curve| curve_answer(name, curve))
-                    .or_else(|| public.and_then(|public| public_answer(name, public))),
+                    .or_else(|| public.and_then(|public| public_answer(name, public)))
+                    .or_else(|| restriction_answer(name, public?.restriction()?)),
             })
         })
     }
@@ -208,10 +225,9 @@ impl Key {
             list.text(names::EC_ENCODING, c"named_curve");
             list.text(names::EC_POINT_FORMAT, c"uncompressed");
         }
-        let Some(public) = self.public().ok().filter(|_| selection.public()) else {
-            return Ok(Some(list));
-        };
+        let Ok(public) = self.public() else { return Ok(Some(list)) };
         match &public.material {
+            _ if !selection.public() => {}
             Material::Rsa { n, e } => {
                 list.big_unsigned(names::RSA_N, n);
                 list.big_unsigned(names::RSA_E, e);
@@ -306,6 +322,17 @@ fn public_answer<'a>(name: &CStr, public: &'a Public) -> Option<Answer<'a>> {
                 _ => None,
             }
         }
+        _ => None,
+    }
+}
+
+/// What an RSA-PSS key is bound to.
+fn restriction_answer(name: &CStr, bound: PssRestriction) -> Option<Answer<'static>> {
+    match name {
+        _ if name == names::DIGEST => Some(digest_answer(bound.digest)),
+        _ if name == names::MASKGENFUNC => Some(Answer::Text("MGF1".into())),
+        _ if name == names::MGF1_DIGEST => Some(digest_answer(bound.mgf1)),
+        _ if name == names::PSS_SALTLEN => Some(Answer::Integer(bound.min_salt_bytes as i64)),
         _ => None,
     }
 }

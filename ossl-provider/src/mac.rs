@@ -33,7 +33,8 @@ pub(crate) struct MacContext {
     key: Option<Arc<SecretKey>>,
     /// HMAC's digest.
     digest: Option<Digest>,
-    message: Zeroizing<Vec<u8>>,
+    /// The message so far, from its start to its end.
+    message: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Scope for MacContext {
@@ -45,12 +46,12 @@ impl Scope for MacContext {
 impl MacContext {
     /// A context for HMAC, or with AES keys for CMAC.
     pub(crate) fn new(provider: Arc<Provider>, kind: SecretKind) -> MacContext {
-        MacContext { provider, kind, key: None, digest: None, message: Zeroizing::default() }
+        MacContext { provider, kind, key: None, digest: None, message: None }
     }
 
     /// Starts, with another key or the last.
     pub(crate) fn init(&mut self, key: Option<Arc<SecretKey>>, params: Params<'_>) -> Result<()> {
-        self.message.clear();
+        self.message = None;
         if let Some(key) = key {
             if key.kind != self.kind {
                 let message = format!("no key of the kind {}", self.kind.row().name);
@@ -58,7 +59,9 @@ impl MacContext {
             }
             self.key = Some(key);
         }
-        self.set_params(params)
+        self.set_params(params)?;
+        self.message = Some(Zeroizing::default());
+        Ok(())
     }
 
     fn algorithm(&self) -> Result<Mac> {
@@ -70,12 +73,13 @@ impl MacContext {
 
     /// Takes a piece of the message.
     pub(crate) fn update(&mut self, data: &[u8]) -> Result<()> {
-        if self.message.len() + data.len() > MAX_MESSAGE_BYTES {
+        let gathered = self.message.as_mut().ok_or_else(too_early)?;
+        if gathered.len() + data.len() > MAX_MESSAGE_BYTES {
             let message = format!("a message over the limit of {MAX_MESSAGE_BYTES} bytes");
             return Err(Error::new(keyward_algorithms::ErrorKind::LimitExceeded, message)
                 .hint("authenticate its digest"));
         }
-        self.message.extend_from_slice(data);
+        gathered.extend_from_slice(data);
         Ok(())
     }
 
@@ -91,12 +95,10 @@ impl MacContext {
             return Err(too_small(size));
         }
         let key = self.key.as_ref().ok_or_else(too_early)?;
-        let code = self
-            .provider
-            .client()?
-            .mac(&key.id, mac, &self.message)
-            .map_err(|error| key.about(error))?;
-        self.message.clear();
+        let message = self.message.as_ref().ok_or_else(too_early)?;
+        let code =
+            self.provider.client()?.mac(&key.id, mac, message).map_err(|error| key.about(error))?;
+        self.message = None;
         if output.write(&code) { Ok(()) } else { Err(too_small(code.len())) }
     }
 }

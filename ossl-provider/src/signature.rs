@@ -41,6 +41,8 @@ pub(crate) struct SignatureContext {
     salt: Salt,
     ml_dsa: ml_dsa::Choices,
     hash: Option<Hashing>,
+    /// Whether the message that came in pieces has ended.
+    is_ended: bool,
     /// The signature to verify, where it is known before the message.
     signature: Vec<u8>,
 }
@@ -85,6 +87,7 @@ impl SignatureContext {
             salt: Salt::AutoDigestMax,
             ml_dsa: ml_dsa::Choices::default(),
             hash: None,
+            is_ended: false,
             signature: Vec::new(),
         }
     }
@@ -133,6 +136,7 @@ impl SignatureContext {
 
     fn start(&mut self, key: Option<Arc<Key>>, purpose: Purpose) -> Result<()> {
         self.hash = None;
+        self.is_ended = false;
         self.ml_dsa.is_mu = false;
         self.signature.clear();
         if let Some(key) = key {
@@ -226,15 +230,11 @@ impl SignatureContext {
 
     fn sign_digest(&self, output: Output<'_>, input: &[u8]) -> Result<()> {
         let key = self.key()?;
-        let largest = key.public()?.max_output_bytes();
         if output.asks_for_size() {
-            output.set_size(largest);
+            output.set_size(key.public()?.max_output_bytes());
             return Ok(());
         }
-        // ECDSA signatures vary in size, and applications give room for the largest.
-        if output.capacity() < largest {
-            return Err(too_small(largest));
-        }
+        self.check_room(&output)?;
         let algorithm = self.algorithm_over_input()?;
         let expected = match algorithm.digest {
             None => self.digest.filter(|_| self.scheme == Scheme::RsaPkcs1),
@@ -259,6 +259,12 @@ impl SignatureContext {
             .sign(&key.remote()?.id, &request)
             .map_err(|error| key.about(error))?;
         if output.write(&signature) { Ok(()) } else { Err(too_small(signature.len())) }
+    }
+
+    /// ECDSA signatures vary in size, and applications give room for the largest.
+    fn check_room(&self, output: &Output<'_>) -> Result<()> {
+        let largest = self.key()?.public()?.max_output_bytes();
+        if output.capacity() < largest { Err(too_small(largest)) } else { Ok(()) }
     }
 
     /// Whether the signature is good.
@@ -326,6 +332,8 @@ impl SignatureContext {
         if output.asks_for_size() {
             return self.sign_digest(output, &[]);
         }
+        // Where there is no room, the message goes on.
+        self.check_room(&output)?;
         let digest = self.finish()?;
         self.sign_digest(output, digest.as_ref())
     }
@@ -350,6 +358,7 @@ impl SignatureContext {
             Some(hash) => hash,
             None => self.start_hashing()?,
         };
+        self.is_ended = true;
         hash.finish()
     }
 
@@ -364,6 +373,9 @@ impl SignatureContext {
 
     /// What hashes the message; nothing where it is signed as it is.
     fn hashing(&self) -> Result<Option<Hashing>> {
+        if self.is_ended {
+            return Err(Error::invalid("the message has ended").hint("start the next one anew"));
+        }
         match self.digest {
             Some(digest) => Ok(Some(Hashing::new(digest))),
             None if self.is_ml_dsa() => self.ml_dsa.hashing(self.key()?.public()?),
@@ -388,9 +400,14 @@ impl SignatureContext {
         }
     }
 
-    fn hash_of(&self, message: &[u8]) -> Result<Option<Hashed>> {
-        let Some(mut hash) = self.hashing()? else { return Ok(None) };
-        hash.update(message)?;
+    /// The hash of what came by `update`, if anything did, and of the rest.
+    fn hash_of(&self, rest: &[u8]) -> Result<Option<Hashed>> {
+        let begun = match &self.hash {
+            Some(begun) => Some(begun.clone()),
+            None => self.hashing()?,
+        };
+        let Some(mut hash) = begun else { return Ok(None) };
+        hash.update(rest)?;
         hash.finish().map(Some)
     }
 

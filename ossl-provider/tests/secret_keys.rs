@@ -2,7 +2,11 @@
 
 mod support;
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead, BufReader, Write},
+    process::Stdio,
+};
 
 use support::{Service, run};
 
@@ -42,6 +46,28 @@ fn a_host_encrypts_and_authenticates_with_keys_that_it_cannot_see() {
         _ => "by URI and from a store\n",
     };
     assert_eq!(output, expected);
+}
+
+#[test]
+fn a_message_of_which_a_piece_has_failed_does_not_go_on() {
+    let service = service();
+    if service.host.version() < (3, 5) {
+        return;
+    }
+    let program = service.host.compile("secret");
+    let mut host = service.host.command(&program);
+    host.args(["keyward:aes", "broken"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut host = host.spawn().unwrap();
+    let mut said = BufReader::new(host.stdout.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "delete it");
+    service.keyward("key delete aes --yes");
+    writeln!(host.stdin.take().unwrap()).unwrap();
+    let errors: Vec<String> = said.map(Result::unwrap).collect();
+    assert!(host.wait().unwrap().success(), "{errors:?}");
+    assert_eq!(errors.len(), 3, "{errors:?}");
+    assert!(errors[0].contains("no such key"), "{errors:?}");
+    let rest = &errors[1..];
+    assert!(rest.iter().all(|error| error.contains("a piece of the message")), "{errors:?}");
 }
 
 #[test]

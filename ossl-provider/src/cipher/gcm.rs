@@ -31,7 +31,10 @@ pub(super) struct Gcm {
 
 impl Gcm {
     /// Forgets the last message, but not a tag that was set for the next.
-    pub(super) fn begin(&mut self) {
+    pub(super) fn begin(&mut self, direction: Direction) {
+        if direction == Direction::Encrypt {
+            self.tag.clear();
+        }
         self.aad.clear();
         self.stage = Stage::Begun;
     }

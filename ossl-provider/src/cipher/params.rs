@@ -92,7 +92,10 @@ impl Gettable for SymmetricContext {
                 _ if name == names::CIPHER_UPDATED_IV => {
                     Some(Answer::Octets((&self.next_iv).into()))
                 }
-                _ if name == names::CIPHER_AEAD_TAG => Some(Answer::Octets((&self.gcm.tag).into())),
+                _ if name == names::CIPHER_AEAD_TAG => Some(Answer::Prefix {
+                    bytes: &self.gcm.tag,
+                    at_least: *SymmetricCipher::TAG_BYTES.start(),
+                }),
                 _ if name == names::CIPHER_AEAD_TAGLEN && is_gcm => {
                     Some(Answer::Integer(tag_bytes))
                 }

@@ -158,9 +158,13 @@ impl<'a> Output<'a> {
         }
     }
 
-    /// Writes the result; false if it does not fit.
+    /// Writes the result; false if it does not fit. An empty one fits where there is no buffer.
     #[must_use]
     pub(crate) fn write(self, result: &[u8]) -> bool {
+        if result.is_empty() {
+            self.set_size(0);
+            return true;
+        }
         let Some(buffer) = self.buffer.filter(|_| result.len() <= self.size) else {
             return false;
         };

@@ -149,7 +149,13 @@ pub(crate) enum Answer<'a> {
     Text(Cow<'a, str>),
     /// Text that lives as long as the module, for those who ask for a pointer.
     StaticText(&'static CStr),
+    /// Who asks for a pointer gets one to what is borrowed.
     Octets(Cow<'a, [u8]>),
+    /// Bytes of which a caller may want the first alone, but not fewer than so many.
+    Prefix {
+        bytes: &'a [u8],
+        at_least: usize,
+    },
     /// A non-negative number of any size, big-endian.
     BigUnsigned(Cow<'a, [u8]>),
 }
@@ -207,6 +213,23 @@ fn set(param: &mut OSSL_PARAM, value: &Answer<'_>) -> Result<()> {
             Ok(())
         }
         Answer::Octets(bytes) if is(ParamType::Octets) => set_bytes(param, bytes),
+        Answer::Octets(Cow::Borrowed(bytes)) if is(ParamType::OctetsPointer) => {
+            param.return_size = bytes.len();
+            let place: *mut *const u8 = param.data.cast();
+            // SAFETY: the value of this type is a pointer (OSSL_PARAM(3)).
+            if let Some(place) = unsafe { place.as_mut() } {
+                *place = if bytes.is_empty() { std::ptr::null() } else { bytes.as_ptr() };
+            }
+            Ok(())
+        }
+        Answer::Prefix { bytes, at_least } if is(ParamType::Octets) => {
+            let wanted = if param.data.is_null() { bytes.len() } else { param.data_size };
+            let first = &bytes[..wanted.min(bytes.len())];
+            if first.len() < *at_least {
+                return Err(Error::invalid(format!("there are no {at_least} bytes to give")));
+            }
+            set_bytes(param, first)
+        }
         Answer::BigUnsigned(number) if is(ParamType::Unsigned) || is(ParamType::Integer) => {
             let size =
                 number.len().max(1).max(if param.data.is_null() { 0 } else { param.data_size });
@@ -229,7 +252,12 @@ fn set_integer(param: &mut OSSL_PARAM, number: i64) -> Result<()> {
     let size = if param.data.is_null() || param.data_size == 0 { 8 } else { param.data_size };
     let filling = if number < 0 { 0xff } else { 0 };
     let mut bytes = number.to_le_bytes().to_vec();
-    if size < 8 && bytes[size..].iter().any(|byte| *byte != filling) {
+    let (kept, rest) = bytes.split_at(size.min(8));
+    let reads_back = match param.data_type == ParamType::Integer as u32 {
+        true => kept.last().is_some_and(|byte| (byte & 0x80 != 0) == (number < 0)),
+        false => number >= 0,
+    };
+    if !reads_back || rest.iter().any(|byte| *byte != filling) {
         return Err(Error::invalid(format!("{number} does not fit into {size} bytes")));
     }
     bytes.resize(size, filling);
@@ -321,5 +349,40 @@ mod tests {
         assert_eq!(ask(&[1, 2, 3]), (true, 3));
         assert_eq!(ask(&[1, 2, 3, 4, 5]), (false, 5));
         assert_eq!(buffer, [1, 2, 3, 0]);
+    }
+
+    /// Whether a parameter takes an answer, and the bytes of its buffer then.
+    fn answered<const SIZE: usize>(kind: ParamType, value: Answer<'_>) -> (bool, [u8; SIZE]) {
+        let mut buffer = [0_u8; SIZE];
+        let mut question = descriptor(names::PUB, kind);
+        question.data = buffer.as_mut_ptr().cast();
+        question.data_size = SIZE;
+        let taken = set(&mut question, &value).is_ok();
+        (taken, buffer)
+    }
+
+    #[test]
+    fn numbers_are_written_only_where_they_read_back() {
+        use ParamType::{Integer, Unsigned};
+        let number = |kind, value| answered::<4>(kind, Answer::Integer(value));
+        assert_eq!(number(Integer, -1), (true, (-1_i32).to_ne_bytes()));
+        assert_eq!(number(Integer, i64::from(i32::MAX)), (true, i32::MAX.to_ne_bytes()));
+        assert_eq!(number(Unsigned, i64::from(u32::MAX)), (true, u32::MAX.to_ne_bytes()));
+        assert!(!number(Integer, i64::from(u32::MAX)).0);
+        assert!(!number(Integer, i64::from(i32::MIN) - 1).0);
+        assert!(!number(Unsigned, -1).0);
+        let wide = answered::<16>(Integer, Answer::Integer(-2));
+        assert_eq!(wide, (true, (-2_i128).to_ne_bytes()));
+    }
+
+    #[test]
+    fn a_tag_is_given_in_part_but_not_too_small_a_part() {
+        let bytes = &[1, 2, 3, 4, 5, 6];
+        let tag = Answer::Prefix { bytes, at_least: 4 };
+        assert_eq!(answered(ParamType::Octets, tag), (true, [1, 2, 3, 4]));
+        let tag = Answer::Prefix { bytes, at_least: 5 };
+        assert_eq!(answered(ParamType::Octets, tag), (false, [0; 4]));
+        let none = Answer::Prefix { bytes: &[], at_least: 4 };
+        assert_eq!(answered(ParamType::Octets, none), (false, [0; 4]));
     }
 }

@@ -28,6 +28,7 @@ macro_rules! family {
             OSSL_FUNC_KEYMGMT_FREE: OSSL_FUNC_keymgmt_free_fn = free,
             OSSL_FUNC_KEYMGMT_DUP: OSSL_FUNC_keymgmt_dup_fn = dup,
             OSSL_FUNC_KEYMGMT_HAS: OSSL_FUNC_keymgmt_has_fn = has,
+            OSSL_FUNC_KEYMGMT_VALIDATE: OSSL_FUNC_keymgmt_validate_fn = validate,
             OSSL_FUNC_KEYMGMT_MATCH: OSSL_FUNC_keymgmt_match_fn = matches,
             OSSL_FUNC_KEYMGMT_GET_PARAMS: OSSL_FUNC_keymgmt_get_params_fn = get_params,
             OSSL_FUNC_KEYMGMT_GETTABLE_PARAMS: OSSL_FUNC_keymgmt_gettable_params_fn =
@@ -109,6 +110,12 @@ unsafe extern "C" fn has(key: *const c_void, selection: c_int) -> c_int {
     // SAFETY: the core passes a key of ours.
     let key = unsafe { handle::shared::<Key>(key) };
     guard_quietly(0, || Some(c_int::from(key?.has(Selection(selection)))))
+}
+
+unsafe extern "C" fn validate(key: *const c_void, selection: c_int, _how: c_int) -> c_int {
+    // SAFETY: the core passes a key of ours.
+    let key = unsafe { handle::shared::<Key>(key) };
+    guard(key, 0, |key| key.validate(Selection(selection)).map(|()| 1))
 }
 
 unsafe extern "C" fn matches(one: *const c_void, other: *const c_void, selection: c_int) -> c_int {

@@ -119,11 +119,26 @@ static void compare(const char *mode, void *key, const unsigned char *bytes)
     EVP_CIPHER_free(theirs);
 }
 
+/* Nothing is left at the end of a stream, so no buffer is needed. */
+static void ends_without_a_buffer(void *key)
+{
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "KEYWARD-AES-256-CTR", NULL);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    unsigned char output[32];
+    int length;
+
+    CHECK(init_cipher(ctx, cipher, key, iv, sizeof(iv), 1, NULL) == 1);
+    CHECK(EVP_EncryptUpdate(ctx, output, &length, message, 20) == 1 && length == 20);
+    CHECK(EVP_EncryptFinal_ex(ctx, NULL, &length) == 1 && length == 0);
+    EVP_CIPHER_CTX_free(ctx);
+    EVP_CIPHER_free(cipher);
+}
+
 static void authenticated(void *key, const unsigned char *bytes)
 {
     EVP_CIPHER *ours = EVP_CIPHER_fetch(NULL, "KEYWARD-AES-256-GCM", NULL);
     EVP_CIPHER *theirs = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    unsigned char sealed[64], opened[64], nonce[12], tag[16];
+    unsigned char sealed[64], opened[64], nonce[12], tag[16], part[12];
     int length, more;
 
     CHECK(ours != NULL && theirs != NULL);
@@ -135,6 +150,9 @@ static void authenticated(void *key, const unsigned char *bytes)
         CHECK(init_cipher(ctx, ours, key, iv, 12, 1, NULL) != 1);
         ERR_clear_error();
         CHECK(init_cipher(ctx, ours, key, NULL, 0, 1, NULL) == 1);
+        /* Before the message there is no tag. */
+        CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, sizeof(tag), tag) != 1);
+        ERR_clear_error();
         CHECK(EVP_EncryptUpdate(ctx, NULL, &length, message, 3) == 1);
         CHECK(EVP_EncryptUpdate(ctx, NULL, &length, message + 3, 4) == 1);
         length = 0;
@@ -143,6 +161,11 @@ static void authenticated(void *key, const unsigned char *bytes)
         CHECK(EVP_EncryptFinal_ex(ctx, sealed + length, &more) == 1 && length + more == size);
         CHECK(EVP_CIPHER_CTX_get_updated_iv(ctx, nonce, sizeof(nonce)) == 1);
         CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, sizeof(tag), tag) == 1);
+        /* A part of the tag is one too, if it is long enough for the service. */
+        CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 12, part) == 1);
+        CHECK(memcmp(part, tag, 12) == 0);
+        CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, 11, part) != 1);
+        ERR_clear_error();
         /* A message comes in one piece. */
         CHECK(EVP_EncryptUpdate(ctx, sealed, &length, message, 1) != 1);
         ERR_clear_error();
@@ -150,13 +173,15 @@ static void authenticated(void *key, const unsigned char *bytes)
 
         for (int other = 0; other < 2; other++) {
             for (int wrong = 0; wrong < 2; wrong++) {
+                int tag_size = round == 2 ? 12 : 16;
+
                 ctx = EVP_CIPHER_CTX_new();
                 if (other)
                     CHECK(EVP_DecryptInit_ex2(ctx, theirs, bytes, nonce, NULL) == 1);
                 else
                     CHECK(init_cipher(ctx, ours, key, nonce, sizeof(nonce), 0, NULL) == 1);
                 tag[5] ^= wrong;
-                CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, sizeof(tag), tag) == 1);
+                CHECK(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_SET_TAG, tag_size, tag) == 1);
                 tag[5] ^= wrong;
                 CHECK(EVP_DecryptUpdate(ctx, NULL, &length, message, 7) == 1);
                 more = size == 0 || EVP_DecryptUpdate(ctx, opened, &length, sealed, size);
@@ -226,6 +251,14 @@ static void code(const char *name, void *key, const unsigned char *bytes, size_t
     CHECK(EVP_MAC_update(ctx, message + 5, sizeof(message) - 5) == 1);
     CHECK(EVP_MAC_final(ctx, made, &size, sizeof(made)) == 1);
     CHECK(EVP_MAC_CTX_get_mac_size(ctx) == size);
+    /* The message has ended; the next begins with a start, by the same key if none is named. */
+    CHECK(EVP_MAC_update(ctx, message, 5) != 1);
+    CHECK(EVP_MAC_final(ctx, expected, &size, sizeof(expected)) != 1);
+    ERR_clear_error();
+    CHECK(init_mac(ctx, NULL, params) == 1);
+    CHECK(EVP_MAC_update(ctx, message, sizeof(message)) == 1);
+    CHECK(EVP_MAC_final(ctx, expected, &size, sizeof(expected)) == 1);
+    CHECK(memcmp(made, expected, size) == 0);
     EVP_MAC_CTX_free(ctx);
     EVP_MAC_free(mac);
 
@@ -237,6 +270,29 @@ static void code(const char *name, void *key, const unsigned char *bytes, size_t
     EVP_MAC_CTX_free(ctx);
     EVP_MAC_free(mac);
     CHECK(size == expected_size && memcmp(made, expected, size) == 0);
+}
+
+/* A piece of a message that fails, here because the key is deleted meanwhile, ends the message: what
+ * came later would not belong to what went before. */
+static void broken(void *key)
+{
+    EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "KEYWARD-AES-256-CBC", NULL);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    unsigned char output[64];
+    int length;
+
+    CHECK(init_cipher(ctx, cipher, key, iv, sizeof(iv), 1, NULL) == 1);
+    CHECK(EVP_EncryptUpdate(ctx, output, &length, iv, 16) == 1 && length == 16);
+    printf("delete it\n");
+    fflush(stdout);
+    getchar();
+    CHECK(EVP_EncryptUpdate(ctx, output, &length, iv, 16) != 1);
+    ERR_print_errors_fp(stdout);
+    CHECK(EVP_EncryptUpdate(ctx, output, &length, iv, 16) != 1);
+    CHECK(EVP_EncryptFinal_ex(ctx, output, &length) != 1);
+    ERR_print_errors_fp(stdout);
+    EVP_CIPHER_CTX_free(ctx);
+    EVP_CIPHER_free(cipher);
 }
 
 /* What nobody gets: the bytes of a key, and our ciphers for bytes of his own. */
@@ -274,7 +330,7 @@ int main(int argc, char **argv)
     unsigned char *aes_bytes, *hmac_bytes;
     long hmac_length;
 
-    CHECK(argc == 5);
+    CHECK(argc == 5 || argc == 3);
     *(void **)&import_key = dlsym(RTLD_DEFAULT, "EVP_SKEY_import");
     if (import_key == NULL) {
         EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, "KEYWARD-AES-256-CBC", NULL);
@@ -292,11 +348,17 @@ int main(int argc, char **argv)
     *(void **)&stored_key = dlsym(RTLD_DEFAULT, "OSSL_STORE_INFO_get1_SKEY");
 
     aes = load_secret("KEYWARD-AES", argv[1]);
+    if (argc == 3) {
+        broken(aes);
+        free_key(aes);
+        return 0;
+    }
     hmac = load_secret("KEYWARD-HMAC", argv[3]);
     aes_bytes = OPENSSL_hexstr2buf(argv[2], NULL);
     hmac_bytes = OPENSSL_hexstr2buf(argv[4], &hmac_length);
     compare("CBC", aes, aes_bytes);
     compare("CTR", aes, aes_bytes);
+    ends_without_a_buffer(aes);
     large("CBC", aes, aes_bytes);
     large("CTR", aes, aes_bytes);
     authenticated(aes, aes_bytes);
