@@ -175,6 +175,7 @@ fn value(approval: &Approval) -> Value {
         .decisions
         .iter()
         .map(|Decision { user, identity, approves, time }| {
+            let time = time::moment(*time);
             json!({ "user": user, "identity": identity, "approves": approves, "time": time })
         })
         .collect();
@@ -191,11 +192,11 @@ fn value(approval: &Approval) -> Value {
         "digest": hex(&approval.digest),
         "needed": approval.needed,
         "approvers": approval.approvers,
-        "asked": approval.asked,
-        "expires": approval.expires,
+        "asked": time::moment(approval.asked),
+        "expires": time::moment(approval.expires),
         "decisions": decisions,
         "uses_left": approval.uses_left,
-        "uses_end": approval.uses_end,
+        "uses_end": time::optional_moment(approval.uses_end),
     })
 }
 

@@ -178,7 +178,11 @@ fn identities(path: &PathBuf) -> Result<Vec<Identity>, Error> {
 }
 
 fn tell(result: &str, manifest: &Manifest, context: &Context) -> Outcome {
-    let value = json!({ "result": result, "manifest": manifest });
+    let value = json!({ "result": result, "manifest": {
+        "service": manifest.service, "created": time::moment(manifest.created),
+        "version": manifest.version, "keys": manifest.keys, "bytes": manifest.bytes,
+        "sha256": manifest.sha256,
+    } });
     context.output.result(&value, || {
         facts(&[
             ("backup", result.into()),
@@ -194,7 +198,10 @@ fn show(backups: &Backups, context: &Context) -> Outcome {
     let files: Vec<_> = backups
         .files
         .iter()
-        .map(|file| json!({ "name": file.name, "bytes": file.bytes, "created": file.created }))
+        .map(|file| {
+            let created = time::moment(file.created);
+            json!({ "name": file.name, "bytes": file.bytes, "created": created })
+        })
         .collect();
     let value = json!({ "folder": backups.folder, "files": files });
     context.output.result(&value, || {

@@ -30,6 +30,11 @@ pub(crate) fn parse(text: &str) -> Result<u64, String> {
     })
 }
 
+/// Writes a moment, where there is one: 0 stands for none.
+pub(crate) fn optional_moment(seconds: u64) -> Option<String> {
+    (seconds != 0).then(|| moment(seconds))
+}
+
 /// Writes a length of time in its two largest units.
 pub(crate) fn span(seconds: u64) -> String {
     const UNITS: [(u64, &str); 4] = [(86400, "d"), (3600, "h"), (60, "min"), (1, "s")];

@@ -202,7 +202,7 @@ fn list(context: &Context) -> Outcome {
                 "configured": user.configured,
                 "pin": pin_word(user),
                 "wrong_pins": user.wrong_pins,
-                "locked": (user.locked != 0).then_some(user.locked),
+                "locked": time::optional_moment(user.locked),
                 "keys": user.keys,
                 "max_keys": (user.max_keys != 0).then_some(user.max_keys),
                 "max_requests_per_second":

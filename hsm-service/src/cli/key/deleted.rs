@@ -78,7 +78,7 @@ pub(super) fn delete(args: &DeleteArgs, context: &Context) -> Outcome {
         true => client.delete_now(&key.id).map(|()| 0),
         false => client.delete(&key.id),
     }?;
-    let moment = (until != 0).then(|| time::moment(until));
+    let moment = time::optional_moment(until);
     let value = json!({
         "deleted": { "id": key.id.to_string(), "name": key.name },
         "undelete_until": moment,

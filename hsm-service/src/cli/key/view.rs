@@ -113,8 +113,8 @@ impl KeyView {
             gcm_encryptions: CountView::new(Counted::Gcm, key),
             trusted: key.attributes.trusted,
             takes_place_of: key.attributes.succession.as_ref().and_then(predecessor),
-            deleted: moment(key.attributes.deleted),
-            undelete_until: moment(key.attributes.removal),
+            deleted: time::optional_moment(key.attributes.deleted),
+            undelete_until: time::optional_moment(key.attributes.removal),
             certificates: key
                 .chain
                 .iter()
@@ -198,8 +198,8 @@ impl RestrictionsView {
     fn new(held: &Restrictions) -> RestrictionsView {
         RestrictionsView {
             algorithms: held.algorithms.clone(),
-            not_before: moment(held.not_before),
-            not_after: moment(held.not_after),
+            not_before: time::optional_moment(held.not_before),
+            not_after: time::optional_moment(held.not_after),
             max_uses: Some(held.max_uses).filter(|most| *most != 0),
             max_rate: held.max_rate.map(|rate| rate.to_string()),
             needs_approval: held.needs_approval,
@@ -280,11 +280,6 @@ impl CertificateView {
         let state = if self.expired { "EXPIRED" } else { "valid until" };
         format!("{}, issued by {}, {state} {}", self.subject, self.issuer, self.not_after)
     }
-}
-
-/// A moment, where there is one.
-fn moment(seconds: u64) -> Option<String> {
-    (seconds != 0).then(|| time::moment(seconds))
 }
 
 fn predecessor(succession: &Succession) -> Option<String> {
