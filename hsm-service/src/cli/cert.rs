@@ -16,6 +16,7 @@ use super::{
     failure::Outcome,
     files::{chain, pem},
     key::{CertificateView, KeyArg},
+    output::OutArgs,
 };
 
 /// Keep certificates: the chain beside a key, and others that programs are to trust
@@ -23,7 +24,7 @@ use super::{
 #[command(after_help = "\
 Examples:
   keyward cert import web --in fullchain.pem
-  keyward cert export web > fullchain.pem
+  keyward cert export web --out fullchain.pem
   keyward cert add company-root --in root.pem")]
 pub(crate) enum CertCommand {
     Import(ImportArgs),
@@ -60,10 +61,12 @@ pub(crate) struct ShowArgs {
 
 /// Print the certificate chain beside a key, or a certificate that is kept without one, as PEM
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  keyward cert export web > fullchain.pem")]
+#[command(after_help = "Example:\n  keyward cert export web --out fullchain.pem")]
 pub(crate) struct ExportArgs {
     #[command(flatten)]
     key: KeyArg,
+    #[command(flatten)]
+    to: OutArgs,
 }
 
 /// Does what a `cert` command says.
@@ -106,7 +109,7 @@ pub(crate) fn run(command: &CertCommand, context: &Context) -> Outcome {
                 .iter()
                 .map(|der| pem::encode("CERTIFICATE", der))
                 .collect::<Result<_, Error>>()?;
-            context.output.result(&json!({ "chain": blocks }), || blocks.concat())
+            context.output.document_to(&args.to, &json!({ "chain": blocks }), &blocks.concat())
         }
     }
 }

@@ -24,7 +24,7 @@ use super::{
     context::Context,
     failure::{Failure, Outcome, crypto_error, file_error},
     files::{chain, pem},
-    output::{create_file, replace_file, table},
+    output::{create_file, put_file, table},
     time,
     x509::{Signer, Subject, certificate_request, name},
 };
@@ -161,9 +161,9 @@ fn list(context: &Context) -> Outcome {
             .map(|line| {
                 let sources =
                     if line.sources.is_empty() { "-".into() } else { line.sources.join(",") };
-                let end = time::moment(line.ends);
-                let Line { user, serial, roles, state, .. } = line;
-                vec![user.clone(), (*state).into(), roles.join(","), sources, end, serial.clone()]
+                let Line { user, serial, roles, state, ends, .. } = line;
+                let (state, roles) = ((*state).into(), roles.join(","));
+                vec![user.clone(), state, roles, sources, ends.clone(), serial.clone()]
             })
             .collect();
         table(&["USER", "STATE", "ROLES", "SOURCES", "ENDS", "SERIAL"], &rows)
@@ -178,10 +178,10 @@ struct Line {
     state: &'static str,
     roles: Vec<String>,
     sources: Vec<String>,
-    issued: u64,
+    issued: String,
     issued_by: String,
-    ends: u64,
-    revoked: Option<u64>,
+    ends: String,
+    revoked: Option<String>,
 }
 
 impl Line {
@@ -196,10 +196,10 @@ impl Line {
             user: certificate.user,
             roles: certificate.roles,
             sources: certificate.sources,
-            issued: certificate.issued,
+            issued: time::moment(certificate.issued),
             issued_by: certificate.issued_by,
-            ends: certificate.ends,
-            revoked: (certificate.revoked != 0).then_some(certificate.revoked),
+            ends: time::moment(certificate.ends),
+            revoked: time::optional_moment(certificate.revoked),
         }
     }
 }
@@ -252,10 +252,10 @@ fn renew(args: &RenewArgs, context: &Context) -> Outcome {
         let mut files = Vec::new();
         let authorities = authorities(&issued)?;
         if fs::read(&ca).ok().as_deref() != Some(authorities.as_bytes()) {
-            replace_file(&ca, authorities.as_bytes())?;
+            put_file(&ca, authorities.as_bytes())?;
             files.push(ca.display().to_string());
         }
-        replace_file(&certificate, chain::to_pem(&issued.chain)?.as_bytes())?;
+        put_file(&certificate, chain::to_pem(&issued.chain)?.as_bytes())?;
         files.push(certificate.display().to_string());
         let value = json!({ "user": user, "files": files });
         return context

@@ -1,13 +1,14 @@
 //! Printing results on standard output: for people, or with `--json` for programs.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     io::{self, IsTerminal, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown},
+    path::{Path, PathBuf},
 };
 
 use anstream::AutoStream;
+use clap::Args;
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
 use serde::Serialize;
@@ -41,6 +42,17 @@ impl Output {
         self.result(&json!({ field: text }), || text.into())
     }
 
+    /// The same into a file, where one is named.
+    pub(crate) fn document_to(&self, to: &OutArgs, value: &impl Serialize, text: &str) -> Outcome {
+        if let Some(path) = &to.out {
+            put_file(path, text.as_bytes())?;
+            if !self.json {
+                return Ok(());
+            }
+        }
+        self.result(value, || text.into())
+    }
+
     /// Says on standard error what happened beside the result.
     pub(crate) fn note(&self, text: &str) {
         anstream::eprintln!("{text}");
@@ -50,6 +62,14 @@ impl Output {
     pub(crate) fn shows_progress(&self) -> bool {
         !self.json && io::stderr().is_terminal()
     }
+}
+
+/// Where a document goes.
+#[derive(Args, Debug)]
+pub(crate) struct OutArgs {
+    /// File to put it into, in one step, so that a failure leaves the old one [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Writes bytes to standard output as they are.
@@ -68,27 +88,48 @@ fn finish(written: io::Result<()>) -> Outcome {
     }
 }
 
-/// Creates a file that does not exist yet, with these permissions from the start.
+/// Creates a file that does not exist yet, with these permissions from the start. On a full disk
+/// nothing stays behind that would stand in the way of another try.
 pub(crate) fn create_file(path: &Path, mode: u32, bytes: &[u8]) -> Result<(), Error> {
     let opened = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
     let written = opened.and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
+        file.write_all(bytes).and_then(|()| file.sync_all()).inspect_err(|_| {
+            // What was half written is of no use to anybody.
+            let _ = fs::remove_file(path);
+        })
     });
     written.map_err(|error| file_error("create", path, &error))
 }
 
-/// Puts other content in the place of a file, in one step, with the same permissions.
-pub(crate) fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let replaced = fs::metadata(path).and_then(|present| {
-        let mut draft = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        draft.write_all(bytes)?;
+/// Puts content into a file in one step, so that a reader, or who runs out of disk, has the old or the
+/// new. A file that is there keeps its permissions and owner; what is no file, a pipe say, is written to.
+pub(crate) fn put_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    put(path, bytes).map_err(|error| file_error("write", path, &error))
+}
+
+fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link goes on naming the same place.
+    let place = fs::canonicalize(path).unwrap_or_else(|_| path.into());
+    let present = match fs::metadata(&place) {
+        Ok(present) if !present.is_file() => return fs::write(&place, bytes),
+        Ok(present) => Some(present),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(error),
+    };
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut draft = tempfile::Builder::new()
+        .permissions(Permissions::from_mode(0o644))
+        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
+    draft.write_all(bytes)?;
+    if let Some(present) = present {
+        let own = draft.as_file().metadata()?;
+        if (own.uid(), own.gid()) != (present.uid(), present.gid()) {
+            fchown(draft.as_file(), Some(present.uid()), Some(present.gid()))?;
+        }
         draft.as_file().set_permissions(present.permissions())?;
-        draft.as_file().sync_all()?;
-        draft.persist(path).map_err(|error| error.error).map(drop)
-    });
-    replaced.map_err(|error| file_error("replace", path, &error))
+    }
+    draft.as_file().sync_all()?;
+    draft.persist(&place).map_err(|error| error.error).map(drop)
 }
 
 /// Lays out rows in columns, each as wide as its widest cell.

@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     io::{self, IsTerminal, Read},
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use base64ct::{Base64, Encoding};
@@ -17,7 +17,7 @@ use super::{
     failure::{Failure, Outcome, file_error},
     files,
     key::KeyArg,
-    output::write_stdout,
+    output::{put_file, write_stdout},
 };
 
 /// Sign a file or a digest
@@ -131,7 +131,8 @@ pub(crate) fn sign(args: &SignArgs, context: &Context) -> Outcome {
     let signature = client.sign(&key.id, &request)?;
     let encoded = Base64::encode_string(&signature);
     if let Some(path) = &args.out {
-        replace_file(path, &signature)?;
+        // A signature can always be made again, so an older one makes room.
+        put_file(path, &signature)?;
     }
     if context.output.json {
         let value = json!({
@@ -146,11 +147,6 @@ pub(crate) fn sign(args: &SignArgs, context: &Context) -> Outcome {
         None if io::stdout().is_terminal() => write_stdout(format!("{encoded}\n").as_bytes()),
         None => write_stdout(&signature),
     }
-}
-
-/// A signature can always be made again, so an older one is overwritten.
-fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    std::fs::write(path, bytes).map_err(|error| file_error("write", path, &error))
 }
 
 /// Does what `keyward verify` says.

@@ -14,10 +14,10 @@ use serde_json::json;
 use super::{
     arguments::{self, Bytes},
     context::Context,
-    failure::{Failure, Outcome, file_error},
+    failure::{Failure, Outcome},
     files,
     key::KeyArg,
-    output::write_stdout,
+    output::{put_file, write_stdout},
     signature::decode_hex,
 };
 use crate::issue::hex;
@@ -156,7 +156,7 @@ fn deliver(
     context: &Context,
 ) -> Outcome {
     if let Some(path) = out {
-        std::fs::write(path, bytes).map_err(|error| file_error("write", path, &error))?;
+        put_file(path, bytes)?;
         // The file has the result; a program that asked for JSON gets it too.
         return if context.output.json {
             context.output.result(value, String::new)

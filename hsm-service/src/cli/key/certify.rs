@@ -9,9 +9,11 @@ use x509_cert::{ext::pkix::name::GeneralName, name::Name};
 use super::KeyArg;
 use crate::cli::{
     algorithm::AlgorithmArgs,
+    arguments,
     context::Context,
     failure::Outcome,
     files::{chain, pem},
+    output::OutArgs,
     x509::{Signer, Subject, alternative_name, certificate_request, name, self_signed_certificate},
 };
 
@@ -27,6 +29,8 @@ pub(crate) struct CsrArgs {
     #[command(flatten)]
     subject: SubjectArgs,
     #[command(flatten)]
+    to: OutArgs,
+    #[command(flatten)]
     algorithm: AlgorithmArgs,
 }
 
@@ -40,6 +44,8 @@ pub(crate) struct SelfSignArgs {
     key: KeyArg,
     #[command(flatten)]
     subject: SubjectArgs,
+    #[command(flatten)]
+    to: OutArgs,
     /// Validity in days
     #[arg(long, value_name = "N", default_value_t = 365)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=36500))]
@@ -61,11 +67,11 @@ pub(crate) struct SubjectArgs {
 }
 
 pub(super) fn parse_name(text: &str) -> Result<Name, String> {
-    name::parse(text).map_err(|error| error.message)
+    name::parse(text).map_err(|error| arguments::sentence(&error))
 }
 
 pub(super) fn parse_alternative_name(text: &str) -> Result<GeneralName, String> {
-    alternative_name::parse(text).map_err(|error| error.message)
+    alternative_name::parse(text).map_err(|error| arguments::sentence(&error))
 }
 
 impl SubjectArgs {
@@ -94,7 +100,8 @@ pub(super) fn csr(args: &CsrArgs, context: &Context) -> Outcome {
     let key = client.find(&args.key.name)?;
     let der =
         certify(&client, &key, &args.algorithm, |signer| certificate_request(&subject, signer))?;
-    context.output.document("csr", &pem::encode("CERTIFICATE REQUEST", &der)?)
+    let csr = pem::encode("CERTIFICATE REQUEST", &der)?;
+    context.output.document_to(&args.to, &json!({ "csr": csr }), &csr)
 }
 
 pub(super) fn self_sign(args: &SelfSignArgs, context: &Context) -> Outcome {
@@ -108,7 +115,7 @@ pub(super) fn self_sign(args: &SelfSignArgs, context: &Context) -> Outcome {
     client.set_chain(&key.id, &chain)?;
     let pem = chain::to_pem(&chain)?;
     let value = json!({ "id": key.id.to_string(), "certificate": pem });
-    context.output.result(&value, || pem.clone())
+    context.output.document_to(&args.to, &value, &pem)
 }
 
 /// Has a structure made that the key signs.

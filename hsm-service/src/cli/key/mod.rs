@@ -31,7 +31,7 @@ use super::{
     context::{Context, uri},
     failure::Outcome,
     files::pem,
-    output::table,
+    output::{OutArgs, table},
 };
 
 /// Make, import, list, share, restrict, rotate and delete keys
@@ -40,8 +40,8 @@ use super::{
 Examples:
   keyward key generate web --type p-256
   keyward key share web www-data
-  keyward key csr web --subject CN=www.example > web.csr
-  keyward key pem web > web.pem")]
+  keyward key csr web --subject CN=www.example --out web.csr
+  keyward key pem web --out web.pem")]
 pub(crate) enum KeyCommand {
     Generate(GenerateArgs),
     Import(ImportArgs),
@@ -97,10 +97,12 @@ pub(crate) struct ShowArgs {
 
 /// Print the public key: PEM SubjectPublicKeyInfo
 #[derive(Args, Debug)]
-#[command(after_help = "Example:\n  keyward key public web > web.pub.pem")]
+#[command(after_help = "Example:\n  keyward key public web --out web.pub.pem")]
 pub(crate) struct PublicArgs {
     #[command(flatten)]
     key: KeyArg,
+    #[command(flatten)]
+    to: OutArgs,
 }
 
 /// Print a reference to the key for applications that want a private key file
@@ -110,10 +112,12 @@ pub(crate) struct PublicArgs {
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Example:
-  keyward key pem web > /etc/ssl/web.pem   # ssl_certificate_key /etc/ssl/web.pem;")]
+  keyward key pem web --out /etc/ssl/web.pem   # ssl_certificate_key /etc/ssl/web.pem;")]
 pub(crate) struct PemArgs {
     #[command(flatten)]
     key: KeyArg,
+    #[command(flatten)]
+    to: OutArgs,
 }
 
 /// The key that a command is about.
@@ -225,7 +229,8 @@ fn pair(context: &Context, name: &KeySelector) -> Result<Key, Error> {
 fn public(args: &PublicArgs, context: &Context) -> Outcome {
     let key = pair(context, &args.key.name)?;
     let pem = pem::encode("PUBLIC KEY", &key.spki)?;
-    context.output.result(&json!({ "id": key.id.to_string(), "public_key": pem }), || pem.clone())
+    let value = json!({ "id": key.id.to_string(), "public_key": pem });
+    context.output.document_to(&args.to, &value, &pem)
 }
 
 fn reference(args: &PemArgs, context: &Context) -> Outcome {
@@ -233,5 +238,5 @@ fn reference(args: &PemArgs, context: &Context) -> Outcome {
     let uri = uri(&args.key.name);
     let pem = Reference { uri: uri.clone(), id: key.id, spki: key.spki }.to_pem()?;
     let value = json!({ "id": key.id.to_string(), "uri": uri, "reference": pem });
-    context.output.result(&value, || pem.clone())
+    context.output.document_to(&args.to, &value, &pem)
 }

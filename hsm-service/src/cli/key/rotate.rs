@@ -17,6 +17,7 @@ use crate::cli::{
     context::{Context, full_uri},
     failure::{Failure, Outcome},
     files::{chain, pem},
+    output::OutArgs,
     time,
     x509::{Subject, certificate_request},
 };
@@ -31,9 +32,9 @@ use crate::cli::{
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
-  keyward key rotate web > web.csr                  # have it signed, then:
+  keyward key rotate web --out web.csr              # have it signed, then:
   keyward cert import web --in web.crt
-  keyward key pem web > /etc/keyward/tls/web.pem && systemctl reload nginx
+  keyward key pem web --out /etc/keyward/tls/web.pem && systemctl reload nginx
   keyward key rotate mail --old-uses decrypt        # the old key only decrypts afterwards
   keyward key rotate token --old-not-after +30d")]
 pub(crate) struct RotateArgs {
@@ -52,6 +53,8 @@ pub(crate) struct RotateArgs {
     /// The old key is not used any more from this moment on: 2027-01-31, +30d
     #[arg(long, value_name = "MOMENT", value_parser = time::parse)]
     old_not_after: Option<u64>,
+    #[command(flatten)]
+    to: OutArgs,
     #[command(flatten)]
     algorithm: AlgorithmArgs,
 }
@@ -76,7 +79,7 @@ pub(super) fn rotate(args: &RotateArgs, context: &Context) -> Outcome {
     };
     let request = request(&client, &new, &subject, &args.algorithm)?;
     let value = json!({ "id": new.id.to_string(), "uri": full_uri(&new), "csr": request });
-    context.output.result(&value, || request.clone())?;
+    context.output.document_to(&args.to, &value, &request)?;
     context.output.note(&format!(
         "{} waits for its certificate; when you have it: keyward cert import {}/{} --in FILE",
         full_uri(&new),
