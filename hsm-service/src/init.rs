@@ -115,21 +115,33 @@ pub struct Issued {
     pub administrator_days: u32,
 }
 
+/// The absolute places of a new service's state and master key, where nothing may be yet.
+pub(crate) fn check_free(state: &Path, master_key: Option<&Path>) -> Result<(PathBuf, PathBuf)> {
+    let absolute =
+        |path: &Path| std::path::absolute(path).map_err(|error| failed("find", path, &error));
+    let state = absolute(state)?;
+    let master_key = master_key.map_or_else(|| Ok(state.join("master.key")), absolute)?;
+    let taken = [state.join("keyward.toml"), master_key.clone(), state.join("data/keys.db")];
+    if let Some(path) = taken.iter().find(|path| path.exists()) {
+        let message = format!("{} exists already", path.display());
+        let hint = match taken[0].exists() {
+            true => "nothing was changed; choose another folder, or serve this one",
+            false => {
+                "nothing was changed; choose another place, or remove what an `init` that was cut \
+                 off has left"
+            }
+        };
+        return Err(Error::new(ErrorKind::AlreadyExists, message).hint(hint));
+    }
+    Ok((state, master_key))
+}
+
 /// Makes the state of a new service: seal, store, certificate authority, first administrator,
 /// and a configuration that serves it. Nothing that exists is overwritten.
 pub fn init(options: &InitOptions) -> Result<Issued> {
     check_name("user", &options.administrator)?;
-    let state = std::path::absolute(&options.state)
-        .map_err(|error| failed("find", &options.state, &error))?;
-    let master_key = options.master_key.clone().unwrap_or_else(|| state.join("master.key"));
+    let (state, master_key) = check_free(&options.state, options.master_key.as_deref())?;
     let config_path = state.join("keyward.toml");
-    for path in [&config_path, &master_key, &state.join("data/keys.db")] {
-        if path.exists() {
-            let message = format!("{} exists already", path.display());
-            return Err(Error::new(ErrorKind::AlreadyExists, message)
-                .hint("nothing was changed; choose another folder, or serve this one"));
-        }
-    }
     let text = config_text(&state, &master_key, options);
     let config = Config::parse(&text)?;
     make_folder(&state, 0o755)?;

@@ -12,7 +12,8 @@ use super::{
     failure::{Failure, Outcome, file_error},
     output::{Output, facts},
     seal::{
-        DeviceArgs, Kind, Parts, ask, new_passphrase, parts, share_list, share_texts, write_shares,
+        DeviceArgs, Kind, Parts, ask, new_passphrase, parts, prepare_for_shares, share_list,
+        share_texts, write_shares,
     },
 };
 use crate::{
@@ -119,6 +120,11 @@ fn defaults() -> InitOptions {
 /// Does what `keyward init` says.
 pub(crate) fn init(args: &InitArgs, context: &Context) -> Outcome {
     let output = &context.output;
+    // Before somebody thinks up a passphrase, or shares are drawn.
+    init::check_free(&args.state, args.master_key.as_deref())?;
+    if let (Kind::Shamir, Some(folder)) = (args.seal, &args.shares_out) {
+        prepare_for_shares(folder, args.shares.1)?;
+    }
     let seal = match args.seal {
         Kind::KeyFile => SealChoice::KeyFile,
         Kind::Credential => SealChoice::Credential(args.credential.clone()),

@@ -19,7 +19,9 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
-    secrets::{Parts, new_passphrase, parts, share_list, share_texts, write_shares},
+    secrets::{
+        Parts, new_passphrase, parts, prepare_for_shares, share_list, share_texts, write_shares,
+    },
     show,
 };
 use crate::{
@@ -233,6 +235,7 @@ fn put_on(
 fn give_out(shares: &[Share], threshold: u8, folder: Option<&Path>, context: &Context) -> Outcome {
     let threshold = threshold.into();
     if let Some(folder) = folder {
+        prepare_for_shares(folder, shares.len() as u8)?;
         return write_shares(shares, threshold, folder, context);
     }
     let texts = share_texts(shares)?;

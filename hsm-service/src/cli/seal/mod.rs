@@ -20,7 +20,7 @@ pub(crate) use asking::AskingSeal;
 use change::{ChangeArgs, RotateArgs};
 pub(crate) use change::{DeviceArgs, Kind};
 pub(crate) use secrets::{
-    Parts, ask, new_passphrase, parts, share_list, share_texts, write_shares,
+    Parts, ask, new_passphrase, parts, prepare_for_shares, share_list, share_texts, write_shares,
 };
 
 /// Give the service what opens its store: a share, or the passphrase
@@ -176,7 +176,7 @@ fn value(seal: &SealReply) -> Value {
         "shares": shares,
         "pcrs": seal.pcrs,
         "reason": (!seal.reason.is_empty()).then_some(&seal.reason),
-        "since": (seal.since > 0).then_some(seal.since),
+        "since": time::optional_moment(seal.since),
         "service_id": seal.service_id,
         "leftover": seal.leftover,
     })

@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, IsTerminal},
     os::unix::fs::DirBuilderExt,
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use keyward_algorithms::ErrorKind;
@@ -111,6 +111,30 @@ pub(crate) fn share_list(
     shares.iter().map(line).collect()
 }
 
+/// Makes the folder for the files of so many shares, and sees that they can be written there: shares
+/// that could not be given out would be of no use when the store is sealed by them.
+pub(crate) fn prepare_for_shares(folder: &Path, count: u8) -> Result<(), Error> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| file_error("make", folder, &error))?;
+    for number in 1..=count {
+        let path = share_file(folder, number);
+        if path.exists() {
+            let message = format!("{} exists already", path.display());
+            return Err(Error::new(ErrorKind::AlreadyExists, message)
+                .hint("nothing was changed; name another folder for the shares"));
+        }
+    }
+    let trial = tempfile::NamedTempFile::new_in(folder);
+    trial.map(drop).map_err(|error| file_error("write to", folder, &error))
+}
+
+fn share_file(folder: &Path, number: u8) -> PathBuf {
+    folder.join(format!("share-{number}.txt"))
+}
+
 /// Writes each share into a file of its own.
 pub(crate) fn write_shares(
     shares: &[Share],
@@ -118,15 +142,10 @@ pub(crate) fn write_shares(
     folder: &Path,
     context: &Context,
 ) -> Outcome {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(folder)
-        .map_err(|error| file_error("make", folder, &error))?;
     let count = shares.len();
     for (number, text) in share_texts(shares)? {
         let file = Zeroizing::new(format!("{}{}\n", heading(number, threshold, count), *text));
-        create_file(&folder.join(format!("share-{number}.txt")), 0o600, file.as_bytes())?;
+        create_file(&share_file(folder, number), 0o600, file.as_bytes())?;
     }
     context.output.note(&format!(
         "{count} shares are in {}: give each to another person, and keep none there",

@@ -1,0 +1,50 @@
+//! `keyward init`: what goes wrong is found before a store is made that nobody could open.
+
+mod cli_support;
+
+use std::fs;
+
+use cli_support::{Ran, keyward};
+use tempfile::TempDir;
+
+fn init(folder: &TempDir, arguments: &[&str]) -> Ran {
+    let mut command = keyward(&["init", "--state", "hsm"]);
+    Ran::from(command.args(arguments).current_dir(folder.path()).output().unwrap())
+}
+
+#[test]
+fn a_store_is_made_only_once_its_shares_can_be_given_out() {
+    let folder = TempDir::new().unwrap();
+    let shamir = ["--seal", "shamir", "--shares", "2/3", "--shares-out"];
+    fs::create_dir(folder.path().join("shares")).unwrap();
+    fs::write(folder.path().join("shares/share-3.txt"), "somebody's\n").unwrap();
+    let taken = init(&folder, &[&shamir[..], &["shares"]].concat());
+    assert_eq!(taken.status, 1);
+    assert!(taken.stderr.contains("share-3.txt exists already"), "{}", taken.stderr);
+    let no_folder = init(&folder, &[&shamir[..], &["shares/share-3.txt/deeper"]].concat());
+    assert_eq!(no_folder.status, 1, "{}", no_folder.stderr);
+    assert!(!folder.path().join("hsm").exists());
+
+    let made = init(&folder, &[&shamir[..], &["others"]].concat());
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    assert_eq!(fs::read_dir(folder.path().join("others")).unwrap().count(), 3);
+    assert!(!made.text().contains("keyward-share"), "{}", made.text());
+}
+
+#[test]
+fn what_is_there_is_told_before_a_passphrase_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(init(&folder, &[]).status, 0);
+    let again = init(&folder, &["--seal", "passphrase"]);
+    assert_eq!(again.status, 1);
+    assert!(again.stderr.contains("hsm/keyward.toml exists already"), "{}", again.stderr);
+}
+
+#[test]
+fn the_master_key_is_found_from_wherever_the_service_is_started() {
+    let folder = TempDir::new().unwrap();
+    assert_eq!(init(&folder, &["--master-key", "elsewhere.key"]).status, 0);
+    let config = fs::read_to_string(folder.path().join("hsm/keyward.toml")).unwrap();
+    let path = folder.path().join("elsewhere.key");
+    assert!(config.contains(&format!("key_file = {path:?}")), "{config}");
+}
