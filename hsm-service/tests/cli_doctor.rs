@@ -106,13 +106,44 @@ fn the_distributions_openssl_without_the_module_is_told_to_get_it() {
     assert_eq!(status, 1);
     assert!(check(&checks, "OpenSSL")["finding"].as_str().unwrap().contains("OpenSSL 3"));
     for (name, advice) in [
-        ("configuration", "keyward = keyward_sect"),
+        ("configuration", "OPENSSL_CONF"),
         ("module", "make install"),
         ("provider", "checks above"),
     ] {
         let found = check(&checks, name);
         assert_eq!(found["state"], "problem", "{found}");
         assert!(found["advice"].as_str().unwrap().contains(advice), "{found}");
+    }
+}
+
+#[test]
+fn a_reference_beside_the_certificate_of_another_key_is_found() {
+    let service = Service::start();
+    for name in ["web", "next"] {
+        service.ok(&["key", "generate", name, "--type", "p-256"]);
+        service.ok(&["key", "self-sign", name, "--subject", "CN=localhost"]);
+    }
+    let reference = service.file("web.pem");
+    let certificate = service.file("web.crt");
+    service.ok(&["key", "pem", "web", "--out", &reference]);
+    let nginx = service.write(
+        "nginx.conf",
+        "env KEYWARD_ADDRESS;\nuser www-data;\n\
+         http { server { ssl_certificate web.crt; ssl_certificate_key web.pem; } }\n",
+    );
+    for (name, state) in [("next", "problem"), ("web", "ok")] {
+        service.ok(&["cert", "export", name, "--out", &certificate]);
+        let (_, checks) = doctor(&service, &["--nginx-conf", &nginx], &[]);
+        let found = check(&checks, "nginx key");
+        assert_eq!(found["state"], state, "{found}");
+        let is_told = found["finding"].as_str().unwrap().contains("web.crt is for another key");
+        assert_eq!(is_told, state == "problem", "{found}");
+        if rustix::process::geteuid().is_root() {
+            let workers = |check: &&Value| {
+                check["advice"].as_str().unwrap_or_default().contains("runuser -u www-data")
+            };
+            assert_eq!(checks.iter().filter(workers).count(), 1, "{checks:?}");
+        }
     }
 }
 

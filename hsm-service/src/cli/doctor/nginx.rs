@@ -2,16 +2,17 @@
 //! a binary that replaces it, get the environment.
 
 use std::{
+    collections::HashMap,
     env, fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
 
 use keyward_client::Client;
-use keyward_protocol::{Error, KeySelector, KeyUri, reference};
+use keyward_protocol::{Error, Key, KeySelector, KeyUri, reference};
 
 use super::Check;
-use crate::cli::context::full_uri;
+use crate::cli::{context::full_uri, files::chain};
 
 const NAME: &str = "nginx";
 
@@ -22,6 +23,8 @@ const MAX_INCLUDES: u32 = 8;
 struct Directive {
     /// How many blocks it stands in.
     depth: u32,
+    /// The number of the innermost one.
+    block: u32,
     /// Its words, without the semicolon.
     text: String,
 }
@@ -30,6 +33,8 @@ struct Directive {
 struct ServerKey {
     /// What the configuration says.
     setting: String,
+    /// The file with the certificate that is shown with it.
+    certificate: Option<PathBuf>,
     /// The key that it means.
     selector: Result<KeySelector, Error>,
 }
@@ -40,7 +45,7 @@ pub(super) fn checks(conf: Option<&Path>, client: Option<&Client>) -> Vec<Check>
         return vec![Check::note(NAME, "it is not installed here")];
     };
     let place = conf.display();
-    let directives = match directives(&conf, MAX_INCLUDES) {
+    let directives = match directives(&conf) {
         Ok(directives) => directives,
         Err(error) => {
             let finding = format!("cannot read {place}: {error}");
@@ -56,10 +61,23 @@ pub(super) fn checks(conf: Option<&Path>, client: Option<&Client>) -> Vec<Check>
         .filter(|name| name.starts_with("KEYWARD_") || name.starts_with("OPENSSL_"))
         .collect();
     let mut checks = vec![environment_check(&conf, &directives, set)];
+    checks.extend(workers_note(&directives));
     if let Some(client) = client {
         checks.extend(keys.into_iter().map(|key| key.check(client)));
     }
     checks
+}
+
+/// nginx loads its keys as root, and signs as another user, who must have them too.
+fn workers_note(directives: &[Directive]) -> Option<Check> {
+    let outside = directives.iter().filter(|directive| directive.depth == 0);
+    let named = outside.filter_map(|directive| directive.text.strip_prefix("user ")).next()?;
+    let user = named.split_whitespace().next()?;
+    let is_root = rustix::process::geteuid().is_root();
+    (is_root && user != "root").then(|| Check {
+        advice: Some(format!("look as that user too: `runuser -u {user} -- keyward doctor`")),
+        ..Check::note(NAME, format!("its workers sign as {user}"))
+    })
 }
 
 /// nginx takes all variables out of the environment but those that `env` names.
@@ -89,20 +107,37 @@ fn passes(directives: &[Directive], name: &str) -> bool {
 
 /// The keys of Keyward that servers have: reference files, and URIs in nginx 1.29 and later.
 fn server_keys(conf: &Path, directives: &[Directive]) -> Vec<ServerKey> {
-    let mut settings: Vec<&str> = directives
-        .iter()
-        .filter_map(|directive| directive.text.strip_prefix("ssl_certificate_key"))
-        .map(|value| value.trim().trim_matches(['"', '\'']))
-        .collect();
+    let certificates = values(directives, "ssl_certificate");
+    let mut settings: Vec<(&str, Option<&str>)> = Vec::new();
+    let mut places = HashMap::new();
+    for (block, setting) in values(directives, "ssl_certificate_key") {
+        // The first key of a block goes with its first certificate, the second with the second.
+        let place: &mut usize = places.entry(block).or_default();
+        let mut beside = certificates.iter().filter(|(other, _)| *other == block);
+        settings.push((setting, beside.nth(*place).map(|(_, certificate)| *certificate)));
+        *place += 1;
+    }
     settings.sort_unstable();
     settings.dedup();
     let base = conf.parent().unwrap_or(Path::new("/"));
-    settings.into_iter().filter_map(|setting| ServerKey::read(base, setting)).collect()
+    let read = |(setting, beside): (&str, Option<&str>)| {
+        ServerKey::read(base, setting, beside.map(|path| base.join(path)))
+    };
+    settings.into_iter().filter_map(read).collect()
+}
+
+/// The values of a directive, each with the number of its block.
+fn values<'a>(directives: &'a [Directive], name: &str) -> Vec<(u32, &'a str)> {
+    let value = |directive: &'a Directive| {
+        let value = directive.text.strip_prefix(name)?.strip_prefix(char::is_whitespace)?;
+        Some((directive.block, value.trim().trim_matches(['"', '\''])))
+    };
+    directives.iter().filter_map(value).collect()
 }
 
 impl ServerKey {
     /// `None` for a key that is not Keyward's.
-    fn read(base: &Path, setting: &str) -> Option<ServerKey> {
+    fn read(base: &Path, setting: &str, certificate: Option<PathBuf>) -> Option<ServerKey> {
         let scheme = format!("{}:", KeyUri::SCHEME);
         let selector = if let Some(uri) =
             setting.strip_prefix("store:").filter(|uri| uri.starts_with(&scheme))
@@ -117,15 +152,24 @@ impl ServerKey {
             }
             reference::Reference::from_pem(&text).map(|reference| KeySelector::Id(reference.id))
         };
-        Some(ServerKey { setting: setting.into(), selector })
+        Some(ServerKey { setting: setting.into(), certificate, selector })
     }
 
-    /// Whether the key is there and may be used.
+    /// Whether the key is there, may be used, and is the one of its certificate.
     fn check(self, client: &Client) -> Check {
         const NAME: &str = "nginx key";
         match self.selector.and_then(|selector| client.find(&selector)) {
             Ok(key) if key.rights.contains(key.usage) => {
-                Check::ok(NAME, format!("{} is {}", self.setting, full_uri(&key)))
+                let finding = format!("{} is {}", self.setting, full_uri(&key));
+                match self.certificate.filter(|path| is_for_another(path, &key)) {
+                    None => Check::ok(NAME, finding),
+                    Some(path) => Check::problem(
+                        NAME,
+                        format!("{finding}, and {} is for another key", path.display()),
+                        "nginx refuses to load the two. After a rotation write both anew:\n\
+                         `keyward cert export NAME --out FILE`, `keyward key pem NAME --out FILE`",
+                    ),
+                }
             }
             Ok(key) => Check::problem(
                 NAME,
@@ -146,6 +190,13 @@ impl ServerKey {
     }
 }
 
+/// Whether a certificate is for another key; one that does not read is nginx's to tell.
+fn is_for_another(path: &Path, key: &Key) -> bool {
+    let certificates = chain::read(path).unwrap_or_default();
+    let own = certificates.first().and_then(|own| chain::parse(own).ok());
+    own.is_some_and(|own| chain::public_key(&own) != key.spki)
+}
+
 /// The configuration file that was compiled into nginx.
 fn installed_configuration() -> Option<PathBuf> {
     let programs = ["nginx", "/usr/sbin/nginx", "/usr/local/nginx/sbin/nginx"];
@@ -158,51 +209,66 @@ fn installed_configuration() -> Option<PathBuf> {
 
 /// The simple directives of a file and of those that it includes. What an included file has wrong
 /// is nginx's to tell.
-fn directives(path: &Path, includes: u32) -> io::Result<Vec<Directive>> {
-    let text = fs::read_to_string(path)?;
-    let base = path.parent().unwrap_or(Path::new("/"));
-    let mut found = Vec::new();
-    for directive in parse(&text) {
-        match directive.text.strip_prefix("include ") {
-            Some(pattern) if includes > 0 => {
-                for file in matching(base, pattern.trim()) {
-                    let included = directives(&file, includes - 1).unwrap_or_default();
-                    let depth = directive.depth;
-                    found.extend(
-                        included
-                            .into_iter()
-                            .map(|inner| Directive { depth: depth + inner.depth, ..inner }),
-                    );
-                }
-            }
-            _ => found.push(directive),
-        }
-    }
-    Ok(found)
+fn directives(conf: &Path) -> io::Result<Vec<Directive>> {
+    let base = conf.parent().unwrap_or(Path::new("/"));
+    let mut parser = Parser { base, blocks: 0, found: Vec::new() };
+    parser.read(&fs::read_to_string(conf)?, &[0], MAX_INCLUDES);
+    Ok(parser.found)
 }
 
-fn parse(text: &str) -> Vec<Directive> {
-    let uncommented: String = text
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default())
-        .fold(String::new(), |all, line| all + line + "\n");
-    let mut directives = Vec::new();
-    let mut current = String::new();
-    let mut depth = 0_u32;
-    for character in uncommented.chars() {
-        match character {
-            '{' | '}' => {
-                depth = if character == '{' { depth + 1 } else { depth.saturating_sub(1) };
-                current.clear();
+/// Collects directives.
+struct Parser<'a> {
+    /// The main file's folder, which relative paths start from in every file.
+    base: &'a Path,
+    /// How many blocks there were.
+    blocks: u32,
+    found: Vec<Directive>,
+}
+
+impl Parser<'_> {
+    /// Reads a file that stands in these blocks.
+    fn read(&mut self, text: &str, outer: &[u32], includes: u32) {
+        let uncommented: String = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default())
+            .fold(String::new(), |all, line| all + line + "\n");
+        let mut open = outer.to_vec();
+        let mut current = String::new();
+        for character in uncommented.chars() {
+            match character {
+                '{' => {
+                    self.blocks += 1;
+                    open.push(self.blocks);
+                    current.clear();
+                }
+                '}' => {
+                    // What is closed too often is nginx's to tell.
+                    open.truncate((open.len() - 1).max(outer.len()));
+                    current.clear();
+                }
+                ';' => {
+                    let text = std::mem::take(&mut current).trim().to_owned();
+                    self.take(text, &open, includes);
+                }
+                other => current.push(other),
             }
-            ';' => {
-                let text = std::mem::take(&mut current).trim().to_owned();
-                directives.push(Directive { depth, text });
-            }
-            other => current.push(other),
         }
     }
-    directives
+
+    fn take(&mut self, text: String, open: &[u32], includes: u32) {
+        match text.strip_prefix("include ") {
+            Some(pattern) if includes > 0 => {
+                for file in matching(self.base, pattern.trim()) {
+                    let text = fs::read_to_string(&file).unwrap_or_default();
+                    self.read(&text, open, includes - 1);
+                }
+            }
+            _ => {
+                let block = open.last().copied().unwrap_or_default();
+                self.found.push(Directive { depth: open.len() as u32 - 1, block, text });
+            }
+        }
+    }
 }
 
 /// The files that an `include` means; a star may stand in the last part of the path.
@@ -232,7 +298,9 @@ mod tests {
     fn only_env_lines_outside_of_blocks_count() {
         let text = "user www-data; # env OPENSSL_CONF;\nenv KEYWARD_ADDRESS=unix:/run/x;\n\
                     events { worker_connections 9; }\nhttp { server { env OPENSSL_CONF; } }\n";
-        let found = parse(text);
+        let mut parser = Parser { base: Path::new("/"), blocks: 0, found: Vec::new() };
+        parser.read(text, &[0], 0);
+        let found = parser.found;
         assert!(passes(&found, "KEYWARD_ADDRESS"));
         assert!(!passes(&found, "OPENSSL_CONF"));
         let check = environment_check(Path::new("n"), &found, vec!["OPENSSL_CONF".into()]);
@@ -241,18 +309,34 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_found_in_included_files() {
+    fn keys_are_found_in_included_files_beside_their_certificates() {
         let folder = tempfile::TempDir::new().unwrap();
         let conf = folder.path().join("nginx.conf");
-        fs::write(&conf, "http {\n include sites/*.conf;\n}\n").unwrap();
-        fs::create_dir(folder.path().join("sites")).unwrap();
-        fs::write(
-            folder.path().join("sites/a.conf"),
-            "server { ssl_certificate_key store:keyward:web; ssl_certificate_key local.pem; }",
-        )
-        .unwrap();
-        let keys = server_keys(&conf, &directives(&conf, MAX_INCLUDES).unwrap());
-        assert_eq!(keys.len(), 1);
-        assert_eq!(keys[0].selector, Ok(KeySelector::Name("web".into())));
+        for name in ["sites", "snippets"] {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("nginx.conf", "http {\n include sites/*.conf;\n}\n");
+        write(
+            "sites/a.conf",
+            "server { ssl_certificate ec.crt; ssl_certificate local.crt; ssl_certificate rsa.crt;\n\
+             ssl_certificate_key store:keyward:ec; ssl_certificate_key local.pem;\n\
+             include snippets/rsa.conf; } server { ssl_certificate_key store:keyward:other; }",
+        );
+        // Relative paths start from the main file's folder, wherever they stand.
+        write("snippets/rsa.conf", "ssl_certificate_key \"store:keyward:rsa\";");
+        let keys = server_keys(&conf, &directives(&conf).unwrap());
+        let found: Vec<_> = keys
+            .iter()
+            .map(|key| {
+                let name = match &key.selector {
+                    Ok(KeySelector::Name(name)) => name.as_str(),
+                    other => panic!("{other:?}"),
+                };
+                (name, key.certificate.as_deref().and_then(Path::file_name))
+            })
+            .collect();
+        let file = |name: &'static str| Some(std::ffi::OsStr::new(name));
+        assert_eq!(found, [("ec", file("ec.crt")), ("other", None), ("rsa", file("rsa.crt"))]);
     }
 }

@@ -24,6 +24,9 @@ activate = 1
 [keyward_sect]
 activate = 1";
 
+/// Where an installation puts a configuration with all of that.
+const INSTALLED: &str = "/etc/keyward/openssl.cnf";
+
 /// What `openssl version -a` tells.
 struct Installation {
     version: String,
@@ -141,11 +144,19 @@ fn configuration_check(path: &Path, loaded: bool) -> Check {
         Ok(text) if loaded || text.contains("keyward") => {
             Check::ok("configuration", format!("{} ({from})", path.display()))
         }
-        Ok(_) => Check::problem(
-            "configuration",
-            format!("{} ({from}) does not mention keyward", path.display()),
-            format!("put this into it, or into a file that OPENSSL_CONF names:\n{CONFIGURATION}"),
-        ),
+        Ok(_) => {
+            let finding = format!("{} ({from}) does not mention keyward", path.display());
+            let advice = match mentions_keyward(Path::new(INSTALLED)) {
+                true => format!(
+                    "export OPENSSL_CONF={INSTALLED}, here and in the server's environment:\n\
+                     systemd.conf of nginx-conf does so for a unit"
+                ),
+                false => format!(
+                    "put this into it, or into a file that OPENSSL_CONF names:\n{CONFIGURATION}"
+                ),
+            };
+            Check::problem("configuration", finding, advice)
+        }
         Err(error) => Check::problem(
             "configuration",
             format!("cannot read {} ({from}): {error}", path.display()),

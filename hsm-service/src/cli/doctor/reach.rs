@@ -87,7 +87,7 @@ fn service_checks(client: &Client) -> Result<Vec<Check>, Error> {
             "identity",
             format!("the service sees {} and knows no such user", hello.identity),
             format!(
-                "add this to the service's configuration and restart it:\n\
+                "add this to the service's configuration, then `systemctl reload keyward`:\n\
                  [[user]]\nname = \"NAME\"\nidentities = [\"{}\"]",
                 hello.identity
             ),
