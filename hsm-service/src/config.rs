@@ -11,7 +11,7 @@ mod sink;
 mod suggest;
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -256,8 +256,10 @@ impl Config {
     pub fn load(path: &Path) -> Result<Config> {
         let text = fs::read_to_string(path).map_err(|error| {
             let message = format!("cannot read the configuration {}: {error}", path.display());
-            Error::new(ErrorKind::InvalidArgument, message)
-                .hint("name it with --config FILE, make one with `keyward init --state DIR`, or try `keyward serve --dev`")
+            Error::new(ErrorKind::InvalidArgument, message).hint(match error.kind() {
+                io::ErrorKind::PermissionDenied => "the service's user has to be able to read it",
+                _ => "name it with --config FILE, make one with `keyward init --state DIR`, or try `keyward serve --dev`",
+            })
         })?;
         Config::parse(&text).map_err(|error| Error {
             message: format!("{}: {}", path.display(), error.message),

@@ -15,7 +15,7 @@ use signal_hook::{
 
 use crate::{
     Config, Error, Result, Service, confine, harden, health::Health, listen::Listeners, log::Log,
-    reload::Reload, token::Token,
+    reload::Reload, store::check_data_folder, token::Token,
 };
 
 /// Runs the service until SIGTERM or SIGINT, then answers what is in flight and ends. When it
@@ -24,6 +24,8 @@ use crate::{
 ///
 /// It hardens the whole process (core dumps, umask, limits) and takes its signals.
 pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])) -> Result<()> {
+    // Before anything is made that would be the wrong user's.
+    check_data_folder(&config.data())?;
     let log = Log::to_stderr(&config.log);
     let mut warnings = harden::harden();
     let token = config.seal.pkcs11.as_ref().map(Token::kept).transpose()?.map(Arc::new);

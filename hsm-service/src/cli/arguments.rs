@@ -219,7 +219,8 @@ fn unknown<'a>(word: &str, known: impl Iterator<Item = &'a str>, some: &str) -> 
     }
 }
 
-fn sentence(error: &Error) -> String {
+/// An error and what to do, in one line.
+pub(crate) fn sentence(error: &Error) -> String {
     match &error.hint {
         Some(hint) => format!("{}; {hint}", error.message),
         None => error.message.clone(),

@@ -10,7 +10,7 @@ use std::{
 
 use clap::{Args, Subcommand};
 use keyward_algorithms::ErrorKind;
-use keyward_protocol::Error;
+use keyward_protocol::{Error, check_name};
 
 use super::{
     context::Context,
@@ -63,6 +63,9 @@ pub(crate) fn run(command: &JavaCommand, context: &Context) -> Outcome {
         JavaCommand::Jarsigner(args) => ("jarsigner", args),
     };
     let asked_for = |option: &str| args.arguments.iter().any(|argument| argument == option);
+    if asked_for("-genkeypair") {
+        check_alias(&args.arguments)?;
+    }
     let options: &[&str] = match command {
         JavaCommand::Keytool(_) if asked_for("-importkeystore") => &[
             "-addprovider Keyward -providerarg import=yes",
@@ -94,6 +97,13 @@ pub(crate) fn run(command: &JavaCommand, context: &Context) -> Outcome {
     Err(file_error("run", &program, &error)
         .hint("install a JDK of version 17 or later, or say in JAVA_HOME where it is")
         .into())
+}
+
+/// keytool has the key made before it names it, so a name that cannot be is refused here.
+fn check_alias(arguments: &[OsString]) -> Outcome {
+    let mut values = arguments.iter().skip_while(|argument| *argument != "-alias").skip(1);
+    let alias = values.next().map(|alias| alias.to_string_lossy());
+    Ok(alias.map_or(Ok(()), |alias| check_name("key", &alias))?)
 }
 
 /// A program of the JDK: that of `JAVA_HOME`, if it is set, else the one on the `PATH`.

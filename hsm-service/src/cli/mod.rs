@@ -51,7 +51,7 @@ Examples:
   keyward serve --dev                                try it out
   keyward key generate web --type p-256              make a key inside the service
   keyward key self-sign web --subject CN=localhost   give it a certificate
-  keyward key pem web > web.pem                      a reference for `ssl_certificate_key`
+  keyward key pem web --out web.pem                  a reference for `ssl_certificate_key`
   keyward doctor web                                 what is wrong here, and what to do";
 
 /// A network HSM: keys live in the service, web servers and Java sign through it.
@@ -171,8 +171,10 @@ fn report_usage(error: &clap::Error) -> ExitCode {
         matches!(error.kind(), UsageErrorKind::DisplayHelp | UsageErrorKind::DisplayVersion);
     if !is_help && std::env::args_os().any(|argument| argument == "--json") {
         let text = error.render().to_string();
-        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let mut lines = text.lines().map(str::trim);
+        // What is wrong stands before the first empty line: which arguments are missing, for instance.
+        let message: Vec<&str> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+        let message = message.join(" ").trim_start_matches("error: ").to_owned();
         let hint = lines.find_map(|line| line.strip_prefix("tip: ")).map(str::to_owned);
         let hint = hint.unwrap_or_else(|| "for more information, try --help".into());
         failure::print(&Error::invalid(message).hint(hint), true);

@@ -51,7 +51,16 @@ impl UnixSocket {
                 _ => {}
             }
         }
-        let listener = UnixListener::bind(path).map_err(|error| failed("listen at", &error))?;
+        let listener = UnixListener::bind(path).map_err(|error| {
+            let refused = failed("listen at", &error);
+            match error.kind() {
+                io::ErrorKind::PermissionDenied => refused.hint(
+                    "its folder has to belong to the service's user, as the unit keyward.service \
+                     makes it",
+                ),
+                _ => refused,
+            }
+        })?;
         // The standard library's backlog of 128 is too short for a web server's start.
         rustix::net::listen(&listener, 4096).map_err(|error| failed("listen at", &error))?;
         listener.set_nonblocking(true).map_err(|error| failed("listen at", &error))?;
@@ -95,8 +104,14 @@ impl Drop for UnixSocket {
 pub(crate) fn make_folder_of(path: &Path) -> Result<()> {
     let Some(folder) = path.parent().filter(|folder| !folder.exists()) else { return Ok(()) };
     let made = fs::DirBuilder::new().recursive(true).mode(0o755).create(folder);
-    made.and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755)))
-        .map_err(|error| cannot("make the folder of", path, &error))
+    made.and_then(|()| fs::set_permissions(folder, fs::Permissions::from_mode(0o755))).map_err(
+        |error| {
+            cannot("make the folder of", path, &error).hint(
+                "make it and give it to the service's user, as the unit keyward.service does, or \
+                 choose another path in [[listen]]",
+            )
+        },
+    )
 }
 
 fn cannot(what: &str, path: &Path, error: &dyn std::fmt::Display) -> Error {
@@ -110,7 +125,13 @@ pub(crate) fn bind_tcp(address: SocketAddr) -> Result<TcpListener> {
         Ok(listener)
     });
     bound.map_err(|error| {
-        let message = format!("cannot listen at tls://{address}: {error}");
-        Error::new(ErrorKind::Unavailable, message)
+        let hint = match error.kind() {
+            io::ErrorKind::AddrInUse => "another program listens there: stop it, or choose another",
+            io::ErrorKind::AddrNotAvailable => "this machine has no such address",
+            io::ErrorKind::PermissionDenied => "the service may not take ports below 1024",
+            _ => "see the configuration's [[listen]] and [health]",
+        };
+        Error::new(ErrorKind::Unavailable, format!("cannot listen at {address}: {error}"))
+            .hint(hint)
     })
 }

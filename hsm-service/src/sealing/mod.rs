@@ -137,7 +137,7 @@ impl Sealing {
         };
         // Without systemd there is nobody to tell.
         let _ = sd_notify::notify(&[NotifyState::Status(status)]);
-        tracing::info!(state = state.word(), "{status}");
+        tracing::info!("the service is {}", state.word());
     }
 
     fn custody(&self) -> MutexGuard<'_, Custody> {

@@ -36,30 +36,39 @@ pub(super) fn sync(path: &Path) -> Result<()> {
     })
 }
 
+/// Looks whether a data folder is there, and this user's alone. One that others can look into is
+/// refused: somebody may already have.
+pub(crate) fn check(path: &Path) -> Result<()> {
+    let shown = path.display();
+    let metadata = fs::metadata(path).map_err(|error| {
+        let message = format!("cannot open the data folder {shown}: {error}");
+        Error::new(ErrorKind::Unavailable, message).hint("make one with `keyward init --state DIR`")
+    })?;
+    let me = rustix::process::geteuid().as_raw();
+    if metadata.uid() != me {
+        let owner = metadata.uid();
+        let message = format!("the data folder {shown} belongs to uid {owner}, this is uid {me}");
+        return Err(Error::new(ErrorKind::PermissionDenied, message).hint(format!(
+            "run the service as the folder's owner, or give it all of its state: \
+                     `chown -R {me} {}`",
+            path.parent().unwrap_or(path).display()
+        )));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        let mode = metadata.mode() & 0o777;
+        let message = format!("the data folder {shown} is open to others (mode {mode:o})");
+        return Err(Error::new(ErrorKind::PermissionDenied, message).hint(format!(
+            "`chmod 700 {shown}`; consider whether somebody has read it meanwhile"
+        )));
+    }
+    Ok(())
+}
+
 impl DataFolder {
-    /// Locks a data folder. One that others can look into is refused: somebody may already have.
+    /// Locks a data folder.
     pub(super) fn open(path: &Path) -> Result<DataFolder> {
+        check(path)?;
         let shown = path.display();
-        let metadata = fs::metadata(path).map_err(|error| {
-            let message = format!("cannot open the data folder {shown}: {error}");
-            Error::new(ErrorKind::Unavailable, message)
-                .hint("make one with `keyward init --state DIR`")
-        })?;
-        let me = rustix::process::geteuid().as_raw();
-        if metadata.uid() != me {
-            let owner = metadata.uid();
-            let message =
-                format!("the data folder {shown} belongs to uid {owner}, this is uid {me}");
-            return Err(Error::new(ErrorKind::PermissionDenied, message)
-                .hint("run the service as the folder's owner"));
-        }
-        if metadata.mode() & 0o077 != 0 {
-            let mode = metadata.mode() & 0o777;
-            let message = format!("the data folder {shown} is open to others (mode {mode:o})");
-            return Err(Error::new(ErrorKind::PermissionDenied, message).hint(format!(
-                "`chmod 700 {shown}`; consider whether somebody has read it meanwhile"
-            )));
-        }
         let lock = path.join("lock");
         let file = fs::OpenOptions::new()
             .create(true)
@@ -75,7 +84,7 @@ impl DataFolder {
             if Instant::now() >= deadline {
                 let message = format!("another service is using the data folder {shown}");
                 return Err(Error::new(ErrorKind::Busy, message)
-                    .hint("stop that one first, or use another --state"));
+                    .hint("stop that one first, or serve another state"));
             }
             thread::sleep(Duration::from_millis(10));
         }

@@ -22,6 +22,7 @@ pub(crate) use attributes::note;
 pub use certificate::{Certificate, CertificatePage, CertificateStore};
 pub use counted::Counted;
 pub(crate) use counted::is_near;
+pub(crate) use data_folder::check as check_data_folder;
 pub use ending::{Ending, EndingOf};
 pub use record::{Grant, Record};
 pub(crate) use seal::read_secret;

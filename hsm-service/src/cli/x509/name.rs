@@ -124,7 +124,10 @@ fn encode(text: &str, attributes: &[Attribute]) -> Result<RelativeDistinguishedN
         .collect();
     let types: Vec<&str> = attributes.iter().map(|(key, _)| key.as_str()).collect();
     let name = RelativeDistinguishedName::from_str(&written.join("+")).map_err(|_| {
-        malformed(text, &format!("{} is no attribute type that is known", types.join("+")))
+        let error =
+            malformed(text, &format!("{} is no attribute type that is known", types.join("+")));
+        let is_host = types.iter().any(|word| ["dns", "ip"].contains(&&*word.to_ascii_lowercase()));
+        if is_host { error.hint("host names and addresses go into --san") } else { error }
     })?;
     for attribute in name.iter() {
         let fits = match attribute.value.tag() {
