@@ -37,7 +37,7 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("cannot wait for signals: {error}"))
     })?;
-    let service = Arc::new(Service::open(config, token, warnings)?);
+    let service = Service::open(config, token, warnings)?;
     let listeners = Listeners::start(&service, config)?;
     let health = Health::start(&service, &config.health_address())?;
     let addresses = listeners.addresses().join(",");
@@ -70,8 +70,9 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
     if service.store().is_open() {
         service.keys.limits().give_back();
     }
-    service.count_last_state();
     service.audit.close();
+    // Last, for a TPM may hang.
+    service.count_last_state();
     Ok(())
 }
 

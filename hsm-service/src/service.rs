@@ -74,7 +74,7 @@ impl Service {
         config: &Config,
         token: Option<Arc<Token>>,
         warnings: Vec<String>,
-    ) -> Result<Service> {
+    ) -> Result<Arc<Service>> {
         let live = Arc::new(Live::new(Settings::new(config)?));
         let sealed = Arc::new(SqliteStore::open_sealed(&config.data())?);
         let front = Arc::new(Front::open(&config.data()));
@@ -101,7 +101,7 @@ impl Service {
         )?;
         let caretaker =
             Caretaker::start(Arc::clone(&store), Arc::clone(&audit), Arc::clone(&live))?;
-        let service = Service {
+        let service = Arc::new(Service {
             live,
             sealing: Sealing::new(sealed, &config.seal, token),
             keys: Keys::new(
@@ -127,7 +127,7 @@ impl Service {
             ending: AtomicBool::new(false),
             warnings,
             reload_failure: Mutex::default(),
-        };
+        });
         service.begin()?;
         Ok(service)
     }

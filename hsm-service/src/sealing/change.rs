@@ -7,7 +7,7 @@ use crate::{
     Error, Result, Service,
     audit::Trail,
     identity::Caller,
-    sealing::Sealing,
+    sealing::{Sealing, lock},
     store::{
         DataKey, DeviceSeal, KeyFile, MasterKey, Passphrase, Seal, SealKind, SealRow, Share,
         Shares, TpmDevice, token_device,
@@ -17,7 +17,8 @@ use crate::{
 impl Service {
     /// Puts another seal on the store: one row is written, in one step.
     pub(crate) fn change_seal(&self, request: &ChangeSeal, trail: &mut Trail) -> Result<SealReply> {
-        let mut custody = self.sealing.custody();
+        let _turn = lock(&self.sealing.turn);
+        let custody = self.sealing.custody();
         // Somebody may have sealed it while this waited.
         if self.sealing.state() != ServiceState::Operational {
             return Err(self.sealing.refusal());
@@ -29,19 +30,25 @@ impl Service {
             self.sealing.check_found(&*next)?;
         }
         custody.admit()?;
+        let steps = custody.steps();
+        drop(custody);
         // That something was given says nothing yet of whether it is right.
-        let present = match self.sealing.present_seal(&row, &request.present) {
-            Err(error) => return custody.judge(Err(error)),
-            Ok(present) => present,
-        };
+        let proved = self.sealing.prove(&row, &request.present).and_then(|()| next.prepare());
+        self.sealing.custody().judge(proved)?;
+        let mut custody = self.sealing.custody_at(steps)?;
         // First, so that whenever the service is killed it can be reached to be unsealed.
         let needs_people = self.sealing.config.needs_people(kind);
         if needs_people {
             self.front.want(true)?;
         }
-        custody.judge(self.sealing.store.change_seal(present.as_deref(), &*next))?;
-        self.front.want(needs_people)?;
+        if let Err(error) = self.sealing.store.change_seal(&*next) {
+            let present = row.kind().is_some_and(|kind| self.sealing.config.needs_people(kind));
+            self.front.want(present)?;
+            return Err(error);
+        }
+        custody.step();
         custody.forget();
+        self.front.want(needs_people)?;
         tracing::info!(seal = next.describe(), "the seal was changed");
         self.describe_seal(&custody)
     }
@@ -54,12 +61,14 @@ impl Service {
         request: &Zeroize,
         trail: &mut Trail,
     ) -> Result<SealReply> {
-        let custody = self.sealing.custody();
+        let mut custody = self.sealing.custody();
         self.confirm_zeroize(request)?;
         let row = self.sealing.store.seal_row()?;
         let seal = self.sealing.describe(&row);
         // In the log before anything is done: afterwards nobody can tell who it was.
         self.audit.announce("zeroize", &format!("by {}", caller.identity))?;
+        custody.step();
+        custody.forget();
         self.sealing.set(ServiceState::Uninitialised);
         self.give_up();
         let destroyed = self.sealing.store.destroy().and_then(|()| self.front.destroy());
@@ -146,6 +155,14 @@ impl Sealing {
             }
         };
         Ok((seal, kind))
+    }
+
+    /// Refuses what does not open the present seal, where it has to be proved that people have agreed.
+    fn prove(&self, row: &SealRow, given: &[Vec<u8>]) -> Result<()> {
+        match self.present_seal(row, given)? {
+            Some(present) => self.store.check_opens(&*present),
+            None => Ok(()),
+        }
     }
 
     /// The present seal, where it has to be proved that people have agreed.

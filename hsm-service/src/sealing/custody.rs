@@ -25,12 +25,32 @@ pub(super) struct Custody {
     watched: bool,
     wrong: u32,
     pause_ends: Option<Instant>,
+    steps: u64,
 }
 
 impl Custody {
     /// Nothing was given yet; shares are kept for so long.
     pub(super) fn new(keep: Duration) -> Custody {
-        Custody { shares: Vec::new(), keep, end: None, watched: false, wrong: 0, pause_ends: None }
+        Custody {
+            shares: Vec::new(),
+            keep,
+            end: None,
+            watched: false,
+            wrong: 0,
+            pause_ends: None,
+            steps: 0,
+        }
+    }
+
+    /// How often the state or the seal was changed: by this, who has waited for a device sees whether
+    /// all is as it was.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Notes a change of the state or the seal, which ends what is under way elsewhere.
+    pub(super) fn step(&mut self) {
+        self.steps += 1;
     }
 
     /// The shares, each once.

@@ -18,7 +18,9 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU8, Ordering},
+        mpsc::{SendError, sync_channel},
     },
+    thread,
     time::Duration,
 };
 
@@ -39,6 +41,12 @@ use crate::{
 use custody::Custody;
 use rollback::Counter;
 
+/// How many steps custody has made at the start.
+const FIRST_STEP: u64 = 0;
+
+/// How long the start waits for a device.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// The state of a service.
 pub(crate) struct Sealing {
     state: AtomicU8,
@@ -48,8 +56,13 @@ pub(crate) struct Sealing {
     token: Option<Arc<Token>>,
     /// What shows that the store was rolled back, where that is wanted.
     counter: Option<Arc<Counter>>,
-    /// What was given to open the seal. Held by whoever changes the state.
+    /// What was given to open the seal. Held by whoever changes the state, for moments: who asks a
+    /// device lets go of it meanwhile, and afterwards looks whether all is as it was. So nobody waits
+    /// for a device that hangs who seals the service or destroys its keys.
     custody: Arc<Mutex<Custody>>,
+    /// Held by who opens or changes the seal from the beginning to the end, so that guesses come one
+    /// at a time.
+    turn: Mutex<()>,
     /// What is wrong with what lies behind the seal.
     failure: Mutex<Option<String>>,
     /// What has to be put right about the seal.
@@ -73,6 +86,7 @@ impl Sealing {
             config: config.clone(),
             token,
             custody: Arc::new(Mutex::new(Custody::new(keep))),
+            turn: Mutex::default(),
             failure: Mutex::default(),
             left_over: Mutex::default(),
             reason: Mutex::default(),
@@ -143,11 +157,28 @@ impl Sealing {
     fn custody(&self) -> MutexGuard<'_, Custody> {
         lock(&self.custody)
     }
+
+    /// The same for who has waited since it had made so many steps, and must not go on if it has made
+    /// more.
+    fn custody_at(&self, steps: u64) -> Result<MutexGuard<'_, Custody>> {
+        let custody = self.custody();
+        if custody.steps() == steps {
+            return Ok(custody);
+        }
+        Err(match self.state() {
+            ServiceState::Sealed | ServiceState::Operational => {
+                let message = "the service was sealed while this was under way, which was given up";
+                Error::new(ErrorKind::Sealed, message)
+                    .hint("`keyward seal show` says how it is; do it again if it is still wanted")
+            }
+            ServiceState::Uninitialised | ServiceState::Failed => self.refusal(),
+        })
+    }
 }
 
 impl Service {
     /// Opens the store at the start, where the seal does so by itself.
-    pub(crate) fn begin(&self) -> Result<()> {
+    pub(crate) fn begin(self: &Arc<Self>) -> Result<()> {
         if let Some(counter) = &self.sealing.counter {
             counter.watch(self.sealing.config.tpm.count_every.into())?;
         }
@@ -159,14 +190,46 @@ impl Service {
             }
             Some(kind) => {
                 self.front.want(false)?;
-                let opened =
-                    self.sealing.by_itself(kind).and_then(|seal| self.open_with(&*seal, false));
-                if let Err(error) = opened {
+                if let Err(error) = self.open_at_start(kind) {
                     return self.stay_sealed(kind, error);
                 }
             }
         }
         Ok(())
+    }
+
+    /// Opens the store by itself. A device that takes its time keeps nobody from reaching the service,
+    /// which opens when the device has answered.
+    fn open_at_start(self: &Arc<Self>, kind: SealKind) -> Result<()> {
+        let by_itself = move |service: &Service| {
+            let seal = service.sealing.by_itself(kind)?;
+            service.open_with(&*seal, false, FIRST_STEP).map(drop)
+        };
+        if !kind.has_device() && self.sealing.counter.is_none() {
+            return by_itself(self);
+        }
+        // What is sent is taken or comes back: nothing waits in between.
+        let (done, opened) = sync_channel(0);
+        let service = Arc::clone(self);
+        let opening = move || {
+            if let Err(SendError(Err(error))) = done.send(by_itself(&service))
+                && let Err(error) = service.stay_sealed(kind, error)
+            {
+                tracing::error!("not unsealed: {error}");
+            }
+        };
+        let spawned = thread::Builder::new().name("opening".into()).spawn(opening);
+        spawned.map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("cannot start a thread: {error}"))
+        })?;
+        opened.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let message =
+                format!("the device has not answered within {} s", PATIENCE.as_secs());
+            Err(Error::new(ErrorKind::Sealed, message).hint(
+                "the service opens as soon as it does; see to the token or TPM, or open it by a copy \
+                 of the master key: keyward unseal --in FILE",
+            ))
+        })
     }
 
     /// A device that is away is no reason to end: whoever brings it unseals the service. A service
@@ -177,6 +240,8 @@ impl Service {
         if !mends || self.sealing.state() == ServiceState::Failed {
             return Err(error);
         }
+        // It may have been opened, or destroyed, meanwhile.
+        let Ok(_custody) = self.sealing.custody_at(FIRST_STEP) else { return Ok(()) };
         tracing::warn!("not unsealed: {error}");
         *lock(&self.sealing.reason) = Some(explained(&error));
         self.sealing.set(ServiceState::Sealed);
@@ -185,6 +250,8 @@ impl Service {
 
     /// Takes what opens the seal, or a part of it.
     pub(crate) fn unseal(&self, request: &Unseal, trail: &mut Trail) -> Result<SealReply> {
+        // Nobody guesses a master key, so a copy of it opens the store while a device hangs.
+        let _turn = (!MasterKey::is_pem(&request.secret)).then(|| lock(&self.sealing.turn));
         let mut custody = self.sealing.custody();
         if self.sealing.state() == ServiceState::Operational {
             return self.describe_seal(&custody);
@@ -193,79 +260,64 @@ impl Service {
             custody.forget();
             trail.says("shares forgotten");
         }
-        let row = self.sealing.store.seal_row()?;
-        let secret = &request.secret;
-        let seal: Box<dyn Seal> = match row.kind() {
-            Some(kind) if kind.has_device() && MasterKey::is_pem(secret) => {
-                trail.says("by a copy of the master key");
-                Box::new(MasterKey::from_pem(secret)?)
-            }
-            Some(SealKind::Token) if !secret.is_empty() => {
-                let token = token_device(self.sealing.token.as_ref(), secret)?;
-                Box::new(DeviceSeal::new(token))
-            }
-            Some(kind) if !self.sealing.config.needs_people(kind) => {
-                self.sealing.by_itself(kind)?
-            }
-            Some(_) if secret.is_empty() => return self.describe_seal(&custody),
-            Some(SealKind::Passphrase) => Box::new(Passphrase::new(secret)),
-            Some(SealKind::Shares) => {
-                custody.admit()?;
-                let set = row.parameters().shares.unwrap_or_default();
-                let share = custody.judge(Share::read(secret).and_then(|share| {
-                    share.check(&set)?;
-                    Ok(share)
-                }))?;
-                trail.says(&format!("share {}", share.number));
-                custody.add(share, &self.sealing.custody);
-                if custody.shares().len() < set.threshold as usize {
-                    return self.describe_seal(&custody);
-                }
-                Box::new(Shares::of(&set, custody.shares())?)
-            }
-            Some(SealKind::MasterKey | SealKind::Token | SealKind::Tpm) | None => {
-                return Err(self.sealing.refusal());
-            }
+        let Some(seal) = self.sealing.seal_of(&request.secret, &mut custody, trail)? else {
+            return self.describe_seal(&custody);
         };
         custody.admit()?;
-        let opened = custody.judge(self.open_with(&*seal, request.accept_older));
-        let accepted = opened.inspect_err(|error| {
-            tracing::warn!("not unsealed: {error}");
-            // What people mistyped tells others nothing.
-            if error.kind == ErrorKind::Sealed {
-                *lock(&self.sealing.reason) = Some(explained(error));
+        let steps = custody.steps();
+        drop(custody);
+        let opened = self.open_with(&*seal, request.accept_older, steps);
+        let mut custody = self.sealing.custody();
+        let accepted = match custody.judge(opened) {
+            Ok(accepted) => accepted,
+            Err(_) if self.sealing.state() == ServiceState::Operational => {
+                trail.says("opened by somebody else meanwhile");
+                return self.describe_seal(&custody);
             }
-        })?;
+            Err(error) => {
+                tracing::warn!("not unsealed: {error}");
+                // What people mistyped tells others nothing.
+                if error.kind == ErrorKind::Sealed && custody.steps() == steps {
+                    *lock(&self.sealing.reason) = Some(explained(&error));
+                }
+                return Err(error);
+            }
+        };
         if let Some(accepted) = accepted {
             trail.says(&format!("accepted: {accepted}"));
         }
         trail.says(&format!("opened by {}", seal.describe()));
-        custody.forget();
         self.describe_seal(&custody)
     }
 
-    /// Opens the store, and takes from it what the service works with. What was accepted of a store
-    /// that is an older state.
-    fn open_with(&self, seal: &dyn Seal, accept_older: bool) -> Result<Option<String>> {
-        self.sealing.store.unseal(seal)?;
-        let counted = self.sealing.counter.as_ref().map(|counter| counter.check(accept_older));
-        let accepted = counted.transpose().inspect_err(|_| self.give_up())?.flatten();
-        let left_over = self.sealing.store.left_over(seal)?;
+    /// Opens the store, and takes from it what the service works with, if no step was made since these.
+    /// What was accepted of a store that is an older state.
+    fn open_with(&self, seal: &dyn Seal, accept_older: bool, steps: u64) -> Result<Option<String>> {
+        let Sealing { store, counter, .. } = &self.sealing;
+        let opened = store.opened_by(seal)?;
+        let custody = self.sealing.custody_at(steps)?;
+        store.open_with(opened);
+        drop(custody);
+        let counted = counter.as_ref().map(|counter| counter.check(accept_older)).transpose();
+        let mut custody = self.sealing.custody_at(steps)?;
+        let checked = counted.and_then(|accepted| Ok((accepted, store.left_over(seal)?)));
+        let (accepted, left_over) = checked.inspect_err(|_| self.give_up())?;
         left_over.iter().for_each(|warning| tracing::warn!("{warning}"));
         *lock(&self.sealing.left_over) = left_over;
-        let loaded = self.load();
-        if let Err(error) = &loaded {
+        custody.step();
+        custody.forget();
+        if let Err(error) = self.load() {
             self.give_up();
             *lock(&self.sealing.failure) = Some(error.message.clone());
             self.sealing.set(ServiceState::Failed);
-            return Err(error.clone());
+            return Err(error);
         }
         *lock(&self.sealing.reason) = None;
         // Everybody is looked at again by the PINs and the list of certificates that count, before
         // anything is done for anybody.
         self.live.changed();
         self.sealing.set(ServiceState::Operational);
-        Ok(accepted)
+        Ok(accepted.flatten())
     }
 
     fn load(&self) -> Result<()> {
@@ -281,17 +333,22 @@ impl Service {
         self.approvals.load()
     }
 
-    /// Seals the running service. What is in flight is still answered.
+    /// Seals the running service, or ends what is about to open it. What is in flight is still
+    /// answered.
     pub(crate) fn lock_seal(&self) -> Result<SealReply> {
         let mut custody = self.sealing.custody();
-        if self.sealing.state() == ServiceState::Operational {
+        custody.step();
+        custody.forget();
+        let was_open = self.sealing.state() == ServiceState::Operational;
+        if was_open {
             self.sealing.set(ServiceState::Sealed);
             self.keys.limits().give_back();
-            self.give_up();
+        }
+        self.give_up();
+        if was_open {
             self.audit.seal();
             self.live.changed();
         }
-        custody.forget();
         self.describe_seal(&custody)
     }
 
@@ -337,6 +394,45 @@ impl Service {
 }
 
 impl Sealing {
+    /// The seal that a secret opens, or that opens by itself; none where more is awaited.
+    fn seal_of(
+        &self,
+        secret: &[u8],
+        custody: &mut Custody,
+        trail: &mut Trail,
+    ) -> Result<Option<Box<dyn Seal>>> {
+        let row = self.store.seal_row()?;
+        Ok(Some(match row.kind() {
+            Some(kind) if kind.has_device() && MasterKey::is_pem(secret) => {
+                trail.says("by a copy of the master key");
+                Box::new(MasterKey::from_pem(secret)?)
+            }
+            Some(SealKind::Token) if !secret.is_empty() => {
+                Box::new(DeviceSeal::new(token_device(self.token.as_ref(), secret)?))
+            }
+            Some(kind) if !self.config.needs_people(kind) => self.by_itself(kind)?,
+            Some(_) if secret.is_empty() => return Ok(None),
+            Some(SealKind::Passphrase) => Box::new(Passphrase::new(secret)),
+            Some(SealKind::Shares) => {
+                custody.admit()?;
+                let set = row.parameters().shares.unwrap_or_default();
+                let share = custody.judge(Share::read(secret).and_then(|share| {
+                    share.check(&set)?;
+                    Ok(share)
+                }))?;
+                trail.says(&format!("share {}", share.number));
+                custody.add(share, &self.custody);
+                if custody.shares().len() < set.threshold as usize {
+                    return Ok(None);
+                }
+                Box::new(Shares::of(&set, custody.shares())?)
+            }
+            Some(SealKind::MasterKey | SealKind::Token | SealKind::Tpm) | None => {
+                return Err(self.refusal());
+            }
+        }))
+    }
+
     /// The seal of a kind that opens by itself.
     fn by_itself(&self, kind: SealKind) -> Result<Box<dyn Seal>> {
         open_seal(&self.config, kind, self.token.as_ref())

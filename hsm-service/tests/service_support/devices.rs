@@ -74,6 +74,69 @@ impl SoftToken {
     }
 }
 
+/// SoftHSM's module behind another that hangs for as long as a test wants.
+pub struct HangingModule {
+    folder: PathBuf,
+}
+
+impl HangingModule {
+    pub fn new(folder: &Path) -> HangingModule {
+        let module = HangingModule { folder: folder.to_owned() };
+        let source = module.folder.join("hanging.c");
+        let code = r"
+            #include <dlfcn.h>
+            #include <fcntl.h>
+            #include <unistd.h>
+            int C_GetFunctionList(void **list) {
+                if (access(HANGS, F_OK) == 0) close(open(REACHED, O_CREAT | O_WRONLY, 0600));
+                while (access(HANGS, F_OK) == 0) usleep(10000);
+                void *module = dlopen(MODULE, RTLD_NOW);
+                int (*get)(void **) = (int (*)(void **))dlsym(module, __func__);
+                return get(list);
+            }";
+        fs::write(&source, code).unwrap();
+        let mut compiler = Command::new("cc");
+        for (name, path) in [
+            ("HANGS", module.hangs()),
+            ("REACHED", module.reached()),
+            ("MODULE", PathBuf::from(SOFTHSM)),
+        ] {
+            compiler.arg(format!("-D{name}={path:?}"));
+        }
+        compiler.args(["-shared", "-fPIC", "-o"]).args([&module.path(), &source]);
+        assert!(compiler.status().unwrap().success());
+        module
+    }
+
+    pub fn path(&self) -> PathBuf {
+        self.folder.join("hanging.so")
+    }
+
+    fn hangs(&self) -> PathBuf {
+        self.folder.join("hangs")
+    }
+
+    fn reached(&self) -> PathBuf {
+        self.folder.join("reached")
+    }
+
+    /// It hangs from now on.
+    pub fn hang(&self) {
+        let _ = fs::remove_file(self.reached());
+        fs::write(self.hangs(), "").unwrap();
+    }
+
+    /// Waits until somebody has asked it since.
+    pub fn wait_until_asked(&self) {
+        super::wait_for("a request to the token", || self.reached().exists().then_some(()));
+    }
+
+    /// It answers again, also what it was asked meanwhile.
+    pub fn answer(&self) {
+        fs::remove_file(self.hangs()).unwrap();
+    }
+}
+
 /// A software TPM, which is switched off when dropped.
 pub struct SoftTpm {
     process: Child,
@@ -134,6 +197,12 @@ impl SoftTpm {
         // TPM2_NV_Read of eight bytes; before them come two sizes.
         let answer = self.command(0x14e, &[index, index], &[0, 8, 0, 0]);
         u64::from_be_bytes(answer[6..14].try_into().unwrap())
+    }
+
+    /// Adds one to a counter.
+    pub fn count(&self, index: u32) {
+        // TPM2_NV_Increment.
+        self.command(0x134, &[index, index], &[]);
     }
 
     /// The answer to a command with an empty password, after its header.

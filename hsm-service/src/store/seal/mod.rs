@@ -41,6 +41,11 @@ pub trait Seal: Send + Sync {
     /// What it is, for messages.
     fn describe(&self) -> String;
 
+    /// Does what takes the time of a device or a person, so that wrapping is a matter of a moment.
+    fn prepare(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Wraps a data key: the store's row for it.
     fn wrap(&self, data_key: &DataKey) -> Result<Vec<u8>>;
 
@@ -56,6 +61,10 @@ pub trait Seal: Send + Sync {
 impl<S: Seal> Seal for std::sync::Arc<S> {
     fn describe(&self) -> String {
         (**self).describe()
+    }
+
+    fn prepare(&self) -> Result<()> {
+        (**self).prepare()
     }
 
     fn wrap(&self, data_key: &DataKey) -> Result<Vec<u8>> {

@@ -8,8 +8,11 @@ use subtle::ConstantTimeEq;
 use super::{SqliteStore, lock, schema};
 use crate::{
     Error, Result,
-    store::{DataKey, Seal, SealRow, sealer::Sealer},
+    store::{Seal, SealRow, sealer::Sealer},
 };
+
+/// What a seal opens a store with.
+pub(crate) struct Opened(Sealer);
 
 impl SqliteStore {
     /// What is kept of the seal.
@@ -19,10 +22,19 @@ impl SqliteStore {
 
     /// Opens the store.
     pub fn unseal(&self, seal: &dyn Seal) -> Result<()> {
-        let row = self.writer.alone(schema::seal_row)?;
-        let sealer = Sealer::new(&*seal.unwrap(&row)?)?;
-        self.set_sealer(Some(Arc::new(sealer)));
+        self.open_with(self.opened_by(seal)?);
         Ok(())
+    }
+
+    /// What a seal opens the store with. It may take a device's time, and nothing is held meanwhile.
+    pub(crate) fn opened_by(&self, seal: &dyn Seal) -> Result<Opened> {
+        let row = self.writer.alone(schema::seal_row)?;
+        Ok(Opened(Sealer::new(&*seal.unwrap(&row)?)?))
+    }
+
+    /// Opens the store with what a seal gave.
+    pub(crate) fn open_with(&self, opened: Opened) {
+        self.set_sealer(Some(Arc::new(opened.0)));
     }
 
     /// What an operator has to put right about a seal that opens the store.
@@ -35,21 +47,23 @@ impl SqliteStore {
         self.set_sealer(None);
     }
 
-    /// Puts another seal on the open store. `present` is the present one, where it is to be proved
-    /// that the caller can open it. Whoever calls this sees to it that nobody else does meanwhile.
-    pub(crate) fn change_seal(&self, present: Option<&dyn Seal>, next: &dyn Seal) -> Result<()> {
-        let data_key = self.sealer()?.key();
-        let is_data_key = |opened: DataKey| bool::from(opened.ct_eq(data_key.as_slice()));
-        if let Some(present) = present {
-            let row = self.writer.alone(schema::seal_row)?;
-            if !is_data_key(present.unwrap(&row)?) {
-                return Err(Error::new(ErrorKind::Internal, "the seal opens something else"));
-            }
+    /// Refuses a seal that does not open this open store. It may take a device's time, and neither a
+    /// lock nor the data key is held meanwhile.
+    pub(crate) fn check_opens(&self, seal: &dyn Seal) -> Result<()> {
+        let opened = self.opened_by(seal)?;
+        match bool::from(opened.0.key().ct_eq(self.sealer()?.key().as_slice())) {
+            true => Ok(()),
+            false => Err(Error::new(ErrorKind::Internal, "the seal opens something else")),
         }
-        // Before the transaction: a device takes its time, and others want to write.
+    }
+
+    /// Puts another seal on the open store, which is prepared so that no device is waited for. Whoever
+    /// calls this sees to it that nobody else does meanwhile.
+    pub(crate) fn change_seal(&self, next: &dyn Seal) -> Result<()> {
+        let data_key = self.sealer()?.key();
         let row = next.wrap(&data_key)?;
         // A seal that would not open is never put on.
-        if !is_data_key(next.unwrap(&row)?) {
+        if !bool::from(next.unwrap(&row)?.ct_eq(data_key.as_slice())) {
             return Err(Error::new(ErrorKind::Internal, "the next seal does not open"));
         }
         self.writer.change(|transaction| schema::set_seal_row(transaction, &row))?;
