@@ -313,3 +313,62 @@ fn a_service_that_is_killed_while_a_token_takes_over_its_seal_opens_by_itself_af
     let change = ["seal", "change", "pkcs11", "--token-key", "one"];
     kill_while_sealed_anew(&state, &change);
 }
+
+/// Makes a key pair in the token that a test has named in the environment; for a process of its own,
+/// since a module reads its configuration from there.
+#[test]
+#[ignore = "another test runs it"]
+fn a_key_that_can_leave_the_token() {
+    use cryptoki::{
+        context::{CInitializeArgs, CInitializeFlags, Pkcs11},
+        mechanism::Mechanism,
+        object::Attribute,
+        session::UserType,
+        types::AuthPin,
+    };
+    let Ok(wanted) = std::env::var("KEYWARD_TEST_TOKEN_KEY") else { return };
+    let (label, attributes) = wanted.split_once(':').unwrap();
+    let pkcs11 = Pkcs11::new(SOFTHSM).unwrap();
+    pkcs11.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)).unwrap();
+    let session = pkcs11.open_rw_session(pkcs11.get_slots_with_token().unwrap()[0]).unwrap();
+    session.login(UserType::User, Some(&AuthPin::new(PIN.into()))).unwrap();
+    let both =
+        [Attribute::Token(true), Attribute::Label(label.into()), Attribute::Id(label.into())];
+    let public = [Attribute::ModulusBits(2048.into()), Attribute::Encrypt(true)];
+    let private = [
+        Attribute::Sensitive(attributes.contains("sensitive")),
+        Attribute::Extractable(attributes.contains("extractable")),
+        Attribute::Decrypt(true),
+    ];
+    let public = [&both[..], &public].concat();
+    let private = [&both[..], &private].concat();
+    session.generate_key_pair(&Mechanism::RsaPkcsKeyPairGen, &public, &private).unwrap();
+}
+
+#[test]
+fn a_key_that_can_leave_the_token_is_not_taken_for_a_seal() {
+    let folder = TempDir::new().unwrap();
+    let token = SoftToken::new(folder.path());
+    for wanted in ["leaves:sensitive,extractable", "shown:", "stays:sensitive"] {
+        let mut make = Command::new(std::env::current_exe().unwrap());
+        make.args(["--ignored", "--exact", "a_key_that_can_leave_the_token"]);
+        make.env("KEYWARD_TEST_TOKEN_KEY", wanted).envs(token.environment());
+        let made = make.output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stdout));
+    }
+    let pin_file = token.pin_file();
+    let init = |key: &str| {
+        let mut init = Command::new(KEYWARD);
+        init.args(["init", "--state"]).arg(folder.path().join(key)).args(SEAL);
+        init.args(["--token-pin-file", text(&pin_file), "--token-key", key]);
+        init.envs(token.environment()).stdin(Stdio::null()).output().unwrap()
+    };
+    for key in ["leaves", "shown"] {
+        let refused = init(key);
+        let said = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && said.contains("CKA_EXTRACTABLE false"), "{said}");
+        assert!(!folder.path().join(key).join("data/keys.db").exists());
+    }
+    let taken = init("stays");
+    assert!(taken.status.success(), "{}", String::from_utf8_lossy(&taken.stderr));
+}

@@ -76,6 +76,9 @@ fn answer(module: &Path, label: &str, request: &Request) -> Result<Reply> {
     let session = session.map_err(failed)?;
     log_in(&session, &token, &request.pin)?;
     let reply = match makes {
+        true if !guards(&session, &request.key_label).map_err(failed)? => {
+            return Err(unguarded(label, &request.key_label));
+        }
         true => key(&session, &request.key_label),
         false => decrypt(&session, request),
     };
@@ -153,6 +156,21 @@ fn said(error: &ModuleError) -> String {
         ModuleError::Pkcs11(code, function) => format!("{code:?} at C_{function:?}"),
         other => other.to_string(),
     }
+}
+
+/// Whether the token keeps to itself what is secret of the keys that have a label, if there are any.
+fn guards(session: &Session, label: &str) -> std::result::Result<bool, ModuleError> {
+    let of = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Label(label.into())];
+    let asked = [AttributeType::Sensitive, AttributeType::Extractable];
+    for key in session.find_objects(&of)? {
+        // What a token does not tell counts against it.
+        let told = session.get_attributes(key, &asked)?;
+        let guarded = [Attribute::Sensitive(true), Attribute::Extractable(false)];
+        if !guarded.iter().all(|attribute| told.contains(attribute)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The key of a label, or a new one.
@@ -233,6 +251,17 @@ fn decrypt(
         }
     }
     outcome
+}
+
+fn unguarded(token: &str, key: &str) -> Error {
+    Error::invalid(format!(
+        "the key \"{key}\" can leave the PKCS#11 token \"{token}\": a key that is to open the store must \
+         have CKA_SENSITIVE true and CKA_EXTRACTABLE false"
+    ))
+    .hint(
+        "set both with the token's own tool, if no copy of the key was taken out before; or leave out \
+         --token-key, and the token makes a key that stays in it",
+    )
 }
 
 fn no_key(token: &str, request: &Request) -> Error {
