@@ -338,6 +338,32 @@ fn states_are_counted_while_the_service_runs_and_a_cleared_tpm_is_noticed() {
 }
 
 #[test]
+fn another_tpm_is_not_believed_although_its_counter_stands_where_the_store_expects_it() {
+    let tpm = SoftTpm::new();
+    let mut state = counted(&tpm);
+    let service = state.start();
+    let key = generate(&service.client(), "k", "p-256");
+    assert!(service.terminate().success());
+    let other = SoftTpm::new();
+    assert!(counted(&other).start().terminate().success());
+    while other.counter(COUNTER) < tpm.counter(COUNTER) {
+        other.count(COUNTER);
+    }
+    assert_eq!(other.counter(COUNTER), tpm.counter(COUNTER));
+
+    state.seal = state.seal.replace(&tpm.address(), &other.address());
+    let service = state.start();
+    assert!(reason(&service).contains("with another TPM"), "{}", reason(&service));
+    assert_eq!(sign(&service.client(), &key).unwrap_err().kind, ErrorKind::Sealed);
+    // It was exchanged, an administrator says. From then on it is the one.
+    ok(&service, &["unseal", "--accept-older-state"]);
+    sign(&service.client(), &key).unwrap();
+    assert!(service.terminate().success());
+    let service = state.start();
+    sign(&service.client(), &key).unwrap();
+}
+
+#[test]
 fn a_service_that_is_killed_while_the_tpm_takes_over_its_seal_opens_by_itself_afterwards() {
     let tpm = SoftTpm::new();
     let mut state = State::by_command(TempDir::new().unwrap(), Vec::new(), &[]);

@@ -19,11 +19,13 @@ use crate::{
     Error, Result,
     config::{CounterIndex, TpmAddress, TpmConfig},
     store::{Secret, SqliteStore, Store},
-    tpm::Tpm,
+    tpm::{Reading, Tpm},
 };
 
-/// Under what name the store keeps the number.
+/// Under what names the store keeps the number, and the name of the storage key of the TPM that it
+/// counts with, so that no other TPM, nor one that is made up, can say what the counter stands at.
 const NAME: &str = "state-counter";
+const TPM: &str = "state-counter-tpm";
 
 /// The counter that a service watches its store by.
 pub(super) struct Counter {
@@ -71,7 +73,7 @@ impl Counter {
         let _turn = self.turn();
         if self.store.is_open()
             && self.counted.load(Ordering::Relaxed) != self.store.changes()
-            && let Err(error) = self.advance()
+            && let Err(error) = self.known().and_then(|known| self.advance(known.as_deref()))
         {
             tracing::warn!("this state of the store was not counted: {error}");
         }
@@ -83,7 +85,15 @@ impl Counter {
         let _turn = self.turn();
         let stored = self.stored()?;
         let counted = self.read()?;
-        let found = match (stored, counted) {
+        let known = self.known()?;
+        let tpm = counted.as_ref().map(|counted| counted.tpm.clone());
+        let is_another = known.is_some() && tpm.is_some() && known != tpm;
+        let found = match (stored, counted.map(|counted| counted.value)) {
+            (_, Some(_)) if is_another => Some(
+                "the store has counted with another TPM than the one that is there, or somebody sits \
+                 between processor and TPM"
+                    .into(),
+            ),
             (None, None) => None,
             (Some(stored), Some(counted)) if stored == counted || stored == counted + 1 => None,
             (Some(stored), Some(counted)) if stored < counted => Some(format!(
@@ -112,7 +122,7 @@ impl Counter {
                  keyward unseal --accept-older-state",
             ));
         }
-        self.advance()?;
+        self.advance(tpm.as_deref())?;
         Ok(found)
     }
 
@@ -120,23 +130,36 @@ impl Counter {
         self.counting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn advance(&self) -> Result<()> {
+    /// Counts, with the TPM that is known, if one is.
+    fn advance(&self, known: Option<&[u8]>) -> Result<()> {
         let changes = self.store.changes();
         if self.read()?.is_none() {
             Tpm::open(&self.tpm)?.make_counter(self.index)?;
             // Until it was incremented once, a counter has no value.
-            Tpm::open(&self.tpm)?.increment(self.index)?;
+            Tpm::open(&self.tpm)?.increment(self.index, known)?;
         }
-        let next = self.read()?.unwrap_or_default() + 1;
-        self.store.set_own_secrets(&[(NAME, Secret::copy_of(&next.to_be_bytes()))])?;
-        Tpm::open(&self.tpm)?.increment(self.index)?;
+        let Some(Reading { value, tpm }) = self.read()? else {
+            return Err(Error::new(ErrorKind::Sealed, "the TPM has no counter where one was made"));
+        };
+        if known.is_some_and(|known| known != tpm) {
+            let message = "another TPM is there than the one that the store counts with";
+            return Err(Error::new(ErrorKind::Sealed, message));
+        }
+        let next = Secret::copy_of(&(value + 1).to_be_bytes());
+        self.store.set_own_secrets(&[(NAME, next), (TPM, Secret::copy_of(&tpm))])?;
+        Tpm::open(&self.tpm)?.increment(self.index, Some(&tpm))?;
         // The note itself is a change too.
         self.counted.store(changes + 1, Ordering::Relaxed);
         Ok(())
     }
 
-    fn read(&self) -> Result<Option<u64>> {
+    fn read(&self) -> Result<Option<Reading>> {
         Tpm::open(&self.tpm)?.counter(self.index)
+    }
+
+    /// The TPM that the store counts with; none in a store that has counted before this was kept.
+    fn known(&self) -> Result<Option<Vec<u8>>> {
+        Ok(self.store.own_secret(TPM)?.map(|name| name.expose().to_vec()))
     }
 
     fn stored(&self) -> Result<Option<u64>> {
@@ -207,7 +230,8 @@ mod tests {
                     scope.spawn(|| counter.keep_up());
                 }
             });
-            assert_eq!(counter.stored().unwrap(), counter.read().unwrap());
+            let counted = counter.read().unwrap().map(|counted| counted.value);
+            assert_eq!(counter.stored().unwrap(), counted);
         }
     }
 }

@@ -4,8 +4,8 @@
 use zeroize::Zeroizing;
 
 use super::{
-    ALG_SHA256, HANDLE, OWNER, Tpm, owner_refused, refused,
-    session::{Command, Purpose, Secret, Session, plain, with_empty_password},
+    ALG_SHA256, HANDLE, OWNER, Tpm, failed, owner_refused, refused,
+    session::{Command, Purpose, Secret, plain, with_empty_password},
     wire::{Reader, Writer},
 };
 use crate::{Result, config::CounterIndex, tpm::broken};
@@ -21,14 +21,23 @@ const ATTRIBUTES: u32 = 0x0204_0014;
 const WRITTEN: u32 = 1 << 29;
 const BYTES: u16 = 8;
 
+/// What a counter stands at.
+pub(crate) struct Reading {
+    /// The number.
+    pub(crate) value: u64,
+    /// The name of the storage key whose holder says so: no other TPM has one of this name.
+    pub(crate) tpm: Vec<u8>,
+}
+
 impl Tpm {
     /// What the counter stands at; `None` where there is none.
-    pub(crate) fn counter(mut self, index: CounterIndex) -> Result<Option<u64>> {
+    pub(crate) fn counter(mut self, index: CounterIndex) -> Result<Option<Reading>> {
         let Some((name, attributes)) = self.public_of(index)? else { return Ok(None) };
         if attributes & WRITTEN == 0 {
             return Ok(None);
         }
-        let mut session = self.counter_session()?;
+        let parent = self.parent()?;
+        let mut session = self.session(&parent, Purpose::Hmac)?;
         let handle = index.handle();
         let command = Command {
             code: NV_READ,
@@ -38,7 +47,8 @@ impl Tpm {
         };
         let answer = self.run(&mut session, &command, Secret::Nowhere, "read its counter")?;
         let value = Reader(&answer.parameters).sized()?;
-        Ok(Some(u64::from_be_bytes(value.try_into().map_err(|_| broken())?)))
+        let value = u64::from_be_bytes(value.try_into().map_err(|_| broken())?);
+        Ok(Some(Reading { value, tpm: parent.name }))
     }
 
     /// Makes the counter, where there is none.
@@ -58,10 +68,14 @@ impl Tpm {
             .map_err(|code| owner_refused("make a counter", &code))
     }
 
-    /// Adds one to the counter.
-    pub(crate) fn increment(mut self, index: CounterIndex) -> Result<()> {
+    /// Adds one to the counter, of the TPM with a storage key of this name where one is known.
+    pub(crate) fn increment(mut self, index: CounterIndex, known: Option<&[u8]>) -> Result<()> {
         let (name, _) = self.public_of(index)?.ok_or_else(broken)?;
-        let mut session = self.counter_session()?;
+        let parent = self.parent()?;
+        if known.is_some_and(|known| known != parent.name) {
+            return Err(failed("this is another TPM than a moment ago"));
+        }
+        let mut session = self.session(&parent, Purpose::Hmac)?;
         let handle = index.handle();
         let command = Command {
             code: NV_INCREMENT,
@@ -85,10 +99,5 @@ impl Tpm {
         public.take(6)?;
         let attributes = public.u32()?;
         Ok(Some((reader.sized()?.to_vec(), attributes)))
-    }
-
-    fn counter_session(&mut self) -> Result<Session> {
-        let parent = self.parent()?;
-        self.session(&parent, Purpose::Hmac)
     }
 }

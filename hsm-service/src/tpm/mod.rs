@@ -17,6 +17,7 @@ use keyward_algorithms::ErrorKind;
 use keyward_protocol::messages::TpmParameters;
 use zeroize::Zeroizing;
 
+pub(crate) use self::counter::Reading;
 use self::{
     session::{
         Answer, Command, Point, Purpose, Secret, Session, plain, sha256, with_empty_password,
