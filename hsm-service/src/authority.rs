@@ -46,6 +46,26 @@ pub(crate) fn service_id(store: &dyn Store) -> Result<String> {
     }
 }
 
+/// The authorities for a restored store, whose backup does not know which have been replaced since.
+pub(crate) fn carried(present: &dyn Store) -> Result<Vec<(&'static str, Secret)>> {
+    let service_id = service_id(present)?;
+    let [certificate, key] = Authority::load(present)?.secrets()?;
+    let next = Authority::kept(present, NEXT_CERTIFICATE, NEXT_KEY)?;
+    let nothing = || Secret::copy_of(&[]);
+    let [next_certificate, next_key] = match next {
+        Some(next) => next.secrets()?,
+        None => [nothing(), nothing()],
+    };
+    Ok(vec![
+        (SERVICE_ID, Secret::copy_of(service_id.as_bytes())),
+        (CERTIFICATE, certificate),
+        (KEY, key),
+        (NEXT_CERTIFICATE, next_certificate),
+        (NEXT_KEY, next_key),
+        (STAGE, present.own_secret(STAGE)?.unwrap_or_else(nothing)),
+    ])
+}
+
 /// The authorities at one moment.
 #[derive(Clone)]
 pub(crate) struct Present {

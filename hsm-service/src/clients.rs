@@ -214,7 +214,39 @@ impl Clients {
     }
 }
 
+/// The list for a restored store, whose backup does not know whom the present store has let in or shut
+/// out since.
+pub(crate) fn carried(
+    present: &dyn Store,
+    restored: &dyn Store,
+) -> Result<Vec<(&'static str, Secret)>> {
+    let read = |store: &dyn Store| match store.own_secret(NAME)? {
+        Some(kept) => Register::decode(kept.expose()),
+        None => Ok(Register::default()),
+    };
+    let mut register = read(restored)?;
+    register.take_over(read(present)?);
+    Ok(vec![(NAME, Secret::copy_of(&register.message().encode_to_vec()))])
+}
+
 impl Register {
+    /// Adds what a later list says. Who is revoked in either stays so.
+    fn take_over(&mut self, later: Register) {
+        for (serial, mut certificate) in later.by_serial {
+            if let Some(known) = self.by_serial.get(&serial)
+                && certificate.revoked == 0
+            {
+                certificate.revoked = known.revoked;
+            }
+            self.by_serial.insert(serial, certificate);
+        }
+        for user in later.revoked_users {
+            if !self.revoked_users.contains(&user) {
+                self.revoked_users.push(user);
+            }
+        }
+    }
+
     fn decode(bytes: &[u8]) -> Result<Register> {
         let kept = ClientRegister::decode(bytes).map_err(|error| {
             let message = format!("the list of client certificates does not read: {error}");
@@ -235,5 +267,44 @@ impl Register {
             certificates: self.by_serial.values().cloned().collect(),
             revoked_users: self.revoked_users.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_revoked_in_one_of_two_lists_is_revoked_in_what_becomes_of_both() {
+        let certificate = |serial: u8, revoked: u64, source: &str| ClientCertificate {
+            serial: vec![serial],
+            revoked,
+            sources: vec![source.into()],
+            ..ClientCertificate::default()
+        };
+        let register = |certificates: &[ClientCertificate], users: &[&str]| {
+            Register::new(ClientRegister {
+                certificates: certificates.to_vec(),
+                revoked_users: users.iter().map(|user| (*user).to_owned()).collect(),
+            })
+        };
+        let mut both = register(
+            &[certificate(1, 7, "a"), certificate(2, 0, "a"), certificate(3, 0, "a")],
+            &["x", "y"],
+        );
+        both.take_over(register(
+            &[certificate(1, 0, "b"), certificate(2, 9, "b"), certificate(4, 0, "b")],
+            &["y", "z"],
+        ));
+        let expected = register(
+            &[
+                certificate(1, 7, "b"),
+                certificate(2, 9, "b"),
+                certificate(3, 0, "a"),
+                certificate(4, 0, "b"),
+            ],
+            &["x", "y", "z"],
+        );
+        assert_eq!(both.message(), expected.message());
     }
 }

@@ -277,6 +277,13 @@ impl Pins {
     }
 }
 
+/// The PINs for a restored store, whose backup does not know which were changed since, or of whom.
+pub(crate) fn carried(present: &dyn Store) -> Result<Vec<(&'static str, Secret)>> {
+    let Some(kept) = present.own_secret(NAME)? else { return Ok(Vec::new()) };
+    Register::decode(kept.expose())?;
+    Ok(vec![(NAME, kept)])
+}
+
 impl State {
     fn recognise(&self, user: &Arc<str>, code: &[u8]) -> Result<Option<Login>> {
         let record = self.register.by_user.get(&**user);

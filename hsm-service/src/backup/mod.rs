@@ -5,6 +5,7 @@ pub mod age;
 mod archive;
 mod folder;
 mod keeper;
+mod people;
 mod restore;
 
 pub use archive::Manifest;

@@ -4,7 +4,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
 };
 
@@ -14,10 +14,12 @@ use keyward_protocol::KeyId;
 use super::{
     age::Identity,
     archive::{self, Manifest, refused},
+    people,
 };
 use crate::{
     Config, Error, Result, approvals, authority,
     backend::explain,
+    clock::{moment, now},
     keys::Material,
     store::{Counted, Seal, SqliteStore, Store},
 };
@@ -29,7 +31,7 @@ pub fn verify(backup: &Path, identities: &[Identity], seal: &dyn Seal) -> Result
         tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o700)).tempdir().map_err(
             |error| Error::new(ErrorKind::Internal, format!("no temporary folder: {error}")),
         )?;
-    unpack(backup, identities, seal, folder.path()).map(|(manifest, _)| manifest)
+    unpack(backup, identities, seal, folder.path()).map(|unpacked| unpacked.manifest)
 }
 
 /// What was restored.
@@ -38,6 +40,8 @@ pub struct Restored {
     pub manifest: Manifest,
     /// Keys with limits of which it is not known how often they were used since the backup.
     pub given_back: u64,
+    /// What of people is as it was when the backup was made, since nothing later is known.
+    pub of_the_backup: Vec<&'static str>,
 }
 
 /// Puts the store of a backup in place of what a configuration's service has, which keeps lying
@@ -49,16 +53,13 @@ pub fn restore(
     seal: &dyn Seal,
 ) -> Result<Restored> {
     let data = config.data();
-    let present = data.join("keys.db");
-    // Taking the present store's lock shows that no service is using it; and a backup of another
+    // Holding the present store's lock shows that no service is using it; and a backup of another
     // service is not to take its place.
-    let own = match present.exists() {
-        true => {
-            let store = SqliteStore::open(&data, seal)?;
-            Some(authority::service_id(&store)?)
-        }
+    let present = match data.join("keys.db").exists() {
+        true => Some(SqliteStore::open(&data, seal).map_err(|error| unread(error, &data))?),
         false => None,
     };
+    let own = present.as_ref().map(|store| authority::service_id(store)).transpose()?;
     let parent = data.parent().unwrap_or(&data);
     fs::create_dir_all(parent).map_err(|error| moving("make", parent, &error))?;
     let draft = tempfile::Builder::new()
@@ -66,28 +67,30 @@ pub fn restore(
         .permissions(fs::Permissions::from_mode(0o700))
         .tempdir_in(parent)
         .map_err(|error| moving("write to", parent, &error))?;
-    let (manifest, counted) = unpack(backup, identities, seal, draft.path())?;
+    let Unpacked { manifest, store, counted } = unpack(backup, identities, seal, draft.path())?;
     if let Some(own) = own.filter(|own| *own != manifest.service) {
         let message = format!("it is of the service {}, this is {own}", manifest.service);
         return Err(refused(&message));
     }
-    let restored = SqliteStore::open(draft.path(), seal)?;
     // What was approved then may have been done since.
-    approvals::forget_all(&restored)?;
-    let given_back = match present.exists() {
-        true => keep_counts(&SqliteStore::open(&data, seal)?, &restored, &counted)?,
-        false => counted.len() as u64,
+    approvals::forget_all(&store)?;
+    let (given_back, of_the_backup) = match &present {
+        Some(present) => {
+            let lost = people::carry_over(present, &store)?;
+            (keep_counts(present, &store, &counted)?, lost)
+        }
+        None => (counted.len() as u64, people::ALL.to_vec()),
     };
-    drop(restored);
+    people::note(store, format!("restore of a backup made at {}", moment(manifest.created)))?;
+    drop(present);
     if data.exists() {
-        let aside = parent.join(format!("data.before-restore-{}", manifest.created));
-        fs::rename(&data, &aside).map_err(|error| moving("put aside", &data, &error))?;
+        fs::rename(&data, aside(parent)).map_err(|error| moving("put aside", &data, &error))?;
     }
     fs::rename(draft.path(), &data).map_err(|error| moving("put in place", &data, &error))?;
     fs::File::open(parent)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| moving("sync", parent, &error))?;
-    Ok(Restored { manifest, given_back })
+    Ok(Restored { manifest, given_back, of_the_backup })
 }
 
 /// Uses that were made since the backup are not given back where the present store knows of them;
@@ -114,14 +117,21 @@ fn keep_counts(present: &SqliteStore, restored: &SqliteStore, counted: &[KeyId])
     Ok(unknown)
 }
 
-/// Unpacks a backup into a folder, where a store then lies, and checks all of it; the keys whose uses
-/// are counted come with it.
+/// A backup in a folder, and found to be right.
+struct Unpacked {
+    manifest: Manifest,
+    store: SqliteStore,
+    /// The keys whose uses are counted.
+    counted: Vec<KeyId>,
+}
+
+/// Unpacks a backup into a folder, where a store then lies, and checks all of it.
 fn unpack(
     backup: &Path,
     identities: &[Identity],
     seal: &dyn Seal,
     folder: &Path,
-) -> Result<(Manifest, Vec<KeyId>)> {
+) -> Result<Unpacked> {
     let opened = archive::open(backup, identities, &folder.join("keys.db"))?;
     let store = SqliteStore::open(folder, seal)?;
     opened.check(&store)?;
@@ -148,7 +158,28 @@ fn unpack(
         let message = format!("it has {keys} keys, its manifest says {}", manifest.keys);
         return Err(refused(&message));
     }
-    Ok((manifest, counted.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    let counted = counted.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(Unpacked { manifest, store, counted })
+}
+
+/// The error for a present store that does not open.
+fn unread(error: Error, data: &Path) -> Error {
+    match error.kind {
+        ErrorKind::Internal | ErrorKind::Sealed => error.hint(format!(
+            "if what is there is lost, move {} away; then nothing is known of who was shut out since the \
+             backup",
+            data.display()
+        )),
+        _ => error,
+    }
+}
+
+/// A name beside the folder that nothing has yet.
+fn aside(parent: &Path) -> PathBuf {
+    let name = format!("data.before-restore-{}", now());
+    let others = (2..).map(|number| format!("{name}-{number}"));
+    let mut paths = std::iter::once(name.clone()).chain(others).map(|name| parent.join(name));
+    paths.find(|path| !path.exists()).unwrap_or_else(|| parent.join(&name))
 }
 
 fn moving(what: &str, path: &Path, error: &std::io::Error) -> Error {

@@ -161,6 +161,13 @@ fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
     let seal = AskingSeal::new(config.seal.clone(), args.seal_in.clone());
     let restored = backup::restore(&args.file, &identities(&args.identity)?, &config, &seal)?;
     tell("restored", &restored.manifest, context)?;
+    if !restored.of_the_backup.is_empty() {
+        context.output.note(&format!(
+            "of the backup's day, since nothing later is there: {}; shut out again who was shut out \
+             since: keyward client list, keyward client revoke, keyward user list",
+            restored.of_the_backup.join(", ")
+        ));
+    }
     if restored.given_back > 0 {
         context.output.note(&format!(
             "{} keys whose uses are counted have those again that were made since the backup; \
