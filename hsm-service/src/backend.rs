@@ -262,6 +262,15 @@ fn pace_of_use(key: &Key) -> Pace {
     }
 }
 
+/// Whether a key can be encrypted so.
+pub(crate) fn try_to_wrap(
+    key: &Key,
+    with: &WrappingKey,
+    choice: &messages::Wrapping,
+) -> Result<()> {
+    wrapping::wrap(key, with, choice).map(drop)
+}
+
 /// Runs work: what is fast at once, what is slow in a lane of its own.
 pub(crate) struct Backend {
     slow: Lane,

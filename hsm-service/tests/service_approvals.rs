@@ -6,11 +6,11 @@ mod service_support;
 use std::{process::Command, thread, time::Duration};
 
 use keyward_algorithms::{
-    Derivation, Digest, ErrorKind, KeyType, Operation, Right, Rights, Wrapping,
+    Derivation, Digest, ErrorKind, KeyType, Operation, Right, Rights, Signature, Wrapping,
 };
 use keyward_client::{Client, KeyTemplate, Pin, WrapWith};
 use keyward_protocol::{
-    ApprovalId, Error, Key, KeyId, KeySelector, Restrictions, WrappingChoice,
+    ApprovalId, Error, Key, KeyId, KeySelector, Restrictions, SignRequest, WrappingChoice,
     messages::{self, ApprovalState, request::Operation as Asked},
 };
 use keyward_service::{issue::Authority, store::SealKind};
@@ -525,6 +525,59 @@ fn a_key_that_needs_approvals_is_used_as_often_as_was_approved_and_no_more() {
     assert_ne!(asked(sign(&alice, &key)), more);
     assert_eq!(kind(alice.ask_for_uses(&key.id, 0, 600)), Some(ErrorKind::InvalidArgument));
     assert_eq!(kind(alice.ask_for_uses(&key.id, 1, 5)), Some(ErrorKind::InvalidArgument));
+}
+
+#[test]
+fn what_is_refused_anyway_uses_up_no_approval() {
+    let (mut world, service) = World::new();
+    let guarded = Restrictions { needs_approval: true, ..Restrictions::default() };
+    let alice = world.alice.client(&service);
+    let make = |name: &str, key_type: &str, usage: &[Right], exportable| {
+        let usage = (!usage.is_empty()).then(|| Rights::of(usage));
+        let restrictions = guarded.clone();
+        let template = KeyTemplate { usage, exportable, restrictions, ..named(name) };
+        alice.generate(KeyType::from_name(key_type).unwrap(), &template).unwrap()
+    };
+    let data = make("data", "p-256", &[], true);
+    let kek = make("kek", "aes-256", &[Right::Wrap, Right::Unwrap], false);
+    let signs = make("signs", "p-256", &[], false);
+    let service = world.again(service, &quorum(&["use-key"], 1));
+    let [alice, bob] = [&world.alice, &world.bob].map(|one| one.client(&service));
+    let approved = |key: &Key| {
+        let id = alice.ask_for_uses(&key.id, 1, 600).unwrap();
+        bob.approve(id).unwrap();
+        id
+    };
+    let left = |id| alice.list_approvals(Some(id)).unwrap()[0].state() == ApprovalState::Approved;
+    let wrap = |wrapping| {
+        let choice = WrappingChoice { wrapping, oaep: None };
+        alice.wrap(&data.id, WrapWith::Key(&kek.id), &choice)
+    };
+
+    // By a mechanism that the wrapping key does not have, or that does not take such a key; and
+    // without an approval for the wrapping key.
+    let of_data = approved(&data);
+    assert_eq!(kind(wrap(Wrapping::RsaOaep)), Some(ErrorKind::Unsupported));
+    assert!(kind(wrap(Wrapping::AesKw)).is_some_and(|kind| kind != ErrorKind::ApprovalRequired));
+    let of_kek = asked(wrap(Wrapping::AesKwp));
+    assert!(left(of_data));
+    bob.approve(of_kek).unwrap();
+    assert_eq!(kind(wrap(Wrapping::RsaOaep)), Some(ErrorKind::Unsupported));
+    assert!(left(of_data) && left(of_kek));
+    wrap(Wrapping::AesKwp).unwrap();
+    assert!(!left(of_data) && !left(of_kek));
+
+    let id = approved(&signs);
+    let signature = |algorithm: &str, input: &[u8]| {
+        let algorithm = Signature::from_name(algorithm).unwrap();
+        let request = SignRequest { algorithm, pss: None, deterministic: false, input };
+        alice.sign(&signs.id, &request)
+    };
+    assert_eq!(kind(signature("ed25519", b"text")), Some(ErrorKind::Unsupported));
+    assert_eq!(kind(signature("ecdsa-sha256", &[7; 31])), Some(ErrorKind::InvalidArgument));
+    assert!(left(id));
+    signature("ecdsa-sha256", &[7; 32]).unwrap();
+    assert!(!left(id));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use keyward_algorithms::{ErrorKind, Operation, Right};
+use keyward_algorithms::{ErrorKind, Operation, Right, algorithms_of, permits};
 use keyward_protocol::{
     ApprovalId, KeyId,
     messages::{ApprovalState as State, Done, UseKey, request},
@@ -48,34 +48,66 @@ impl Service {
         trail: &mut Trail,
         id: &KeyId,
     ) -> Result<Arc<Key>> {
-        let (algorithm, approved_only) = (trail.algorithm(), self.live.approved_only());
-        let (key, wants_approval) =
-            self.keys.usable(caller, operation, right, algorithm, approved_only, id)?;
+        let (key, wants_approval) = self.allowed(caller, operation, right, trail, id)?;
         if wants_approval {
             trail.uses(&key);
-            // No approval is spent on what is refused anyway.
-            key.look_for_use()?;
-            self.spend(caller, &key.record, trail)?;
+            self.spend(caller, &[&*key], trail)?;
         }
         Ok(key)
     }
 
-    /// Spends one use of a key, or asks for one.
-    pub(crate) fn spend(&self, caller: &Caller, record: &Record, trail: &mut Trail) -> Result<()> {
+    /// The key of a use, if the caller may carry it out, and whether that wants an approval, which is
+    /// not spent yet.
+    pub(crate) fn allowed(
+        &self,
+        caller: &Caller,
+        operation: Operation,
+        right: Option<Right>,
+        trail: &Trail,
+        id: &KeyId,
+    ) -> Result<(Arc<Key>, bool)> {
+        let (algorithm, approved_only) = (trail.algorithm(), self.live.approved_only());
+        self.keys.usable(caller, operation, right, algorithm, approved_only, id)
+    }
+
+    /// Spends a use of each of these keys, or of none and asks for one. None is spent on what their
+    /// limits or their types refuse anyway.
+    pub(crate) fn spend(&self, caller: &Caller, keys: &[&Key], trail: &mut Trail) -> Result<()> {
+        for key in keys {
+            key.look_for_use()?;
+            check_algorithm(&key.record, trail.algorithm())?;
+        }
+        self.spend_approvals(caller, keys, trail)
+    }
+
+    /// The same for what is known to succeed.
+    pub(crate) fn spend_approvals(
+        &self,
+        caller: &Caller,
+        keys: &[&Key],
+        trail: &mut Trail,
+    ) -> Result<()> {
         let settings = self.live.settings();
         let Some(rule) = settings.quorum.rule(Operation::UseKey) else {
-            let message = format!("key \"{}\" is used only with an approval", record.name);
+            let names: Vec<&str> = keys.iter().map(|key| key.record.name.as_str()).collect();
+            let message = format!("key \"{}\" is used only with an approval", names.join("\", \""));
             return Err(Error::new(ErrorKind::ApprovalRequired, message).hint(
                 "nobody can give one: name \"use-key\" in a [[quorum]] section of the configuration",
             ));
         };
         let user = policy::logged_in(caller)?;
-        let key = AskedKey::of(record);
+        let asked: Vec<AskedKey> = keys.iter().map(|key| AskedKey::of(&key.record)).collect();
         let counts = |decision: &Decision| self.counts(rule, decision);
-        if let Some((id, left)) = self.approvals.spend(user, &key, rule, counts)? {
-            trail.says(&format!("approval {id}, {left} uses left"));
-            return Ok(());
-        }
+        let missing = match self.approvals.spend(user, &asked, rule, counts)? {
+            Spent::All(spent) => {
+                for (id, left) in spent {
+                    trail.says(&format!("approval {id}, {left} uses left"));
+                }
+                return Ok(());
+            }
+            Spent::Missing(index) => index,
+        };
+        let (record, key) = (&keys[missing].record, asked[missing].clone());
         let error = match self.approvals.waiting_for(user, &key, rule)? {
             Some(waiting) => waiting.missing(waiting.count()),
             None => {
@@ -99,6 +131,26 @@ impl Service {
     }
 }
 
+/// Refuses an algorithm that keys of the type do not have.
+fn check_algorithm(record: &Record, algorithm: &str) -> Result<()> {
+    let possible = algorithms_of(record.key_type);
+    if possible.iter().any(|one| permits(one, algorithm)) {
+        return Ok(());
+    }
+    let Record { name, key_type, .. } = record;
+    let asked = if algorithm.is_empty() { "the algorithm that is asked for" } else { algorithm };
+    let message = format!("key \"{name}\" ({key_type}) does not have {asked}");
+    Err(Error::new(ErrorKind::Unsupported, message).hint(format!("it has {}", possible.join(", "))))
+}
+
+/// What came of spending.
+enum Spent {
+    /// The approvals, and how many uses are left of each.
+    All(Vec<(ApprovalId, u32)>),
+    /// Nothing was spent: the key with this number has no use that was approved.
+    Missing(usize),
+}
+
 impl Approvals {
     /// Takes up an approval for uses, which is being done.
     pub(crate) fn take_up(&self, id: ApprovalId, asked: &UseKey) -> Result<Reply> {
@@ -110,41 +162,32 @@ impl Approvals {
         Ok(Reply::Done(Done {}))
     }
 
-    /// Spends a use that was approved, on disk before it is done; the approval, and how many are
-    /// left.
+    /// Spends a use of each of these keys, on disk before it is done, if all have one that was approved.
     fn spend(
         &self,
         user: &str,
-        key: &AskedKey,
+        keys: &[AskedKey],
         rule: &Rule,
         counts: impl Fn(&Decision) -> bool,
-    ) -> Result<Option<(ApprovalId, u32)>> {
+    ) -> Result<Spent> {
         self.sweep()?;
         let now = now();
         let mut kept = self.lock();
-        let theirs = kept.values_mut().filter(|known| known.is_for_uses(user, key, rule));
-        for approval in theirs {
-            let mut changed = approval.clone();
-            if changed.state(now) == State::Approved {
-                // The first use takes it up.
-                let Some(request) = changed.asked_uses() else { continue };
-                let operation = request::Operation::UseKey(request.clone());
-                match changed.claim(user, &encoded(&operation), now, &counts) {
-                    Ok(Claimed::Begin) => {
-                        changed.uses = Uses { left: request.uses, end: now + request.seconds };
-                        changed.settle(super::gate::encoded_answer(Reply::Done(Done {})), now);
-                    }
-                    _ => continue,
-                }
-            }
-            if changed.spend(now) {
-                self.keep(&changed)?;
-                let spent = (changed.id, changed.uses.left);
-                *approval = changed;
-                return Ok(Some(spent));
+        let mut spent = Vec::with_capacity(keys.len());
+        for (index, key) in keys.iter().enumerate() {
+            let theirs = kept.values().filter(|known| known.is_for_uses(user, key, rule));
+            let mut less = theirs.filter_map(|approval| approval.less_one_use(user, now, &counts));
+            match less.next() {
+                Some(approval) => spent.push(approval),
+                None => return Ok(Spent::Missing(index)),
             }
         }
-        Ok(None)
+        let told = spent.iter().map(|approval| (approval.id, approval.uses.left)).collect();
+        for approval in spent {
+            self.keep(&approval)?;
+            kept.insert(approval.id, approval);
+        }
+        Ok(Spent::All(told))
     }
 
     /// An approval for uses that others have not given yet.
@@ -163,6 +206,27 @@ impl Approval {
             && asker == user
             && asked.as_ref() == Some(key)
             && self.is_under(rule)
+    }
+
+    /// The approval when one use of it is spent, if it has one.
+    fn less_one_use(
+        &self,
+        user: &str,
+        now: u64,
+        counts: impl Fn(&Decision) -> bool,
+    ) -> Option<Approval> {
+        let mut changed = self.clone();
+        if changed.state(now) == State::Approved {
+            // The first use takes it up.
+            let request = changed.asked_uses()?;
+            let operation = request::Operation::UseKey(request.clone());
+            let Ok(Claimed::Begin) = changed.claim(user, &encoded(&operation), now, counts) else {
+                return None;
+            };
+            changed.uses = Uses { left: request.uses, end: now + request.seconds };
+            changed.settle(super::gate::encoded_answer(Reply::Done(Done {})), now);
+        }
+        changed.spend(now).then_some(changed)
     }
 
     /// What was asked for, as the facts say it.

@@ -4,7 +4,7 @@ use aws_lc_rs::rand;
 use keyward_algorithms::{Encryption, ErrorKind, Operation, Right, Scheme};
 use keyward_crypto::{Enciphered, OaepParameters, PssVerification};
 use keyward_protocol::{
-    KeyId,
+    KeyId, SignRequest,
     constants::{MAX_MESSAGE_BYTES, MAX_RANDOM_BYTES},
     messages::{self, Decapsulate, Decrypt, Derive, Encrypt, Random, Sign, Verify},
 };
@@ -30,8 +30,21 @@ pub(crate) fn sign(
     let right = scheme.map_or(Right::Sign, |scheme| scheme.row().right);
     check_message(&request.input)?;
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.usable(caller, Operation::Sign, Some(right), trail, &id)?;
+    let (key, wants_approval) =
+        service.allowed(caller, Operation::Sign, Some(right), trail, &id)?;
     trail.uses(&key);
+    if wants_approval {
+        // What can't be signed uses up no approval.
+        let algorithm = request.algorithm.unwrap_or_default();
+        let SignRequest { algorithm, input, .. } = algorithm.with_input(&request.input)?;
+        if let Some(digest) = algorithm.digest.filter(|digest| digest.row().size != input.len()) {
+            let (name, size) = (algorithm.name, digest.row().size);
+            let message =
+                format!("{name} signs a digest of {size} bytes, and not of {}", input.len());
+            return Err(Error::invalid(message));
+        }
+        service.spend(caller, &[&*key], trail)?;
+    }
     Ok(Work::Sign(key, request))
 }
 

@@ -1,5 +1,7 @@
 //! Keys that leave and enter encrypted with others, and keys that are made from others.
 
+use std::sync::Arc;
+
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Right, SecretKind};
 use keyward_protocol::{
     KeyEventKind, KeyId, Origin,
@@ -10,8 +12,9 @@ use super::making::{Child, Plan, known_type};
 use crate::{
     Error, Result, Service,
     audit::Trail,
-    backend::{Work, WrappingKey},
+    backend::{self, Work, WrappingKey},
     identity::Caller,
+    keys::Key,
 };
 
 pub(crate) fn wrap(
@@ -21,16 +24,16 @@ pub(crate) fn wrap(
     trail: &mut Trail,
 ) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.usable(caller, Operation::Wrap, None, trail, &id)?;
+    let (key, _) = service.allowed(caller, Operation::Wrap, None, trail, &id)?;
     trail.uses(&key);
     if !key.record.exportable {
         let message = format!("key \"{}\" is not exportable", key.record.name);
         return Err(Error::new(ErrorKind::PermissionDenied, message)
             .hint("that is fixed at a key's birth: `keyward key generate --exportable`"));
     }
+    let mut wanting: Vec<Arc<Key>> = Vec::new();
     if key.record.attributes.restrictions.needs_approval {
-        key.look_for_use()?;
-        service.spend(caller, &key.record, trail)?;
+        wanting.push(Arc::clone(&key));
     }
     let with = match (request.wrapping_key_id.as_slice(), request.wrapping_spki) {
         ([], spki) if !spki.is_empty() => {
@@ -40,8 +43,12 @@ pub(crate) fn wrap(
         ([], _) => return Err(Error::invalid("no key is named to wrap with")),
         (with, _) => {
             let with = KeyId::try_from(with)?;
-            let with = service.usable(caller, Operation::Wrap, Some(Right::Wrap), trail, &with)?;
+            let right = Some(Right::Wrap);
+            let (with, wants) = service.allowed(caller, Operation::Wrap, right, trail, &with)?;
             trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
+            if wants {
+                wanting.push(Arc::clone(&with));
+            }
             WrappingKey::Own(with)
         }
     };
@@ -51,7 +58,18 @@ pub(crate) fn wrap(
         return Err(Error::new(ErrorKind::PermissionDenied, message)
             .hint("name a key of the service that is trusted: `keyward key show` says which is"));
     }
-    Ok(Work::Wrap(key, with, request.wrapping.unwrap_or_default()))
+    let choice = request.wrapping.unwrap_or_default();
+    if !wanting.is_empty() {
+        // What would be refused, for whatever reason, uses up no approval. Nobody gets what comes of it.
+        key.look_for_use()?;
+        if let WrappingKey::Own(with) = &with {
+            with.look_for_use()?;
+        }
+        backend::try_to_wrap(&key, &with, &choice)?;
+        let wanting: Vec<&Key> = wanting.iter().map(|key| &**key).collect();
+        service.spend_approvals(caller, &wanting, trail)?;
+    }
+    Ok(Work::Wrap(key, with, choice))
 }
 
 pub(crate) fn unwrap(
