@@ -2,7 +2,6 @@
 //! warns of certificates and keys that end.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
@@ -12,7 +11,6 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
-use keyward_protocol::KeyId;
 
 use crate::{
     Error, Result,
@@ -54,9 +52,15 @@ impl Endings {
     /// Adds what was noticed before it was looked for.
     pub(crate) fn add(&self, ending: Ending) {
         let mut endings = self.lock();
-        if !endings.iter().any(|known| known.id == ending.id && known.of == ending.of) {
+        if !endings.iter().any(|known| known.is_same(&ending)) {
             endings.insert(0, ending);
         }
+    }
+
+    /// How many there are, for who keeps the service running.
+    pub(crate) fn summary(&self) -> Option<String> {
+        let count = self.lock().len();
+        (count > 0).then(|| format!("{count} certificates and keys have ended or end soon"))
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Ending>> {
@@ -70,7 +74,7 @@ struct Work {
     live: Arc<Live>,
     endings: Endings,
     /// What was warned of, and how urgently.
-    warned: HashMap<(KeyId, EndingOf), u64>,
+    warned: Vec<(Ending, u64)>,
     clock: Steps,
     /// Since when the clock is taken to be right: since the start, or since it was set forward.
     trusted: Instant,
@@ -90,7 +94,7 @@ impl Caretaker {
             audit,
             live,
             endings: endings.clone(),
-            warned: HashMap::new(),
+            warned: Vec::new(),
             clock: Steps::new(),
             trusted: Instant::now(),
         };
@@ -177,6 +181,7 @@ impl Work {
             0 => Vec::new(),
             before => self.store.ending(time + before, BATCH)?,
         };
+        let mut warned = Vec::with_capacity(endings.len());
         for ending in &endings {
             let urgency = match ending.time.saturating_sub(time) {
                 0 => 3,
@@ -184,16 +189,19 @@ impl Work {
                 left if left <= 7 * 86400 => 1,
                 _ => 0,
             };
-            let known = self.warned.insert((ending.id, ending.of), urgency);
+            let known = self.warned.iter().find(|(known, _)| known.is_same(ending));
             // That uses come to their end was said when it was noticed.
             let is_said = ending.of == EndingOf::Uses && !is_first;
-            if known.is_none_or(|known| known < urgency) && !is_said {
-                tracing::warn!(id = %ending.id, "{}", ending.sentence(time));
+            if known.is_none_or(|(_, known)| *known < urgency) && !is_said {
+                tracing::warn!(
+                    id = ending.id.map(tracing::field::display),
+                    "{}",
+                    ending.sentence(time)
+                );
             }
+            warned.push((ending.clone(), urgency));
         }
-        self.warned.retain(|(id, of), _| {
-            endings.iter().any(|ending| ending.id == *id && ending.of == *of)
-        });
+        self.warned = warned;
         *self.endings.lock() = endings;
         Ok(())
     }
@@ -206,6 +214,9 @@ impl Ending {
         let what = match self.of {
             EndingOf::Certificate => format!("the certificate of key {owner}/{name}"),
             EndingOf::Key => format!("key {owner}/{name}"),
+            EndingOf::KeptCertificate => {
+                format!("the certificate {owner}/{name}, kept without a key,")
+            }
             EndingOf::Uses => {
                 return format!(
                     "key {owner}/{name} has a tenth of its uses left or fewer: `keyward key show` \

@@ -80,6 +80,28 @@ fn an_administrator_sees_who_is_locked_and_an_operator_what_backups_there_are() 
 }
 
 #[test]
+fn a_certificate_that_is_kept_without_a_key_is_noted_before_it_ends() {
+    let state = State::new();
+    let service = state.start();
+    let web = service.machine("web", &["user"], &[]);
+    let root = |days| {
+        let mut params = rcgen::CertificateParams::new(["root".to_owned()]).unwrap();
+        params.not_before = time::OffsetDateTime::now_utc() - time::Duration::days(9);
+        params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+        params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec()
+    };
+    let client = web.client(&service);
+    client.put_certificate("root", &root(90), false).unwrap();
+    assert!(one(&web, &service, "keys").starts_with("ok: "));
+    client.put_certificate("root", &root(5), true).unwrap();
+    let soon = one(&web, &service, "keys");
+    assert!(soon.starts_with("note: the certificate web/root, kept without a key, ends at 20"));
+    assert!(soon.contains("keyward cert add root"), "{soon}");
+    client.put_certificate("root", &root(-5), true).unwrap();
+    assert!(one(&web, &service, "keys").starts_with("problem: "));
+}
+
+#[test]
 fn a_sealed_service_is_a_problem_with_what_opens_it() {
     let state = State::new();
     let service = state.start();

@@ -2,7 +2,11 @@
 
 mod service_support;
 
-use std::process::Command;
+use std::{
+    io::{Read, Write},
+    os::unix::net::UnixStream,
+    process::Command,
+};
 
 use keyward_algorithms::{ErrorKind, KeyType, Right, Rights};
 use keyward_client::{Client, KeyTemplate};
@@ -266,6 +270,22 @@ fn a_key_whose_predecessor_is_gone_keeps_its_own_name() {
     assert_eq!((alone.id, alone.attributes.succession), (new.id, None));
 }
 
+/// A certificate of nobody's key that ends in so many days.
+fn certificate(days: i64) -> Vec<u8> {
+    let mut params = rcgen::CertificateParams::new(["root".to_owned()]).unwrap();
+    params.not_after = time::OffsetDateTime::now_utc() + time::Duration::days(days);
+    params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().der().to_vec()
+}
+
+/// What the health listener answers.
+fn page(service: &Service, path: &str) -> String {
+    let mut stream = UnixStream::connect(service.socket().with_file_name("health.sock")).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
 #[test]
 fn ends_of_certificates_and_keys_are_warned_of() {
     let state = State::with(&format!("{ME}roles = [\"user\", \"operator\"]\n"));
@@ -278,6 +298,9 @@ fn ends_of_certificates_and_keys_are_warned_of() {
     certify(&service, "cert", "1");
     generate(&client, "later", "p-256");
     certify(&service, "later", "90");
+    for (name, days) in [("root", 5), ("lasting-root", 90)] {
+        client.put_certificate(name, &certificate(days), false).unwrap();
+    }
     // It looks when it starts, and every ten minutes.
     drop(client);
     assert!(service.terminate().success());
@@ -287,7 +310,12 @@ fn ends_of_certificates_and_keys_are_warned_of() {
         |what: &str| client.status().unwrap().warnings.iter().any(|warning| warning.contains(what));
     wait_for("the warnings come", || warned("key me/soon ends at 20").then_some(()));
     assert!(warned("the certificate of key me/cert ends at 20"));
-    assert!(warned("2 certificates and keys have ended or end soon"));
+    assert!(warned("the certificate me/root, kept without a key, ends at 20"));
+    assert!(!warned("lasting-root"));
+    assert!(warned("3 certificates and keys have ended or end soon"));
+    let metrics = page(&service, "/metrics");
+    assert!(metrics.contains("keyward_ending_keys{what=\"kept-certificate\"} 1\n"), "{metrics}");
+    assert!(page(&service, "/state").contains("3 certificates and keys have ended or end soon"));
     assert!(service.log().contains("the certificate of key me/cert ends at"));
     // Who owns none of them is not told.
     let stranger = service.enrol("alice", &[]);

@@ -59,9 +59,8 @@ fn endings(service: &Service, caller: &Caller) -> Vec<String> {
             warnings.push(format!("{more} more certificates and keys of yours end soon"));
         }
     }
-    if !endings.is_empty() && (caller.has(Role::Operator) || caller.has(Role::Admin)) {
-        let count = endings.len();
-        warnings.push(format!("{count} certificates and keys have ended or end soon"));
+    if caller.has(Role::Operator) || caller.has(Role::Admin) {
+        warnings.extend(service.caretaker.endings().summary());
     }
     warnings
 }

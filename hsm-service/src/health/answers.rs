@@ -74,6 +74,7 @@ impl Answers {
                 .cloned()
                 .chain(unlocked_secrets())
                 .chain(service.sealing.warnings())
+                .chain(service.caretaker.endings().summary())
                 .collect::<Vec<_>>(),
         });
         Answer {

@@ -253,7 +253,7 @@ impl Limit {
         let used = of.count(&record.attributes);
         if is_near(used, most) && !is_near(used - portion, most) {
             let ending = Ending {
-                id: *id,
+                id: Some(*id),
                 owner: owner.clone(),
                 name: name.clone(),
                 of: EndingOf::Uses,

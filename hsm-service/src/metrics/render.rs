@@ -242,7 +242,8 @@ impl Text {
         self.head(
             name,
             "gauge",
-            "Keys that have ended or end soon, or whose certificate or uses do.",
+            "Keys that have ended or end soon, or whose certificate or uses do; certificates kept \
+             without a key that do.",
         );
         for what in EndingOf::ALL {
             let _ = writeln!(self.0, "{name}{{what=\"{}\"}} {}", what.word(), of(what).count());

@@ -1,20 +1,20 @@
-//! What of a key ends.
+//! What ends of keys, and of certificates that are kept without one.
 
 use keyward_protocol::KeyId;
 
 use super::Record;
 use crate::issue::end_of;
 
-/// The end of a key's validity, of its certificate's, or of its uses.
+/// The end of a key's validity, of its certificate's, or of its uses; or of a certificate without a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ending {
-    /// The key.
-    pub id: KeyId,
-    /// Its owner.
+    /// The key, where it is about one.
+    pub id: Option<KeyId>,
+    /// The owner of the key or certificate.
     pub owner: String,
     /// Its name.
     pub name: String,
-    /// What of it ends.
+    /// What ends.
     pub of: EndingOf,
     /// When, in seconds since 1970; 0 for what has come and has no time.
     pub time: u64,
@@ -29,11 +29,14 @@ pub enum EndingOf {
     Key,
     /// The number of its uses, of which a tenth or less is left; at no time that is known.
     Uses,
+    /// A certificate that is kept without a key.
+    KeptCertificate,
 }
 
 impl EndingOf {
     /// All of them.
-    pub const ALL: [EndingOf; 3] = [EndingOf::Certificate, EndingOf::Key, EndingOf::Uses];
+    pub const ALL: [EndingOf; 4] =
+        [EndingOf::Certificate, EndingOf::Key, EndingOf::Uses, EndingOf::KeptCertificate];
 
     /// The word for it.
     pub const fn word(self) -> &'static str {
@@ -41,7 +44,16 @@ impl EndingOf {
             EndingOf::Certificate => "certificate",
             EndingOf::Key => "key",
             EndingOf::Uses => "uses",
+            EndingOf::KeptCertificate => "kept-certificate",
         }
+    }
+}
+
+impl Ending {
+    /// Whether it is the same end, perhaps at another time. A key is the same under another name.
+    pub(crate) fn is_same(&self, other: &Ending) -> bool {
+        let has_same_name = || (&self.owner, &self.name) == (&other.owner, &other.name);
+        self.of == other.of && self.id == other.id && (self.id.is_some() || has_same_name())
     }
 }
 

@@ -318,7 +318,13 @@ impl Store for SqliteStore {
     }
 
     fn ending(&self, before: u64, limit: usize) -> Result<Vec<Ending>> {
-        self.read("look for what ends", |connection| rows::ending(connection, before, limit))
+        self.read("look for what ends", |connection| {
+            let mut endings = rows::ending(connection, before, limit)?;
+            endings.extend(certificates::ending(connection, before)?);
+            endings.sort_by_key(|ending| ending.time);
+            endings.truncate(limit);
+            Ok(endings)
+        })
     }
 
     fn remove(&self, id: &KeyId, check: &mut dyn FnMut(&Record) -> Result<()>) -> Result<bool> {

@@ -2,7 +2,10 @@
 //! certificates, users, backups.
 
 use keyward_client::Client;
-use keyward_protocol::{Error, Key, messages::StatusReply};
+use keyward_protocol::{
+    Error, Key,
+    messages::{KeptCertificate, StatusReply},
+};
 
 use super::Check;
 use crate::{
@@ -59,6 +62,7 @@ fn keys(client: &Client, status: &StatusReply) -> Result<Vec<Check>, Error> {
         }
         after = next;
     }
+    found.extend(client.certificates()?.iter().filter_map(kept));
     if found.is_empty() {
         return Ok(vec![Check::ok(NAME, format!("{seen} looked at: none ends soon"))]);
     }
@@ -74,27 +78,17 @@ fn keys(client: &Client, status: &StatusReply) -> Result<Vec<Check>, Error> {
 fn key(key: &Key) -> Vec<Check> {
     const NAME: &str = "keys";
     let name = full_uri(key);
-    let now = time::now();
     let mut found = Vec::new();
-    let mut ends = |what: String, end: u64, advice: &str| {
-        if end <= now {
-            let finding = format!("{what} has ended at {}", time::moment(end));
-            found.push(Check::problem(NAME, finding, advice));
-        } else if end < now + SOON_SECONDS {
-            let finding = format!("{what} ends at {}", time::moment(end));
-            found.push(Check { advice: Some(advice.into()), ..Check::note(NAME, finding) });
-        }
-    };
     let rotate = format!("another in its place: `keyward key rotate {}`", key.name);
     if let Some(certificate) = key.chain.first().and_then(|own| chain::parse(own).ok()) {
         let (_, until) = chain::validity(&certificate);
         let advice =
             format!("a new one: `keyward key csr {0}`, then `keyward cert import {0}`", key.name);
-        ends(format!("the certificate of {name}"), until, &advice);
+        found.extend(end(&format!("the certificate of {name}"), until, &advice));
     }
     match key.attributes.restrictions.not_after {
         0 => {}
-        end => ends(name.clone(), end, &rotate),
+        until => found.extend(end(&name, until, &rotate)),
     }
     for of in Counted::ALL {
         let used = of.count(&key.attributes);
@@ -107,6 +101,28 @@ fn key(key: &Key) -> Vec<Check> {
         }
     }
     found
+}
+
+/// Whether a certificate that is kept without a key has ended or ends soon.
+fn kept(certificate: &KeptCertificate) -> Option<Check> {
+    let (_, until) = chain::validity(&chain::parse(&certificate.der).ok()?);
+    let KeptCertificate { owner, name, .. } = certificate;
+    let advice = format!(
+        "a later one: `keyward cert add {name} --replace`; or `keyward cert delete {name}`"
+    );
+    end(&format!("the certificate {owner}/{name}, kept without a key,"), until, &advice)
+}
+
+/// What is to be said of something that ends then, if it has ended or ends soon.
+fn end(what: &str, end: u64, advice: &str) -> Option<Check> {
+    let now = time::now();
+    if end <= now {
+        let finding = format!("{what} has ended at {}", time::moment(end));
+        return Some(Check::problem("keys", finding, advice));
+    }
+    let finding = format!("{what} ends at {}", time::moment(end));
+    let note = || Check { advice: Some(advice.into()), ..Check::note("keys", finding) };
+    (end < now + SOON_SECONDS).then(note)
 }
 
 fn users(client: &Client) -> Result<Vec<Check>, Error> {

@@ -9,6 +9,7 @@ use crate::{
     Error, Result,
     store::{
         certificate::{Certificate, CertificatePage, CertificateStore},
+        ending::{Ending, EndingOf, end_of_certificate},
         sealer::Sealer,
     },
 };
@@ -174,6 +175,22 @@ pub(super) fn count(connection: &Connection, owner: &str) -> rusqlite::Result<u6
     connection
         .prepare_cached("SELECT count(*) FROM certificates WHERE owner = ?")?
         .query_row([owner], |row| row.get(0))
+}
+
+/// Certificates that end before a time. There is no index of that: what parses them is quick, and an
+/// older service that adds some would not keep it.
+pub(super) fn ending(connection: &Connection, before: u64) -> rusqlite::Result<Vec<Ending>> {
+    let mut statement = connection.prepare_cached("SELECT owner, name, der FROM certificates")?;
+    let mut rows = statement.query([])?;
+    let mut endings = Vec::new();
+    while let Some(row) = rows.next()? {
+        let end = row.get_ref(2)?.as_blob().ok().and_then(end_of_certificate);
+        if let Some(time) = end.filter(|end| *end < before) {
+            let (owner, name) = (row.get(0)?, row.get(1)?);
+            endings.push(Ending { id: None, owner, name, of: EndingOf::KeptCertificate, time });
+        }
+    }
+    Ok(endings)
 }
 
 /// Whether an owner has a certificate of this name.

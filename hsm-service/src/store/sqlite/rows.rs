@@ -308,7 +308,7 @@ pub(super) fn ending(
         .collect::<rusqlite::Result<_>>()?;
     let read = |(id, owner, name, what, time): (Vec<u8>, String, String, String, u64)| {
         let of = EndingOf::ALL.into_iter().find(|of| of.word() == what)?;
-        Some(Ending { id: KeyId::try_from(id.as_slice()).ok()?, owner, name, of, time })
+        Some(Ending { id: Some(KeyId::try_from(id.as_slice()).ok()?), owner, name, of, time })
     };
     Ok(rows.into_iter().filter_map(read).collect())
 }
