@@ -289,10 +289,11 @@ impl Shared {
                 };
                 let outcome = connection.round_trip(request, timeout, &*self.pause);
                 return match outcome {
-                    // It is not logged in, or not any more: one that is made anew may be.
+                    // One that is made anew logs in, and over TLS shows the certificate of today.
                     Ok((result, _)) if is_unauthenticated(&result) => {
                         self.outage.ends();
-                        let stale = idle && self.has_pin();
+                        let over_tls = matches!(endpoint.address, Address::Tls { .. });
+                        let stale = idle && (self.has_pin() || over_tls);
                         answer(result, endpoint).map_err(|failed| Failed { stale, ..failed })
                     }
                     Ok((result, connection)) => {

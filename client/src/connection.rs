@@ -20,6 +20,7 @@ use crate::{
     owner::Owner,
     pause::{MOST_PAUSES, Wait},
     stream::Stream,
+    tls,
 };
 
 /// A connection that is ready for a request.
@@ -41,6 +42,8 @@ pub(crate) enum Broken {
     Lost(String),
     /// No answer in time.
     TimedOut,
+    /// The service does not take this client's certificate, and says why.
+    Refused(&'static str),
     /// The request itself cannot be sent, on any connection.
     Unsendable(Error),
 }
@@ -119,7 +122,7 @@ impl Connection {
         pause: &dyn Pause,
     ) -> Result<(response::Result, Box<Connection>), Broken> {
         let deadline = Instant::now() + timeout;
-        self.stream.set_timeout(timeout).map_err(|error| lost(&error))?;
+        self.stream.set_deadline(deadline);
         self.last_id += 1;
         request.id = self.last_id;
         request.timeout_ms = timeout.as_millis() as u32;
@@ -216,9 +219,9 @@ pub(crate) fn hello() -> request::Operation {
 }
 
 fn lost(error: &io::Error) -> Broken {
-    match error.kind() {
-        // What a socket's own time limit looks like.
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => Broken::TimedOut,
+    match (error.kind(), tls::refusal(error)) {
+        (io::ErrorKind::TimedOut, _) => Broken::TimedOut,
+        (_, Some(why)) => Broken::Refused(why),
         _ => Broken::Lost(error.to_string()),
     }
 }
@@ -236,6 +239,13 @@ impl Broken {
                 let text = format!("no answer from the service at {address} in {waited} ms");
                 Error::new(ErrorKind::Timeout, text)
                     .hint("see whether the service is overloaded, or raise request_timeout")
+            }
+            Broken::Refused(why) => {
+                let text = format!("the service at {address} does not take the certificate: {why}");
+                Error::new(ErrorKind::Unauthenticated, text).hint(
+                    "use the renewed certificate, if there is one; otherwise an administrator issues \
+                     another: keyward client enrol",
+                )
             }
             Broken::Unsendable(error) => error,
         }

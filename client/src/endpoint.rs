@@ -95,8 +95,8 @@ impl Endpoint {
         let outcome = match &self.address {
             Address::Unix(path) => self.open(Stream::unix(path, timeout), timeout, pause),
             Address::Tls { host, port } => {
-                let config = settings.tls.clone().ok_or_else(no_tls_files)?;
-                let connect = || Stream::tls(host, *port, config, timeout);
+                let files = settings.tls.as_ref().ok_or_else(no_tls_files)?;
+                let connect = || Stream::tls(host, *port, files.config(), timeout);
                 match pause.can_pause() {
                     // TLS's handshake needs more stack than a job may have. It is not paused,
                     // since a connection is opened once and used often.

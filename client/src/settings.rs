@@ -62,15 +62,16 @@ pub struct Settings {
     /// Whether a service that does not run in a FIPS module is refused. No setting of the
     /// client's own: who embeds it decides.
     pub requires_fips: bool,
-    /// The configuration of `tls://` connections.
-    pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
+    /// What `tls://` connections are made with.
+    pub(crate) tls: Option<Arc<tls::Files>>,
 }
 
 impl Settings {
     /// Reads `/etc/keyward/client.toml` (or the file in `KEYWARD_CONFIG`), then the environment,
-    /// then what the caller passes; later wins. The environment of a set-uid process is ignored.
+    /// then what the caller passes; later wins. The environment of a process that was started with
+    /// rights its user does not have is ignored.
     pub fn load(overrides: &[(&str, &str)]) -> Result<Settings, Error> {
-        let trusted = !is_set_uid();
+        let trusted = !is_privileged();
         let variable = |name: &str| trusted.then(|| env::var(name).ok()).flatten();
         let mut values = BTreeMap::new();
 
@@ -103,7 +104,7 @@ impl Settings {
         let tls = match (value("ca"), value("cert"), value("key")) {
             (None, None, None) => None,
             (Some(ca), Some(cert), Some(key)) => {
-                Some(tls::client_config(ca.as_ref(), cert.as_ref(), key.as_ref())?)
+                Some(Arc::new(tls::Files::read(ca.as_ref(), cert.as_ref(), key.as_ref())?))
             }
             _ => {
                 return Err(Error::invalid("the settings ca, cert and key go together")
@@ -130,10 +131,12 @@ impl Settings {
 }
 
 /// Whether the process runs with rights that its user does not have, so that the user's environment
-/// must not steer it.
-fn is_set_uid() -> bool {
+/// must not steer it: since it was started, or since it has taken them by its own doing.
+fn is_privileged() -> bool {
     use rustix::process::{getegid, geteuid, getgid, getuid};
-    getuid() != geteuid() || getgid() != getegid()
+    keyward_secure_execution::is_secure_execution()
+        || getuid() != geteuid()
+        || getgid() != getegid()
 }
 
 /// A value as TOML has it: text, or a number of seconds.

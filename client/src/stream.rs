@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd},
     path::Path,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::{
@@ -30,24 +30,41 @@ pub(crate) struct Stream {
     owner: Owner,
     /// Device and inode of the socket, which tell it from another file under the same number.
     identity: (u64, u64),
-    timeout: Duration,
 }
 
 enum Kind {
-    Unix(OwnedFd),
-    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
+    Unix(Socket),
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+/// A connected socket whose reads and writes wait until a deadline and no longer, however often a
+/// signal of the host interrupts them.
+struct Socket {
+    fd: OwnedFd,
+    deadline: Instant,
 }
 
 impl Stream {
     /// Connects to a UNIX socket.
     pub(crate) fn unix(path: &Path, connect_timeout: Duration) -> io::Result<Stream> {
+        let deadline = Instant::now() + connect_timeout;
         let socket =
             socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        // `connect` waits while the listener's backlog is full, for ever without this.
-        set_socket_timeout(&socket, Timeout::Send, Some(connect_timeout))?;
         let address = SocketAddrUnix::new(path)?;
-        retry_interrupted(|| connect(&socket, &address))?;
-        Stream::new(Kind::Unix(above_standard_streams(socket)?), connect_timeout)
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            // `connect` waits while the listener's backlog is full, for ever without this.
+            set_socket_timeout(&socket, Timeout::Send, Some(left))?;
+            match connect(&socket, &address) {
+                Err(Errno::INTR) => {}
+                outcome => break outcome?,
+            }
+        }
+        let fd = above_standard_streams(socket)?;
+        Stream::new(Kind::Unix(Socket { fd, deadline }))
     }
 
     /// Connects over TCP and leaves TLS's handshake to the first write.
@@ -66,18 +83,17 @@ impl Stream {
                 break;
             }
         }
-        let tcp = TcpStream::from(above_standard_streams(outcome?.into())?);
+        let tcp = outcome?;
         tcp.set_nodelay(true)?;
+        let fd = above_standard_streams(tcp.into())?;
         let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;
-        Stream::new(Kind::Tls(Box::new(StreamOwned::new(tls, tcp))), connect_timeout)
+        let socket = Socket { fd, deadline: Instant::now() + connect_timeout };
+        Stream::new(Kind::Tls(Box::new(StreamOwned::new(tls, socket))))
     }
 
-    fn new(kind: Kind, timeout: Duration) -> io::Result<Stream> {
-        let identity = identity_of(kind.fd())?;
-        let mut stream =
-            Stream { kind: Some(kind), owner: Owner::current(), identity, timeout: Duration::ZERO };
-        stream.set_timeout(timeout)?;
-        Ok(stream)
+    fn new(kind: Kind) -> io::Result<Stream> {
+        let identity = identity_of(kind.socket().fd.as_fd())?;
+        Ok(Stream { kind: Some(kind), owner: Owner::current(), identity })
     }
 
     /// Whose the stream is.
@@ -89,22 +105,20 @@ impl Stream {
     /// that it did not open, as daemons do when they start, and give the number to a file of its
     /// own; nothing of ours may be written there.
     pub(crate) fn is_intact(&self) -> bool {
-        identity_of(self.kind().fd()).is_ok_and(|identity| identity == self.identity)
+        identity_of(self.as_fd()).is_ok_and(|identity| identity == self.identity)
     }
 
-    /// Bounds each later read and write.
-    pub(crate) fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        if self.timeout != timeout {
-            set_socket_timeout(self.kind().fd(), Timeout::Send, Some(timeout))?;
-            set_socket_timeout(self.kind().fd(), Timeout::Recv, Some(timeout))?;
-            self.timeout = timeout;
+    /// Until when later reads and writes wait.
+    pub(crate) fn set_deadline(&mut self, deadline: Instant) {
+        match self.kind_mut() {
+            Kind::Unix(socket) => socket.deadline = deadline,
+            Kind::Tls(tls) => tls.sock.deadline = deadline,
         }
-        Ok(())
     }
 
     /// The user that listens on a UNIX socket, by the kernel's word.
     pub(crate) fn listener(&self) -> io::Result<u32> {
-        Ok(keyward_peer_groups::peer_credentials(self.kind().fd())?.uid)
+        Ok(keyward_peer_groups::peer_credentials(self.as_fd())?.uid)
     }
 
     /// Whether the other end is on this machine for sure.
@@ -114,30 +128,23 @@ impl Stream {
 
     /// The socket, to wait for.
     pub(crate) fn as_fd(&self) -> BorrowedFd<'_> {
-        self.kind().fd()
+        self.kind().socket().fd.as_fd()
     }
 
     /// Whether a read would find something, be it the end.
     pub(crate) fn is_readable(&self) -> io::Result<bool> {
         let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
-        match retry_interrupted(|| recv(self.kind().fd(), &mut [0_u8; 1], peek)) {
+        match recv(self.as_fd(), &mut [0_u8; 1], peek) {
             Ok(_) => Ok(true),
-            Err(Errno::AGAIN) => Ok(false),
+            Err(Errno::AGAIN | Errno::INTR) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Writes all of it.
-    pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.kind_mut() {
-            Kind::Unix(socket) => {
-                while !bytes.is_empty() {
-                    // Without NOSIGNAL a service that went away would kill the host by SIGPIPE.
-                    let sent = retry_interrupted(|| send(&*socket, bytes, SendFlags::NOSIGNAL))?;
-                    bytes = &bytes[sent..];
-                }
-                Ok(())
-            }
+            Kind::Unix(socket) => socket.write_all(bytes),
             Kind::Tls(tls) => {
                 tls.write_all(bytes)?;
                 tls.flush()
@@ -147,21 +154,9 @@ impl Stream {
 
     /// Reads once; 0 is the end.
     pub(crate) fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let timeout = self.timeout;
         match self.kind_mut() {
-            Kind::Unix(socket) => loop {
-                wait_readable(socket.as_fd(), timeout)?;
-                match retry_interrupted(|| recv(&*socket, &mut *into, RecvFlags::DONTWAIT)) {
-                    Err(Errno::AGAIN) => {}
-                    outcome => return Ok(outcome?.0),
-                }
-            },
-            Kind::Tls(tls) => loop {
-                match tls.read(into) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    outcome => return outcome,
-                }
-            },
+            Kind::Unix(socket) => socket.read(into),
+            Kind::Tls(tls) => tls.read(into),
         }
     }
 
@@ -180,19 +175,70 @@ impl Drop for Stream {
     fn drop(&mut self) {
         let intact = self.is_intact();
         match self.kind.take() {
-            Some(Kind::Unix(socket)) if !intact => _ = socket.into_raw_fd(),
-            Some(Kind::Tls(tls)) if !intact => _ = tls.into_parts().1.into_raw_fd(),
+            Some(Kind::Unix(socket)) if !intact => _ = socket.fd.into_raw_fd(),
+            Some(Kind::Tls(tls)) if !intact => _ = tls.into_parts().1.fd.into_raw_fd(),
             _ => {}
         }
     }
 }
 
 impl Kind {
-    fn fd(&self) -> BorrowedFd<'_> {
+    fn socket(&self) -> &Socket {
         match self {
-            Kind::Unix(socket) => socket.as_fd(),
-            Kind::Tls(tls) => tls.sock.as_fd(),
+            Kind::Unix(socket) => socket,
+            Kind::Tls(tls) => &tls.sock,
         }
+    }
+}
+
+impl Socket {
+    /// Waits until the socket is ready, at most until the deadline.
+    fn wait(&self, ready: PollFlags) -> io::Result<()> {
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let left = Timespec {
+                tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+                tv_nsec: left.subsec_nanos().into(),
+            };
+            match poll(&mut [PollFd::from_borrowed_fd(self.fd.as_fd(), ready)], Some(&left)) {
+                Ok(0) => return Err(io::ErrorKind::TimedOut.into()),
+                Ok(_) => return Ok(()),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl Read for Socket {
+    /// Polls before it receives. The kernel wakes whoever waits inside `recv` of a UNIX socket also
+    /// when the other side takes what was sent, which costs both sides a change of threads with each
+    /// request; a poll for data sleeps on.
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.wait(PollFlags::IN)?;
+            match recv(&self.fd, &mut *into, RecvFlags::DONTWAIT) {
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                outcome => return Ok(outcome?.0),
+            }
+        }
+    }
+}
+
+impl Write for Socket {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            // Without NOSIGNAL a service that went away would kill the host by SIGPIPE.
+            match send(&self.fd, bytes, SendFlags::NOSIGNAL | SendFlags::DONTWAIT) {
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT)?,
+                Err(Errno::INTR) => {}
+                outcome => return Ok(outcome?),
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -209,28 +255,4 @@ pub(crate) fn above_standard_streams(fd: OwnedFd) -> io::Result<OwnedFd> {
         return Ok(fd);
     }
     Ok(fcntl_dupfd_cloexec(&fd, 3)?)
-}
-
-/// Waits until a read would find something. The kernel wakes whoever waits inside `recv` of a UNIX
-/// socket also when the other side takes what was sent, which costs both sides a change of threads
-/// with each request; a poll for data sleeps on.
-fn wait_readable(socket: BorrowedFd<'_>, timeout: Duration) -> io::Result<()> {
-    let timeout = Timespec {
-        tv_sec: timeout.as_secs().try_into().unwrap_or(i64::MAX),
-        tv_nsec: timeout.subsec_nanos().into(),
-    };
-    let mut sockets = [PollFd::from_borrowed_fd(socket, PollFlags::IN)];
-    match retry_interrupted(|| poll(&mut sockets, Some(&timeout)))? {
-        0 => Err(Errno::AGAIN.into()),
-        _ => Ok(()),
-    }
-}
-
-fn retry_interrupted<T>(mut call: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
-    loop {
-        match call() {
-            Err(Errno::INTR) => {}
-            outcome => return outcome,
-        }
-    }
 }
