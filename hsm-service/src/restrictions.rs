@@ -1,7 +1,7 @@
 //! What a key is held to: how it is set at a key's birth, how it becomes tighter, and what a key hands
 //! down to those that it makes. Whether a use keeps to it is for `policy` to say.
 
-use keyward_algorithms::{ErrorKind, KeyType, Rights, algorithm_from_name, algorithms_of};
+use keyward_algorithms::{ErrorKind, KeyType, Right, Rights, algorithm_from_name, algorithms_of};
 use keyward_protocol::{Restrictions, messages::Restrict};
 
 use crate::{Error, Result, clock::moment};
@@ -71,6 +71,7 @@ pub(crate) fn tighter(
             Some(asked)
         }
     };
+    let child_uses = child_uses(present.child_uses, asked.child_uses, key_type)?;
     Ok(Restrictions {
         algorithms,
         not_before,
@@ -79,7 +80,13 @@ pub(crate) fn tighter(
         max_rate,
         needs_approval: present.needs_approval || asked.needs_approval,
         wrap_with_trusted_only: present.wrap_with_trusted_only || asked.wrap_with_trusted_only,
+        child_uses,
     })
+}
+
+/// The uses that the keys have at most which come of a key; none where it bounds nothing.
+pub(crate) fn of_children(held: &Restrictions) -> Option<Rights> {
+    (held.child_uses != 0).then(|| Rights::from_bits(held.child_uses))
 }
 
 /// In words what is taken from a key.
@@ -120,6 +127,9 @@ pub(crate) fn describe(asked: &Restrictions) -> String {
     if asked.wrap_with_trusted_only {
         words.push("wrapped with trusted keys only".into());
     }
+    if let Some(uses) = of_children(asked) {
+        words.push(format!("what comes of it is used for {uses} at most"));
+    }
     words.join("; ")
 }
 
@@ -134,6 +144,31 @@ fn later(what: &str, present: u64, asked: u64) -> Result<u64> {
         }
         asked => Ok(asked),
     }
+}
+
+/// The uses that keys have at most which come of a key of this type; 0 where nothing bounds them.
+fn child_uses(present: u32, asked: u32, key_type: KeyType) -> Result<u32> {
+    if asked == 0 {
+        return Ok(present);
+    }
+    let uses = Rights::from_bits(asked);
+    let known: Vec<Right> = Right::ALL.iter().copied().filter(|right| right.row().is_use).collect();
+    if uses.bits() != asked || uses.is_empty() || !Rights::of(&known).contains(uses) {
+        return Err(Error::invalid("what keys are to be used for that come of it are no uses")
+            .hint(format!("uses are {}", Rights::of(&known))));
+    }
+    let makes_keys = key_type.uses().has(Right::Unwrap) || key_type.uses().has(Right::Derive);
+    if !makes_keys {
+        return Err(Error::invalid(format!("no key comes of a key of type {key_type}"))
+            .hint("keys come of those that have the use unwrap or derive"));
+    }
+    if present != 0 && !Rights::from_bits(present).contains(uses) {
+        let present = Rights::from_bits(present);
+        let message =
+            format!("what comes of the key is used for {present} at most, and not for {uses}");
+        return Err(loosened(message));
+    }
+    Ok(asked)
 }
 
 /// The algorithms by the table's names, in its order, each once.
@@ -226,6 +261,29 @@ mod tests {
         ] {
             assert!(inherited(&parent, &loose, aes).is_err(), "{loose:?}");
         }
+    }
+
+    #[test]
+    fn what_comes_of_a_key_is_bound_to_fewer_uses_and_never_to_more() {
+        let aes = KeyType::Secret(SecretKind::Aes, 256);
+        let children = |uses: &[Right]| Restrictions {
+            child_uses: Rights::of(uses).bits(),
+            ..Restrictions::default()
+        };
+        let born = at_birth(&children(&[Right::Sign, Right::Decrypt]), aes).unwrap();
+        let less = tighter(&born, &children(&[Right::Sign]), aes).unwrap();
+        assert_eq!(of_children(&less), Some(Rights::of(&[Right::Sign])));
+        assert_eq!(tighter(&less, &only(&[]), aes).unwrap(), less);
+        assert!(tighter(&less, &children(&[Right::Sign, Right::Decrypt]), aes).is_err());
+        // What is no use would bound nothing.
+        for wrong in [children(&[Right::See]), children(&[Right::Sign, Right::Manage])] {
+            assert!(at_birth(&wrong, aes).is_err(), "{wrong:?}");
+        }
+        let unknown = Restrictions { child_uses: 1 << 31, ..Restrictions::default() };
+        assert!(at_birth(&unknown, aes).is_err());
+        // Nothing comes of a key that only signs; and it still hands down what it was handed.
+        assert!(at_birth(&children(&[Right::Sign]), KeyType::Ed25519).is_err());
+        assert_eq!(inherited(&less, &only(&[]), KeyType::Ed25519).unwrap(), less);
     }
 
     #[test]

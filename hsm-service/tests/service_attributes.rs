@@ -4,11 +4,13 @@ mod service_support;
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
-use keyward_algorithms::{Digest, ErrorKind, KeyType, Right, Rights, Signature, Wrapping};
+use keyward_algorithms::{
+    Derivation, Digest, ErrorKind, KeyType, Right, Rights, Signature, Wrapping,
+};
 use keyward_client::{Client, KeyTemplate, WrapWith};
 use keyward_protocol::{
-    Error, Key, KeyEventKind, KeySelector, OaepParameters, Restrictions, SignRequest,
-    WrappingChoice, messages::Restrict,
+    DerivationChoice, Error, Key, KeyEventKind, KeySelector, OaepParameters, Restrictions,
+    SignRequest, WrappingChoice, messages::Restrict,
 };
 use service_support::{ME, Service, State, generate, named, sign};
 
@@ -240,6 +242,84 @@ fn what_is_unwrapped_is_held_to_what_its_parent_is() {
         assert_eq!(restrictions.algorithms, ["aes-gcm"]);
         let later = Restrictions { not_after: end + 1, ..Restrictions::default() };
         assert_eq!(kind(unwrap(&held("later", later))), Some(ErrorKind::InvalidArgument));
+    });
+}
+
+#[test]
+fn what_is_unwrapped_is_used_at_most_for_what_the_unwrapping_key_allows() {
+    served("", |_, client| {
+        let children = |uses: &[Right]| Restrictions {
+            child_uses: Rights::of(uses).bits(),
+            ..Restrictions::default()
+        };
+        let inlet = |name: &'static str, uses: &[Right]| {
+            let usage = Some(Rights::of(&[Right::Unwrap]));
+            let template = KeyTemplate { usage, ..held(name, children(uses)) };
+            client.generate(type_of("rsa-2048"), &template).unwrap()
+        };
+        let signs = inlet("signs", &[Right::Sign]);
+        let data = KeyTemplate { exportable: true, ..named("data") };
+        let data = client.generate(type_of("rsa-2048"), &data).unwrap();
+        let unwrap = |with: &Key, template: &KeyTemplate<'_>| {
+            let wrapped = client.wrap(&data.id, WrapWith::PublicKey(&with.spki), &rsa_aes());
+            client.unwrap(&with.id, &rsa_aes(), &wrapped.unwrap(), None, template)
+        };
+        let using = |name: &'static str, uses: &[Right]| KeyTemplate {
+            usage: Some(Rights::of(uses)),
+            ..named(name)
+        };
+        let usual = unwrap(&signs, &named("usual")).unwrap();
+        assert_eq!(usual.usage, Rights::of(&[Right::Sign]));
+        assert_eq!(unwrap(&signs, &using("asked", &[Right::Sign])).unwrap().usage, usual.usage);
+        for more in [&[Right::Decrypt][..], &[Right::Sign, Right::Wrap]] {
+            let refused = unwrap(&signs, &using("more", more)).unwrap_err();
+            assert_eq!(refused.kind, ErrorKind::PermissionDenied, "{refused}");
+            assert!(refused.message.contains("used for sign at most"), "{refused}");
+        }
+        // None of what it may be is a use of its type.
+        let agrees = inlet("agrees", &[Right::Derive]);
+        assert_eq!(kind(unwrap(&agrees, &named("none"))), Some(ErrorKind::PermissionDenied));
+        assert_eq!(client.list("more").unwrap().len() + client.list("none").unwrap().len(), 0);
+
+        // It is handed down, and it is never loosened.
+        let passes = inlet("passes", &[Right::Unwrap, Right::Sign]);
+        let child = unwrap(&passes, &using("child", &[Right::Unwrap])).unwrap();
+        assert_eq!(
+            child.attributes.restrictions.child_uses,
+            children(&[Right::Unwrap, Right::Sign]).child_uses
+        );
+        let looser = client.restrict(&signs.id, less(children(&[Right::Sign, Right::Decrypt])));
+        assert_eq!(kind(looser), Some(ErrorKind::InvalidArgument));
+        client.restrict(&child.id, less(children(&[Right::Sign]))).unwrap();
+        let refused = unwrap(&child, &using("grandchild", &[Right::Unwrap]));
+        assert_eq!(kind(refused), Some(ErrorKind::PermissionDenied));
+    });
+}
+
+#[test]
+fn what_is_derived_is_used_at_most_for_what_its_parent_allows() {
+    served("", |_, client| {
+        let restrictions = Restrictions {
+            child_uses: Rights::of(&[Right::Encrypt]).bits(),
+            ..Restrictions::default()
+        };
+        let usage = Some(Rights::of(&[Right::Derive]));
+        let template = KeyTemplate { usage, ..held("root", restrictions) };
+        let root = client.generate(type_of("hmac-256"), &template).unwrap();
+        let choice = DerivationChoice {
+            function: Derivation::Hkdf,
+            digest: Digest::Sha256,
+            salt: b"",
+            info: b"context",
+        };
+        let derive = |template: &KeyTemplate<'_>| {
+            client.derive_key(&root.id, None, &choice, type_of("aes-256"), template)
+        };
+        let child = derive(&named("child")).unwrap();
+        assert_eq!(child.usage, Rights::of(&[Right::Encrypt]));
+        let usage = Some(Rights::of(&[Right::Decrypt]));
+        let refused = derive(&KeyTemplate { usage, ..named("opens") });
+        assert_eq!(kind(refused), Some(ErrorKind::PermissionDenied));
     });
 }
 

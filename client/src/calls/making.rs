@@ -169,7 +169,8 @@ impl Client {
         let (asked, held) = (&template.restrictions, &key.attributes.restrictions);
         let unheld = template.restrictions().is_some() && *held == Restrictions::default()
             || asked.max_uses != 0 && held.max_uses == 0
-            || asked.max_rate.is_some() && held.max_rate.is_none();
+            || asked.max_rate.is_some() && held.max_rate.is_none()
+            || asked.child_uses != 0 && held.child_uses == 0;
         if unheld {
             let message =
                 format!("the service has made key \"{}\" without its restrictions", key.name);

@@ -1,6 +1,7 @@
 //! What is said of a key.
 
 use base64ct::{Base64, Encoding};
+use keyward_algorithms::Rights;
 use keyward_protocol::Key;
 use serde::{Deserialize, Serialize};
 
@@ -88,6 +89,10 @@ pub struct Described {
     /// How many uses it has within a time: `10/second`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_rate: Option<String>,
+    /// What keys are used for at most that are unwrapped or derived with it; absent where that is not
+    /// bound.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub child_usage: Vec<String>,
     /// What became of it, as far as the one who asked may know.
     pub history: Vec<Happened>,
 }
@@ -135,7 +140,7 @@ impl Described {
             version: key.version,
             key_type: key.key_type.to_string(),
             public_key: (!key.spki.is_empty()).then(|| Base64::encode_string(&key.spki)),
-            usage: key.usage.iter().map(|right| right.row().name.to_owned()).collect(),
+            usage: names(key.usage),
             exportable: key.exportable,
             origin: key.origin.word().into(),
             created: moment(key.created),
@@ -148,7 +153,12 @@ impl Described {
             max_uses: Some(held.max_uses).filter(|most| *most != 0),
             uses: (held.max_uses != 0).then_some(key.attributes.uses),
             max_rate: held.max_rate.map(|rate| rate.to_string()),
+            child_usage: names(Rights::from_bits(held.child_uses)),
             history: happened.collect(),
         }
     }
+}
+
+fn names(rights: Rights) -> Vec<String> {
+    rights.iter().map(|right| right.row().name.to_owned()).collect()
 }

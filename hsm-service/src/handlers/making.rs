@@ -34,6 +34,8 @@ pub(crate) struct Draft {
     pub(super) name: String,
     /// `None` means the type's default.
     pub(super) usage: Option<Rights>,
+    /// What the key that it comes of allows at most.
+    pub(super) uses_at_most: Option<Rights>,
     pub(super) exportable: bool,
     pub(super) restrictions: Held,
     pub(super) origin: Origin,
@@ -114,6 +116,7 @@ impl Child {
         }
         Ok(Draft {
             usage: asked_usage(self.usage),
+            uses_at_most: restrictions::of_children(&parent.attributes.restrictions),
             exportable: self.exportable,
             restrictions: Held {
                 parent: Some(parent.attributes.restrictions.clone()),
@@ -196,6 +199,7 @@ impl Draft {
             owner,
             name,
             usage: None,
+            uses_at_most: None,
             exportable: false,
             restrictions: Held::asked(None),
             origin,
@@ -216,6 +220,23 @@ impl Draft {
 
     /// The usage of the key once its type is known.
     fn usage_for(&self, key_type: KeyType) -> Result<Rights> {
+        let usage = self.usage_of_type(key_type)?;
+        let Some(most) = self.uses_at_most else { return Ok(usage) };
+        let usage = match self.usage {
+            None => usage.intersection(most),
+            Some(usage) => usage,
+        };
+        if usage.is_empty() || !most.contains(usage) {
+            let message = format!("what comes of the key is used for {most} at most");
+            return Err(Error::new(ErrorKind::PermissionDenied, message).hint(format!(
+                "a key of type {key_type} can have {}: choose among both with --usage",
+                key_type.uses()
+            )));
+        }
+        Ok(usage)
+    }
+
+    fn usage_of_type(&self, key_type: KeyType) -> Result<Rights> {
         let Some(usage) = self.usage else { return Ok(key_type.default_uses()) };
         if !key_type.uses().contains(usage) {
             let message = format!("a key of type {key_type} cannot have the usage {usage}");

@@ -59,6 +59,7 @@ pub(crate) fn rotate(
         by: caller.user.as_deref().unwrap_or_default().to_owned(),
         name,
         usage: Some(old.usage).filter(|usage| !usage.is_empty()),
+        uses_at_most: None,
         exportable: old.exportable,
         restrictions: Held::asked(Some(of_heir(&old))),
         origin: Origin::Generated,
@@ -160,7 +161,12 @@ fn follow(heir: &mut Record, old: &Record) -> Result<()> {
             own.algorithms.iter().filter(|one| other.algorithms.contains(one)).cloned().collect()
         }
     };
+    let child_uses = match (own.child_uses, other.child_uses) {
+        (0, uses) | (uses, 0) => uses,
+        (one, other) => one & other,
+    };
     let is_left = usage.is_empty() == heir.usage.is_empty()
+        && (child_uses != 0 || own.child_uses == 0)
         && (!algorithms.is_empty() || own.algorithms.is_empty() || other.algorithms.is_empty());
     if !is_left {
         let message =
@@ -181,6 +187,7 @@ fn follow(heir: &mut Record, old: &Record) -> Result<()> {
         },
         needs_approval: own.needs_approval || other.needs_approval,
         wrap_with_trusted_only: own.wrap_with_trusted_only || other.wrap_with_trusted_only,
+        child_uses,
         ..own.clone()
     };
     heir.grants.retain_mut(|grant| {

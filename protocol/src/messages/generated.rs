@@ -426,6 +426,9 @@ pub struct Restrictions {
     /// The most uses within a time; absent means no bound.
     #[prost(message, optional, tag = "9")]
     pub max_rate: ::core::option::Option<Rate>,
+    /// The uses that keys can have at most that are unwrapped or derived with it; 0 means no bound.
+    #[prost(uint32, tag = "88")]
+    pub child_uses: u32,
 }
 /// So many uses within so many seconds: a second, a minute or an hour.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -37,6 +37,10 @@ pub(crate) struct RestrictionArgs {
     /// The key leaves the service only encrypted with a trusted key
     #[arg(long)]
     wrap_with_trusted_only: bool,
+    /// The uses that keys which are unwrapped or derived with it can have at most
+    /// [default: all that their type has]
+    #[arg(long, value_name = "LIST", value_parser = arguments::usage)]
+    child_usage: Option<Rights>,
 }
 
 impl RestrictionArgs {
@@ -50,6 +54,7 @@ impl RestrictionArgs {
             max_rate: self.max_rate,
             needs_approval: self.needs_approval,
             wrap_with_trusted_only: self.wrap_with_trusted_only,
+            child_uses: self.child_usage.unwrap_or(Rights::NONE).bits(),
         }
     }
 }
@@ -68,7 +73,8 @@ Examples:
   keyward key restrict web --algorithms ecdsa-sha256
   keyward key restrict legacy --remove-uses decrypt --forbid-export
   keyward key restrict web-2026 --not-after 2027-01-31
-  keyward key restrict code-signing --max-uses 500 --max-rate 10/minute")]
+  keyward key restrict code-signing --max-uses 500 --max-rate 10/minute
+  keyward key restrict kek --child-usage sign")]
 pub(crate) struct RestrictArgs {
     #[command(flatten)]
     key: KeyArg,

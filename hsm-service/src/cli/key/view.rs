@@ -53,6 +53,8 @@ struct RestrictionsView {
     max_rate: Option<String>,
     needs_approval: bool,
     wrap_with_trusted_only: bool,
+    /// Empty where they can have all that their type has.
+    child_usage: Vec<&'static str>,
 }
 
 /// How much of a number of uses is gone.
@@ -204,6 +206,7 @@ impl RestrictionsView {
             max_rate: held.max_rate.map(|rate| rate.to_string()),
             needs_approval: held.needs_approval,
             wrap_with_trusted_only: held.wrap_with_trusted_only,
+            child_usage: words(Rights::from_bits(held.child_uses)),
         }
     }
 
@@ -220,6 +223,9 @@ impl RestrictionsView {
         }
         if self.wrap_with_trusted_only {
             lines.push(("leaves", "only encrypted with a trusted key".into()));
+        }
+        if !self.child_usage.is_empty() {
+            lines.push(("what comes of it", format!("{} at most", self.child_usage.join(","))));
         }
         lines
     }
