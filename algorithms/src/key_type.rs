@@ -48,7 +48,7 @@ table! {
             default_uses: Rights::of(&[Right::Sign]) },
         /// Ed25519 (RFC 8032).
         Ed25519 = 4 => { name: "ed25519", openssl: "ED25519:1.3.101.112", jca: "EdDSA",
-            oid: oid("1.3.101.112"), schemes: &[Scheme::Ed25519],
+            oid: oid("1.3.101.112"), schemes: &[Scheme::Ed25519, Scheme::Ed25519ph],
             uses: Rights::of(&[Right::Sign]), default_uses: Rights::of(&[Right::Sign]) },
         /// X25519 (RFC 7748).
         X25519 = 5 => { name: "x25519", openssl: "X25519:1.3.101.110", jca: "XDH",

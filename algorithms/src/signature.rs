@@ -55,6 +55,10 @@ table! {
         /// ML-DSA-87 over mu.
         MlDsa87Mu = 11 => { name: "ml-dsa-87-mu", right: Right::Sign, takes_message: false,
             over_mu: None },
+        /// Ed25519ph (RFC 8032, 5.1) over the message's SHA-512 digest with an empty context. The
+        /// signatures are not those of Ed25519.
+        Ed25519ph = 12 => { name: "ed25519ph", right: Right::Sign, takes_message: false,
+            over_mu: None },
     }
 }
 
@@ -121,6 +125,7 @@ static SIGNATURES: &[Signature] = &[
     row!("ecdsa-sha1", Ecdsa, Some(Sha1), ["SHA1withECDSA"], Some(oid("1.2.840.10045.4.1")), [0x0203]),
     row!("ecdsa", Ecdsa, None, ["NONEwithECDSA"], None, []),
     row!("ed25519", Ed25519, None, ["Ed25519", "EdDSA"], Some(oid("1.3.101.112")), [0x0807]),
+    row!("ed25519ph", Ed25519ph, Some(Sha512), ["Ed25519ph"], None, []),
     row!("ml-dsa-44", MlDsa44, None, ["ML-DSA-44"], Some(oid("2.16.840.1.101.3.4.3.17")), [0x0904]),
     row!("ml-dsa-65", MlDsa65, None, ["ML-DSA-65"], Some(oid("2.16.840.1.101.3.4.3.18")), [0x0905]),
     row!("ml-dsa-87", MlDsa87, None, ["ML-DSA-87"], Some(oid("2.16.840.1.101.3.4.3.19")), [0x0906]),

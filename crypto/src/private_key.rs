@@ -171,6 +171,7 @@ impl PrivateKey {
                 _,
                 key_type,
             ) => pkey.sign_message(key_type.max_output_bytes(), input),
+            (Scheme::Ed25519ph, _, _) => pkey.sign_ed25519ph(input),
             (Scheme::MlDsa44Mu | Scheme::MlDsa65Mu | Scheme::MlDsa87Mu, _, KeyType::MlDsa(set)) => {
                 pkey.sign_mu(set, input)
             }

@@ -77,6 +77,7 @@ impl PublicKey {
             (Scheme::Ed25519 | Scheme::MlDsa44 | Scheme::MlDsa65 | Scheme::MlDsa87, _) => {
                 pkey.verify_message(input, signature)
             }
+            (Scheme::Ed25519ph, _) => pkey.verify_ed25519ph(input, signature),
             (Scheme::MlDsa44Mu | Scheme::MlDsa65Mu | Scheme::MlDsa87Mu, _) => {
                 pkey.verify_mu(input, signature)
             }

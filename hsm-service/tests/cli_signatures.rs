@@ -52,6 +52,14 @@ fn ed25519_signs_the_whole_message() {
     let long = service.write("long", vec![0; (512 << 10) + 1]);
     let error = service.error(&["sign", "ed", "--in", &long], 1);
     assert!(error["message"].as_str().unwrap().contains("whole message"), "{error}");
+
+    // Ed25519ph signs a digest; what makes it right is the vector of RFC 8032 in the tests of keys.
+    let flags = ["--algorithm", "ed25519ph", "--in", &long];
+    service.ok(&[&["sign", "ed", "--out", &signature], &flags[..]].concat());
+    let verify = [&["verify", "ed", "--signature", &signature], &flags[..]].concat();
+    assert_eq!(service.ok(&verify), "valid\n");
+    let plain = ["verify", "ed", "--signature", &signature, "--in", &message];
+    assert_eq!(service.run(&plain).text(), "NOT valid\n");
 }
 
 #[test]

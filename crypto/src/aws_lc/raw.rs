@@ -7,9 +7,12 @@ use aws_lc_sys::EVP_PKEY;
 use zeroize::Zeroizing;
 
 use super::{Pkey, check};
-use crate::error::Result;
+use crate::{CryptoError, error::Result};
 
 const KEY_BYTES: usize = 32;
+/// Of SHA-512.
+const DIGEST_BYTES: usize = 64;
+const SIGNATURE_BYTES: usize = 64;
 
 impl Pkey {
     /// A new Ed25519 key.
@@ -33,6 +36,46 @@ impl Pkey {
         Ok(secret)
     }
 
+    /// Signs a SHA-512 digest by Ed25519ph with an empty context.
+    pub(crate) fn sign_ed25519ph(&self, digest: &[u8]) -> Result<Vec<u8>> {
+        let digest = array::<DIGEST_BYTES>(digest)?;
+        let mut key = Zeroizing::new([0; 2 * KEY_BYTES]);
+        let (seed, public) = key.split_at_mut(KEY_BYTES);
+        seed.copy_from_slice(&*self.raw_bytes(aws_lc_sys::EVP_PKEY_get_raw_private_key)?);
+        public.copy_from_slice(&*self.raw_bytes(aws_lc_sys::EVP_PKEY_get_raw_public_key)?);
+        let mut signature = vec![0; SIGNATURE_BYTES];
+        // SAFETY: curve25519.h asks for 64 bytes each of signature, digest and key, the key being
+        // "the 32-byte seed followed by the 32-byte public key"; the context has no bytes.
+        check(unsafe {
+            aws_lc_sys::ED25519ph_sign_digest(
+                signature.as_mut_ptr(),
+                digest.as_ptr(),
+                key.as_ptr(),
+                ptr::null(),
+                0,
+            )
+        })?;
+        Ok(signature)
+    }
+
+    /// Verifies what [`Pkey::sign_ed25519ph`] makes.
+    pub(crate) fn verify_ed25519ph(&self, digest: &[u8], signature: &[u8]) -> Result<()> {
+        let digest = array::<DIGEST_BYTES>(digest)?;
+        let signature = array::<SIGNATURE_BYTES>(signature)?;
+        let key = self.raw_bytes(aws_lc_sys::EVP_PKEY_get_raw_public_key)?;
+        // SAFETY: curve25519.h asks for 64 bytes each of digest and signature, and 32 of the key;
+        // the context has no bytes.
+        check(unsafe {
+            aws_lc_sys::ED25519ph_verify_digest(
+                digest.as_ptr(),
+                signature.as_ptr(),
+                key.as_ptr(),
+                ptr::null(),
+                0,
+            )
+        })
+    }
+
     /// The size of the public half of a key that has a raw form.
     pub(super) fn raw_public_bytes(&self) -> Result<usize> {
         let mut length = 0;
@@ -54,6 +97,10 @@ impl Pkey {
         check(c_int::from(length == KEY_BYTES))?;
         Ok(bytes)
     }
+}
+
+fn array<const N: usize>(bytes: &[u8]) -> Result<&[u8; N]> {
+    bytes.try_into().map_err(|_| CryptoError::input("the input has the wrong size"))
 }
 
 fn generate(kind: c_int) -> Result<Pkey> {

@@ -23,7 +23,7 @@ use super::{
 /// Sign a file or a digest
 ///
 /// The file is hashed here; the service sees its digest alone, except with Ed25519, which signs
-/// the whole message.
+/// the whole message (`--algorithm ed25519ph` signs its digest).
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:

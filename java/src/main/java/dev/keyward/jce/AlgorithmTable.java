@@ -57,7 +57,8 @@ final class AlgorithmTable {
         ML_DSA_87(8, KeyRight.SIGN, true),
         ML_DSA_44_MU(9, KeyRight.SIGN, false),
         ML_DSA_65_MU(10, KeyRight.SIGN, false),
-        ML_DSA_87_MU(11, KeyRight.SIGN, false);
+        ML_DSA_87_MU(11, KeyRight.SIGN, false),
+        ED25519PH(12, KeyRight.SIGN, false);
 
         final int code;
         final KeyRight right;
@@ -110,7 +111,7 @@ final class AlgorithmTable {
         EC("ec", "EC", "1.2.840.10045.2.1",
             List.of(Scheme.ECDSA)),
         ED25519("ed25519", "EdDSA", "1.3.101.112",
-            List.of(Scheme.ED25519)),
+            List.of(Scheme.ED25519, Scheme.ED25519PH)),
         X25519("x25519", "XDH", "1.3.101.110",
             List.of()),
         ML_DSA_44("ml-dsa-44", "ML-DSA-44", "2.16.840.1.101.3.4.3.17",
@@ -422,6 +423,8 @@ final class AlgorithmTable {
                 List.of("NONEwithECDSA"), null),
             new SignatureAlgorithm(Scheme.ED25519, null,
                 List.of("Ed25519", "EdDSA"), "1.3.101.112"),
+            new SignatureAlgorithm(Scheme.ED25519PH, Digest.SHA512,
+                List.of("Ed25519ph"), null),
             new SignatureAlgorithm(Scheme.ML_DSA_44, null,
                 List.of("ML-DSA-44"), "2.16.840.1.101.3.4.3.17"),
             new SignatureAlgorithm(Scheme.ML_DSA_65, null,
