@@ -10,7 +10,7 @@ use keyward_protocol::{
     SignRequest, SymmetricRequest, WrappingChoice,
 };
 
-use crate::{clients, encode, new_key::NewKey};
+use crate::{attributes::NewKey, clients, encode};
 
 /// The number that stands for "none" among codes of the table.
 const NONE: i32 = 0;
@@ -80,6 +80,7 @@ pub(crate) struct SignatureCodes {
     pub(crate) digest: i32,
     pub(crate) mgf1: i32,
     pub(crate) salt_bytes: i32,
+    pub(crate) deterministic: bool,
 }
 
 pub(crate) fn sign(
@@ -102,8 +103,7 @@ pub(crate) fn sign(
         }),
         _ => None,
     };
-    // Java has no word for deterministic ML-DSA signatures.
-    let request = SignRequest { algorithm, pss, deterministic: false, input };
+    let request = SignRequest { algorithm, pss, deterministic: codes.deterministic, input };
     clients::get(client)?.sign(&key_id(key)?, &request)
 }
 

@@ -30,9 +30,11 @@ pub(crate) fn insert(client: Client) -> i64 {
 /// The client of a handle. The lock is not held while it is used.
 pub(crate) fn get(handle: i64) -> Result<Client> {
     let clients = CLIENTS.read().unwrap_or_else(PoisonError::into_inner);
-    clients.open.get(&handle).cloned().ok_or_else(|| {
-        Error::new(ErrorKind::InvalidArgument, "this Keyward provider has been closed")
-    })
+    clients
+        .open
+        .get(&handle)
+        .cloned()
+        .ok_or_else(|| Error::new(ErrorKind::Unavailable, "this Keyward provider has been closed"))
 }
 
 /// Drops a client; calls under way end by themselves.

@@ -1,8 +1,11 @@
-//! Keys and certificates as the Java classes `KeyInfo` and `KeptCertificate` read them: numbers with the most significant byte first, as
-//! `java.io.DataInput` has them, and a length before all that varies.
+//! Keys and certificates as the Java classes `KeyInfo` and `KeptCertificate` read them: numbers with
+//! the most significant byte first, as `java.io.DataInput` has them, and a length before all that
+//! varies.
 
 use keyward_algorithms::KeyType;
 use keyward_protocol::{Key, messages::KeptCertificate};
+
+use crate::attributes;
 
 /// One key.
 pub(crate) fn key(key: &Key) -> Vec<u8> {
@@ -35,15 +38,14 @@ pub(crate) fn certificates(kept: &[KeptCertificate]) -> Vec<u8> {
 fn append(out: &mut Vec<u8>, key: &Key) {
     bytes(out, key.id.as_bytes());
     bytes(out, key.owner.as_bytes());
-    bytes(out, key.name.as_bytes());
     bytes(out, key.key_type.to_string().as_bytes());
     bytes(out, kind(key.key_type).as_bytes());
-    out.extend(key.usage.bits().to_be_bytes());
     out.extend(key.rights.bits().to_be_bytes());
     out.extend(key.created.to_be_bytes());
     bytes(out, &key.spki);
     number(out, key.chain.len());
     key.chain.iter().for_each(|certificate| bytes(out, certificate));
+    attributes::append(out, key);
 }
 
 /// The family of a pair of keys, or the kind of a secret key.
@@ -55,12 +57,13 @@ fn kind(key_type: KeyType) -> &'static str {
     }
 }
 
-fn bytes(out: &mut Vec<u8>, value: &[u8]) {
+/// Bytes with their number before them.
+pub(crate) fn bytes(out: &mut Vec<u8>, value: &[u8]) {
     number(out, value.len());
     out.extend_from_slice(value);
 }
 
 /// Everything came in frames far smaller than this number can say.
-fn number(out: &mut Vec<u8>, value: usize) {
+pub(crate) fn number(out: &mut Vec<u8>, value: usize) {
     out.extend((value as u32).to_be_bytes());
 }

@@ -1,459 +1,190 @@
-//! The functions that the Java class `Native` declares.
+//! The functions that the Java class `Native` declares: a line for what Java passes and gets, and one
+//! for the call.
 
-use jni::{
-    EnvUnowned, jni_mangle,
-    objects::{JByteArray, JClass, JObjectArray, JString},
-    sys::{jboolean, jint, jlong},
-};
-use zeroize::Zeroizing;
+use jni::{EnvUnowned, jni_mangle, objects::JClass};
 
 use crate::{
     calls::{self, CipherCodes, DerivationCodes, SignatureCodes, SymmetricCodes, WrappingCodes},
     clients,
-    new_key::NewKey,
-    shell::{byte_arrays, bytes, run, string, strings, to_java},
+    kinds::{Attributes, Bytes, Chain, Flag, Int, Kind, Long, Nothing, Plain, Secret, Text, Texts},
+    shell::run,
 };
 
-/// An array of byte arrays.
-type ByteArrays<'local> = JObjectArray<'local, JByteArray<'local>>;
-
-/// Version of the library.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn version<'local>(env: EnvUnowned<'local>, _: JClass<'local>) -> JString<'local> {
-    run(env, |env| Ok(env.new_string(env!("CARGO_PKG_VERSION"))?))
+/// Each function copies its arguments out of Java as their kinds say, makes the call, and copies the
+/// answer back.
+macro_rules! exports {
+    ($(
+        $(#[$doc:meta])*
+        fn $name:ident($($argument:ident: $kind:ident),*) -> $answer:ident { $call:expr }
+    )*) => {$(
+        $(#[$doc])*
+        #[jni_mangle("dev.keyward.jce.Native")]
+        // The list is Java's, and the attribute above wants `pub`.
+        #[allow(clippy::too_many_arguments, unreachable_pub)]
+        pub fn $name<'local>(
+            env: EnvUnowned<'local>,
+            _: JClass<'local>,
+            $($argument: <$kind as Kind>::Java<'local>),*
+        ) -> <$answer as Kind>::Java<'local> {
+            run(env, |env| {
+                $(let $argument = $kind::read(env, &$argument)?;)*
+                $answer::write(env, $call)
+            })
+        }
+    )*};
 }
 
-/// Makes a client and gives its handle.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn open<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    settings: JObjectArray<'local, JString<'local>>,
-) -> jlong {
-    run(env, |env| Ok(calls::open(&strings(env, &settings)?)?))
-}
+exports! {
+    /// Version of the library.
+    fn version() -> Text { env!("CARGO_PKG_VERSION") }
 
-/// Drops a client.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn close<'local>(env: EnvUnowned<'local>, _: JClass<'local>, client: jlong) {
-    run(env, |_| {
-        clients::remove(client);
-        Ok(())
-    })
-}
+    /// Makes a client and gives its handle.
+    fn open(settings: Texts) -> Long { calls::open(&settings)? }
 
-/// The user that the service takes the caller for.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn who_am_i<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-) -> JString<'local> {
-    run(env, |env| Ok(env.new_string(calls::who_am_i(client)?)?))
-}
+    /// Drops a client.
+    fn close(client: Long) -> Nothing { clients::remove(client) }
 
-/// Whether the service asks for a PIN and the settings name none.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn asks_for_pin<'local>(env: EnvUnowned<'local>, _: JClass<'local>, client: jlong) -> jboolean {
-    run(env, |_| Ok(calls::asks_for_pin(client)?))
-}
+    /// The user that the service takes the caller for.
+    fn who_am_i(client: Long) -> Text { calls::who_am_i(client)? }
 
-/// Logs in.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn log_in<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    pin: JByteArray<'local>,
-) {
-    run(env, |env| {
-        let pin = Zeroizing::new(bytes(env, &pin)?);
-        Ok(calls::log_in(client, &pin)?)
-    })
-}
+    /// Whether the service asks for a PIN and the settings name none.
+    fn asks_for_pin(client: Long) -> Flag { calls::asks_for_pin(client)? }
 
-/// The key that a URI names.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn find<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    uri: JString<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let uri = string(env, &uri)?;
-        to_java(env, calls::find(client, &uri)?)
-    })
-}
+    /// Logs in.
+    fn log_in(client: Long, pin: Secret) -> Nothing { calls::log_in(client, &pin)? }
 
-/// All keys that the caller may see.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn list<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-) -> JByteArray<'local> {
-    run(env, |env| to_java(env, calls::list(client)?))
-}
+    /// The key that a URI names.
+    fn find(client: Long, uri: Text) -> Bytes { calls::find(client, &uri)? }
 
-/// Signs.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn sign<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    scheme: jint,
-    digest: jint,
-    mgf1: jint,
-    salt_bytes: jint,
-    input: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let codes = SignatureCodes { scheme, digest, mgf1, salt_bytes };
-        let (key, input) = (bytes(env, &key)?, bytes(env, &input)?);
-        to_java(env, calls::sign(client, &key, &codes, &input)?)
-    })
-}
+    /// All keys that the caller may see.
+    fn list(client: Long) -> Bytes { calls::list(client)? }
 
-/// Decrypts.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn decrypt<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    scheme: jint,
-    digest: jint,
-    mgf1: jint,
-    label: JByteArray<'local>,
-    input: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, label, input) = (bytes(env, &key)?, bytes(env, &label)?, bytes(env, &input)?);
-        let codes = CipherCodes { scheme, digest, mgf1, label: &label };
-        to_java(env, calls::decrypt(client, &key, &codes, &input)?)
-    })
-}
+    /// Signs.
+    fn sign(
+        client: Long, key: Bytes, scheme: Int, digest: Int, mgf1: Int, salt_bytes: Int,
+        deterministic: Flag, input: Bytes
+    ) -> Bytes {
+        calls::sign(
+            client, &key, &SignatureCodes { scheme, digest, mgf1, salt_bytes, deterministic }, &input,
+        )?
+    }
 
-/// Agrees on a secret.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn derive<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    peer: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, peer) = (bytes(env, &key)?, bytes(env, &peer)?);
-        to_java(env, calls::derive(client, &key, &peer)?)
-    })
-}
+    /// Decrypts.
+    fn decrypt(
+        client: Long, key: Bytes, scheme: Int, digest: Int, mgf1: Int, label: Bytes, input: Bytes
+    ) -> Bytes {
+        calls::decrypt(
+            client, &key, &CipherCodes { scheme, digest, mgf1, label: &label }, &input,
+        )?
+    }
 
-/// Takes the secret out of a ciphertext of ML-KEM.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn decapsulate<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    ciphertext: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, ciphertext) = (bytes(env, &key)?, bytes(env, &ciphertext)?);
-        to_java(env, calls::decapsulate(client, &key, &ciphertext)?)
-    })
-}
+    /// Agrees on a secret.
+    fn derive(client: Long, key: Bytes, peer: Bytes) -> Bytes {
+        calls::derive(client, &key, &peer)?
+    }
 
-/// Encrypts with a secret key.
-#[jni_mangle("dev.keyward.jce.Native")]
-#[allow(clippy::too_many_arguments)] // Java's argument list.
-pub fn encipher<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    cipher: jint,
-    iv: JByteArray<'local>,
-    aad: JByteArray<'local>,
-    tag_bytes: jint,
-    input: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, iv, aad) = (bytes(env, &key)?, bytes(env, &iv)?, bytes(env, &aad)?);
-        let input = Zeroizing::new(bytes(env, &input)?);
-        let codes = SymmetricCodes { cipher, iv: &iv, aad: &aad, tag_bytes };
-        to_java(env, calls::encipher(client, &key, &codes, &input)?)
-    })
-}
+    /// Takes the secret out of a ciphertext of ML-KEM.
+    fn decapsulate(client: Long, key: Bytes, ciphertext: Bytes) -> Bytes {
+        calls::decapsulate(client, &key, &ciphertext)?
+    }
 
-/// Decrypts with a secret key.
-#[jni_mangle("dev.keyward.jce.Native")]
-#[allow(clippy::too_many_arguments)] // Java's argument list.
-pub fn decipher<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    cipher: jint,
-    iv: JByteArray<'local>,
-    aad: JByteArray<'local>,
-    tag_bytes: jint,
-    input: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, iv, aad) = (bytes(env, &key)?, bytes(env, &iv)?, bytes(env, &aad)?);
-        let input = bytes(env, &input)?;
-        let codes = SymmetricCodes { cipher, iv: &iv, aad: &aad, tag_bytes };
-        to_java(env, calls::decipher(client, &key, &codes, &input)?)
-    })
-}
+    /// Encrypts with a secret key.
+    fn encipher(
+        client: Long, key: Bytes, cipher: Int, iv: Bytes, aad: Bytes, tag_bytes: Int, input: Secret
+    ) -> Bytes {
+        calls::encipher(
+            client, &key, &SymmetricCodes { cipher, iv: &iv, aad: &aad, tag_bytes }, &input,
+        )?
+    }
 
-/// Makes a message authentication code.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn mac<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    mac: jint,
-    message: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, message) = (bytes(env, &key)?, bytes(env, &message)?);
-        to_java(env, calls::mac(client, &key, mac, &message)?)
-    })
-}
+    /// Decrypts with a secret key.
+    fn decipher(
+        client: Long, key: Bytes, cipher: Int, iv: Bytes, aad: Bytes, tag_bytes: Int, input: Bytes
+    ) -> Bytes {
+        calls::decipher(
+            client, &key, &SymmetricCodes { cipher, iv: &iv, aad: &aad, tag_bytes }, &input,
+        )?
+    }
 
-/// Random bytes of the service's generator.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn random<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    length: jint,
-) -> JByteArray<'local> {
-    run(env, |env| to_java(env, calls::random(client, length)?))
-}
+    /// Makes a message authentication code.
+    fn mac(client: Long, key: Bytes, mac: Int, message: Bytes) -> Bytes {
+        calls::mac(client, &key, mac, &message)?
+    }
 
-/// Makes a key.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn generate<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key_type: JString<'local>,
-    attributes: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let key_type = string(env, &key_type)?;
-        let new = NewKey::read(&bytes(env, &attributes)?)?;
-        to_java(env, calls::generate(client, &key_type, &new)?)
-    })
-}
+    /// Random bytes of the service's generator.
+    fn random(client: Long, length: Int) -> Bytes { calls::random(client, length)? }
 
-/// Takes in a key that was made elsewhere.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn import_key<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    attributes: JByteArray<'local>,
-    pkcs8: JByteArray<'local>,
-    chain: ByteArrays<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let new = NewKey::read(&bytes(env, &attributes)?)?;
-        let (pkcs8, chain) = (Zeroizing::new(bytes(env, &pkcs8)?), byte_arrays(env, &chain)?);
-        to_java(env, calls::import_key(client, &new, &pkcs8, &chain)?)
-    })
-}
+    /// Makes a key.
+    fn generate(client: Long, key_type: Text, new: Attributes) -> Bytes {
+        calls::generate(client, &key_type, &new)?
+    }
 
-/// Takes in a secret key that was made elsewhere.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn import_secret<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key_type: JString<'local>,
-    attributes: JByteArray<'local>,
-    secret: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let key_type = string(env, &key_type)?;
-        let new = NewKey::read(&bytes(env, &attributes)?)?;
-        let secret = Zeroizing::new(bytes(env, &secret)?);
-        to_java(env, calls::import_secret(client, &key_type, &new, &secret)?)
-    })
-}
+    /// Takes in a key that was made elsewhere.
+    fn import_key(client: Long, new: Attributes, pkcs8: Secret, chain: Chain) -> Bytes {
+        calls::import_key(client, &new, &pkcs8, &chain)?
+    }
 
-/// Gives a key out, encrypted.
-#[jni_mangle("dev.keyward.jce.Native")]
-#[allow(clippy::too_many_arguments)] // Java's argument list.
-pub fn wrap<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    wrapping: jint,
-    digest: jint,
-    mgf1: jint,
-    label: JByteArray<'local>,
-    with: JByteArray<'local>,
-    spki: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, label) = (bytes(env, &key)?, bytes(env, &label)?);
-        let (with, spki) = (bytes(env, &with)?, bytes(env, &spki)?);
-        let codes = WrappingCodes { wrapping, digest, mgf1, label: &label };
-        to_java(env, calls::wrap(client, &key, &codes, &with, &spki)?)
-    })
-}
+    /// Takes in a secret key that was made elsewhere.
+    fn import_secret(client: Long, key_type: Text, new: Attributes, secret: Secret) -> Bytes {
+        calls::import_secret(client, &key_type, &new, &secret)?
+    }
 
-/// Takes in an encrypted key.
-#[jni_mangle("dev.keyward.jce.Native")]
-#[allow(clippy::too_many_arguments)] // Java's argument list.
-pub fn unwrap<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    with: JByteArray<'local>,
-    wrapping: jint,
-    digest: jint,
-    mgf1: jint,
-    label: JByteArray<'local>,
-    wrapped: JByteArray<'local>,
-    key_type: JString<'local>,
-    attributes: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (with, label) = (bytes(env, &with)?, bytes(env, &label)?);
-        let wrapped = bytes(env, &wrapped)?;
-        let key_type = string(env, &key_type)?;
-        let codes = WrappingCodes { wrapping, digest, mgf1, label: &label };
-        let new = NewKey::read(&bytes(env, &attributes)?)?;
-        to_java(env, calls::unwrap(client, &with, &codes, &wrapped, &key_type, &new)?)
-    })
-}
+    /// Gives a key out, encrypted.
+    fn wrap(
+        client: Long, key: Bytes, wrapping: Int, digest: Int, mgf1: Int, label: Bytes, with: Bytes,
+        spki: Bytes
+    ) -> Bytes {
+        calls::wrap(
+            client, &key, &WrappingCodes { wrapping, digest, mgf1, label: &label }, &with, &spki,
+        )?
+    }
 
-/// Makes a secret key from another key.
-#[jni_mangle("dev.keyward.jce.Native")]
-#[allow(clippy::too_many_arguments)] // Java's argument list.
-pub fn derive_key<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    from: JByteArray<'local>,
-    function: jint,
-    digest: jint,
-    salt: JByteArray<'local>,
-    info: JByteArray<'local>,
-    peer: JByteArray<'local>,
-    key_type: JString<'local>,
-    attributes: JByteArray<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (from, peer) = (bytes(env, &from)?, bytes(env, &peer)?);
-        let (salt, info) = (bytes(env, &salt)?, bytes(env, &info)?);
-        let key_type = string(env, &key_type)?;
-        let codes = DerivationCodes { function, digest, salt: &salt, info: &info };
-        let new = NewKey::read(&bytes(env, &attributes)?)?;
-        to_java(env, calls::derive_key(client, &from, &codes, &peer, &key_type, &new)?)
-    })
-}
+    /// Takes in an encrypted key.
+    fn unwrap(
+        client: Long, with: Bytes, wrapping: Int, digest: Int, mgf1: Int, label: Bytes,
+        wrapped: Bytes, key_type: Text, new: Attributes
+    ) -> Bytes {
+        calls::unwrap(
+            client, &with, &WrappingCodes { wrapping, digest, mgf1, label: &label }, &wrapped,
+            &key_type, &new,
+        )?
+    }
 
-/// Gives a key another name.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn rename<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    name: JString<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, name) = (bytes(env, &key)?, string(env, &name)?);
-        to_java(env, calls::rename(client, &key, &name)?)
-    })
-}
+    /// Makes a secret key from another key.
+    fn derive_key(
+        client: Long, from: Bytes, function: Int, digest: Int, salt: Bytes, info: Bytes, peer: Bytes,
+        key_type: Text, new: Attributes
+    ) -> Bytes {
+        calls::derive_key(
+            client, &from, &DerivationCodes { function, digest, salt: &salt, info: &info }, &peer,
+            &key_type, &new,
+        )?
+    }
 
-/// Replaces the certificates beside a key.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn set_chain<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    chain: ByteArrays<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let (key, chain) = (bytes(env, &key)?, byte_arrays(env, &chain)?);
-        to_java(env, calls::set_chain(client, &key, &chain)?)
-    })
-}
+    /// Gives a key another name.
+    fn rename(client: Long, key: Bytes, name: Text) -> Bytes { calls::rename(client, &key, &name)? }
 
-/// Deletes a key.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn delete<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    key: JByteArray<'local>,
-    now: jboolean,
-) {
-    run(env, |env| Ok(calls::delete(client, &bytes(env, &key)?, now)?))
-}
+    /// Replaces the certificates beside a key.
+    fn set_chain(client: Long, key: Bytes, chain: Chain) -> Bytes {
+        calls::set_chain(client, &key, &chain)?
+    }
 
-/// The certificates that are kept without a key.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn certificates<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-) -> JByteArray<'local> {
-    run(env, |env| to_java(env, calls::certificates(client)?))
-}
+    /// Deletes a key.
+    fn delete(client: Long, key: Bytes, now: Flag) -> Nothing { calls::delete(client, &key, now)? }
 
-/// One of them.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn certificate<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    name: JString<'local>,
-) -> JByteArray<'local> {
-    run(env, |env| {
-        let name = string(env, &name)?;
-        to_java(env, calls::certificate(client, &name)?)
-    })
-}
+    /// The certificates that are kept without a key.
+    fn certificates(client: Long) -> Bytes { calls::certificates(client)? }
 
-/// Keeps a certificate without a key.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn put_certificate<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    name: JString<'local>,
-    der: JByteArray<'local>,
-) {
-    run(env, |env| {
-        let (name, der) = (string(env, &name)?, bytes(env, &der)?);
-        Ok(calls::put_certificate(client, &name, &der)?)
-    })
-}
+    /// One of them.
+    fn certificate(client: Long, name: Text) -> Bytes { calls::certificate(client, &name)? }
 
-/// Deletes a certificate that is kept without a key.
-#[jni_mangle("dev.keyward.jce.Native")]
-pub fn delete_certificate<'local>(
-    env: EnvUnowned<'local>,
-    _: JClass<'local>,
-    client: jlong,
-    name: JString<'local>,
-) {
-    run(env, |env| {
-        let name = string(env, &name)?;
-        Ok(calls::delete_certificate(client, &name)?)
-    })
+    /// Keeps a certificate without a key.
+    fn put_certificate(client: Long, name: Text, der: Bytes) -> Nothing {
+        calls::put_certificate(client, &name, &der)?
+    }
+
+    /// Deletes a certificate that is kept without a key.
+    fn delete_certificate(client: Long, name: Text) -> Nothing {
+        calls::delete_certificate(client, &name)?
+    }
 }

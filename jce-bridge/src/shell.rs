@@ -1,5 +1,5 @@
-//! What every exported function does around its call: copies arguments and results, and turns an
-//! error or a panic into the one exception that is thrown from here.
+//! What every exported function does around its call: it turns an error or a panic into the one
+//! exception that is thrown from here.
 
 use std::any::Any;
 
@@ -7,7 +7,7 @@ use jni::{
     Env, EnvUnowned,
     errors::{Error as JniError, ErrorPolicy},
     jni_sig, jni_str,
-    objects::{JByteArray, JObject, JObjectArray, JString, JThrowable, JValue},
+    objects::{JObject, JString, JThrowable, JValue},
 };
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
@@ -39,53 +39,6 @@ pub(crate) fn run<'local, T: Default>(
     body: impl FnOnce(&mut Env<'local>) -> Result<T, Failure>,
 ) -> T {
     env.with_env(body).resolve::<ThrowKeywardException>()
-}
-
-/// A copy of an array; null is an empty one.
-pub(crate) fn bytes(env: &Env<'_>, array: &JByteArray<'_>) -> Result<Vec<u8>, Failure> {
-    if array.is_null() {
-        return Ok(Vec::new());
-    }
-    Ok(env.convert_byte_array(array)?)
-}
-
-/// Copies of the arrays in an array.
-pub(crate) fn byte_arrays(
-    env: &mut Env<'_>,
-    arrays: &JObjectArray<'_, JByteArray<'_>>,
-) -> Result<Vec<Vec<u8>>, Failure> {
-    (0..arrays.len(env)?)
-        .map(|index| {
-            let array = arrays.get_element(env, index)?;
-            bytes(env, &array)
-        })
-        .collect()
-}
-
-/// Copies of the strings in an array.
-pub(crate) fn strings(
-    env: &mut Env<'_>,
-    array: &JObjectArray<'_, JString<'_>>,
-) -> Result<Vec<String>, Failure> {
-    (0..array.len(env)?)
-        .map(|index| {
-            let element = array.get_element(env, index)?;
-            string(env, &element)
-        })
-        .collect()
-}
-
-/// A copy of a string.
-pub(crate) fn string(env: &Env<'_>, string: &JString<'_>) -> Result<String, Failure> {
-    Ok(string.try_to_string(env)?)
-}
-
-/// A new array with these bytes.
-pub(crate) fn to_java<'local>(
-    env: &mut Env<'local>,
-    bytes: impl AsRef<[u8]>,
-) -> Result<JByteArray<'local>, Failure> {
-    Ok(env.byte_array_from_slice(bytes.as_ref())?)
 }
 
 struct ThrowKeywardException;

@@ -1,9 +1,11 @@
-//! What a new key is to be, as the Java class `KeyAttributes` writes it: numbers with the most
-//! significant byte first, and a length before all that varies.
+//! What a key is or is to be, as the Java class `KeyAttributes` writes and reads it: numbers with the
+//! most significant byte first, and a length before all that varies.
 
 use keyward_algorithms::{ErrorKind, Rights};
 use keyward_client::KeyTemplate;
-use keyward_protocol::{Error, Restrictions, Result};
+use keyward_protocol::{Error, Key, Restrictions, Result};
+
+use crate::encode::{bytes, number};
 
 /// A new key's name, uses and restrictions.
 pub(crate) struct NewKey {
@@ -22,11 +24,15 @@ const WRAP_WITH_TRUSTED_ONLY: u8 = 4;
 impl NewKey {
     /// Reads what Java wrote; both are of one version.
     pub(crate) fn read(bytes: &[u8]) -> Result<NewKey> {
-        let mut from = Reader(bytes);
-        from.new_key().ok_or_else(|| {
+        let (mut new, max_rate) = Reader(bytes).new_key().ok_or_else(|| {
             Error::new(ErrorKind::Internal, "the attributes of a new key do not read")
                 .hint("jar and native library are of different versions")
-        })
+        })?;
+        // This one a program wrote in its own words.
+        if !max_rate.is_empty() {
+            new.restrictions.max_rate = Some(max_rate.parse()?);
+        }
+        Ok(new)
     }
 
     pub(crate) fn template(&self) -> KeyTemplate<'_> {
@@ -39,15 +45,37 @@ impl NewKey {
     }
 }
 
+/// Writes what a key is, in the form in which new keys are read.
+pub(crate) fn append(out: &mut Vec<u8>, key: &Key) {
+    let held = &key.attributes.restrictions;
+    let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
+    bytes(out, key.name.as_bytes());
+    out.extend(key.usage.bits().to_be_bytes());
+    out.push(
+        flag(key.exportable, EXPORTABLE)
+            | flag(held.needs_approval, NEEDS_APPROVAL)
+            | flag(held.wrap_with_trusted_only, WRAP_WITH_TRUSTED_ONLY),
+    );
+    out.extend(held.not_before.to_be_bytes());
+    out.extend(held.not_after.to_be_bytes());
+    out.extend(held.max_uses.to_be_bytes());
+    bytes(out, held.max_rate.map(|rate| rate.to_string()).unwrap_or_default().as_bytes());
+    number(out, held.algorithms.len());
+    held.algorithms.iter().for_each(|name| bytes(out, name.as_bytes()));
+}
+
 struct Reader<'a>(&'a [u8]);
 
 impl Reader<'_> {
-    fn new_key(&mut self) -> Option<NewKey> {
+    /// The new key without its rate, and the rate as it stands there.
+    fn new_key(&mut self) -> Option<(NewKey, String)> {
         let name = self.string()?;
         let uses = Rights::from_bits(self.number()?);
         let [flags] = self.array()?;
         let not_before = u64::from_be_bytes(self.array()?);
         let not_after = u64::from_be_bytes(self.array()?);
+        let max_uses = u64::from_be_bytes(self.array()?);
+        let max_rate = self.string()?;
         let algorithms = (0..self.number()?).map(|_| self.string()).collect::<Option<_>>()?;
         let restrictions = Restrictions {
             algorithms,
@@ -55,9 +83,10 @@ impl Reader<'_> {
             not_after,
             needs_approval: flags & NEEDS_APPROVAL != 0,
             wrap_with_trusted_only: flags & WRAP_WITH_TRUSTED_ONLY != 0,
-            ..Restrictions::default()
+            max_uses,
+            max_rate: None,
         };
-        Some(NewKey { name, uses, exportable: flags & EXPORTABLE != 0, restrictions })
+        Some((NewKey { name, uses, exportable: flags & EXPORTABLE != 0, restrictions }, max_rate))
     }
 
     fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
