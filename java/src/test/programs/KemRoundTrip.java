@@ -39,7 +39,10 @@ public class KemRoundTrip {
             throws Exception {
         KeyPair pair = generator.generateKeyPair();
         KeywardPrivateKey key = (KeywardPrivateKey) pair.getPrivate();
-        if (!key.getAlgorithm().equals(set)) {
+        // As the JDK's own: one name for all sets, and the set among the parameters.
+        if (!key.getAlgorithm().equals(pair.getPublic().getAlgorithm())
+                || !(key.getParams() instanceof NamedParameterSpec named)
+                || !named.getName().equals(set)) {
             throw new AssertionError(key + " is no " + set);
         }
         KEM.Encapsulated made =

@@ -83,7 +83,8 @@ final class Blocking {
     private static ThreadPoolExecutor platformThreads() {
         ThreadPoolExecutor pool = new ThreadPoolExecutor(THREADS, THREADS, IDLE_SECONDS,
             TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
-                Thread thread = new Thread(task, "keyward-call");
+                // Nothing of the thread that happens to be the first to wait.
+                Thread thread = new Thread(null, task, "keyward-call", 0, false);
                 thread.setDaemon(true);
                 return thread;
             });

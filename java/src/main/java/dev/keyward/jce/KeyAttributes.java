@@ -1,6 +1,7 @@
 package dev.keyward.jce;
 
 import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -13,10 +14,12 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Consumer;
 
 /**
- * What a new key in the service is to be: its name, its type, its uses, and what those are held to.
- * Of all but the name, later only something can be taken away ({@code keyward key restrict}).
+ * What a new key in the service is to be, and what a key there is ({@link KeywardKey#attributes}): its
+ * name, its type, its uses, and what those are held to. Of all but the name, later only something can
+ * be taken away ({@code keyward key restrict}). The key's identifier is the service's to give.
  *
  * <p>A generator makes such a key:
  * <pre>{@code
@@ -32,10 +35,10 @@ import java.util.Set;
  *     KeyAttributes.named("web"));
  * }</pre>
  *
- * <p>A key that is to do one thing until a day:
+ * <p>A key that is to do one thing, until a day and so often:
  * <pre>{@code
  * KeyAttributes.named("web").ofType("p-256").withAlgorithms("SHA256withECDSA")
- *     .validUntil(Instant.parse("2027-01-31T00:00:00Z"));
+ *     .validUntil(Instant.parse("2027-01-31T00:00:00Z")).maxUses(500).maxRate("10/minute");
  * }</pre>
  *
  * <p>Objects are immutable; each method gives another one.
@@ -51,17 +54,48 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
     private final List<String> algorithms;
     private final Instant validFrom;
     private final Instant validUntil;
+    private final long maxUses;
+    private final String maxRate;
     private final int flags;
 
-    private KeyAttributes(String name, String type, Set<KeyRight> uses, List<String> algorithms,
-            Instant validFrom, Instant validUntil, int flags) {
-        this.name = name;
-        this.type = type;
-        this.uses = uses;
-        this.algorithms = algorithms;
-        this.validFrom = validFrom;
-        this.validUntil = validUntil;
-        this.flags = flags;
+    /** What differs in the next object. */
+    private static final class Draft {
+        private String name;
+        private String type;
+        private Set<KeyRight> uses = Set.of();
+        private List<String> algorithms = List.of();
+        private Instant validFrom;
+        private Instant validUntil;
+        private long maxUses;
+        private String maxRate;
+        private int flags;
+    }
+
+    private KeyAttributes(Draft draft) {
+        name = draft.name;
+        type = draft.type;
+        uses = draft.uses;
+        algorithms = draft.algorithms;
+        validFrom = draft.validFrom;
+        validUntil = draft.validUntil;
+        maxUses = draft.maxUses;
+        maxRate = draft.maxRate;
+        flags = draft.flags;
+    }
+
+    private KeyAttributes with(Consumer<Draft> change) {
+        Draft draft = new Draft();
+        draft.name = name;
+        draft.type = type;
+        draft.uses = uses;
+        draft.algorithms = algorithms;
+        draft.validFrom = validFrom;
+        draft.validUntil = validUntil;
+        draft.maxUses = maxUses;
+        draft.maxRate = maxRate;
+        draft.flags = flags;
+        change.accept(draft);
+        return new KeyAttributes(draft);
     }
 
     /**
@@ -72,8 +106,9 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
      *     and {@code -}
      */
     public static KeyAttributes named(String name) {
-        return new KeyAttributes(Objects.requireNonNull(name), null, Set.of(), List.of(), null,
-            null, 0);
+        Draft draft = new Draft();
+        draft.name = Objects.requireNonNull(name);
+        return new KeyAttributes(draft);
     }
 
     /**
@@ -82,14 +117,13 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
      * @param type Keyward's name of the type: {@code rsa-2048}, {@code p-256}, {@code ed25519}
      */
     public KeyAttributes ofType(String type) {
-        return new KeyAttributes(name, Objects.requireNonNull(type), uses, algorithms, validFrom,
-            validUntil, flags);
+        return with(draft -> draft.type = Objects.requireNonNull(type));
     }
 
     /** The same with these uses and no others. */
     public KeyAttributes withUses(KeyRight first, KeyRight... more) {
-        return new KeyAttributes(name, type, Collections.unmodifiableSet(EnumSet.of(first, more)),
-            algorithms, validFrom, validUntil, flags);
+        return with(draft ->
+            draft.uses = Collections.unmodifiableSet(EnumSet.of(first, more)));
     }
 
     /**
@@ -98,34 +132,57 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
      * @param names Java's or Keyward's: {@code SHA256withECDSA}, {@code rsa-pss-sha256}
      */
     public KeyAttributes withAlgorithms(String... names) {
-        return new KeyAttributes(name, type, uses, List.of(names), validFrom, validUntil, flags);
+        return with(draft -> draft.algorithms = List.of(names));
     }
 
     /** The same, whose private half is not used before this moment. */
     public KeyAttributes validFrom(Instant moment) {
-        return new KeyAttributes(name, type, uses, algorithms, Objects.requireNonNull(moment),
-            validUntil, flags);
+        return with(draft -> draft.validFrom = Objects.requireNonNull(moment));
     }
 
     /** The same, whose private half is not used any more from this moment on. */
     public KeyAttributes validUntil(Instant moment) {
-        return new KeyAttributes(name, type, uses, algorithms, validFrom,
-            Objects.requireNonNull(moment), flags);
+        return with(draft -> draft.validUntil = Objects.requireNonNull(moment));
+    }
+
+    /**
+     * The same, whose private half is used so often in all: then each use is refused as {@link
+     * ErrorKind#LIMIT_EXCEEDED}.
+     *
+     * @param uses at least 1
+     * @throws IllegalArgumentException for less
+     */
+    public KeyAttributes maxUses(long uses) {
+        if (uses < 1) {
+            throw new IllegalArgumentException("a key has at least one use, not " + uses);
+        }
+        return with(draft -> draft.maxUses = uses);
+    }
+
+    /**
+     * The same, whose private half is used so often within a time. A use too many waits, where the
+     * setting {@code retry_for} allows it, and else is refused as {@link ErrorKind#BUSY}.
+     *
+     * @param rate uses within a second, a minute or an hour: {@code 10/second}, {@code 100/minute},
+     *     {@code 1000/hour}. Anything else is refused when the key is made
+     */
+    public KeyAttributes maxRate(String rate) {
+        return with(draft -> draft.maxRate = Objects.requireNonNull(rate));
     }
 
     /** The same, of which each use of the private half wants an approval. */
     public KeyAttributes needingApproval() {
-        return with(NEEDS_APPROVAL);
+        return with(draft -> draft.flags |= NEEDS_APPROVAL);
     }
 
     /** The same, which leaves the service only encrypted with a trusted key. */
     public KeyAttributes wrappedWithTrustedOnly() {
-        return with(WRAP_WITH_TRUSTED_ONLY);
+        return with(draft -> draft.flags |= WRAP_WITH_TRUSTED_ONLY);
     }
 
     /** The same, but the service may give the key out in wrapped form. */
     public KeyAttributes asExportable() {
-        return with(EXPORTABLE);
+        return with(draft -> draft.flags |= EXPORTABLE);
     }
 
     /** The key's name. */
@@ -163,6 +220,16 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
         return validUntil;
     }
 
+    /** How often its private half may be used in all; 0 for without end. */
+    public long maxUses() {
+        return maxUses;
+    }
+
+    /** How often its private half may be used within a time, {@code 10/second}; null for without end. */
+    public String maxRate() {
+        return maxRate;
+    }
+
     /** Whether each use of its private half wants an approval. */
     public boolean needsApproval() {
         return (flags & NEEDS_APPROVAL) != 0;
@@ -171,6 +238,26 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
     /** Whether it leaves the service only encrypted with a trusted key. */
     public boolean wrapWithTrustedOnly() {
         return (flags & WRAP_WITH_TRUSTED_ONLY) != 0;
+    }
+
+    /** Those of a key of this type, as the native library writes them. */
+    static KeyAttributes read(DataInputStream in, String type) throws IOException {
+        Draft draft = new Draft();
+        draft.type = type;
+        draft.name = Encoded.string(in);
+        draft.uses = KeyRight.ofBits(in.readInt());
+        draft.flags = in.readUnsignedByte();
+        draft.validFrom = moment(in.readLong());
+        draft.validUntil = moment(in.readLong());
+        draft.maxUses = in.readLong();
+        String rate = Encoded.string(in);
+        draft.maxRate = rate.isEmpty() ? null : rate;
+        draft.algorithms = List.copyOf(Encoded.list(in, Encoded::string));
+        return new KeyAttributes(draft);
+    }
+
+    private static Instant moment(long seconds) {
+        return seconds == 0 ? null : Instant.ofEpochSecond(seconds);
     }
 
     /** All but the type, for the native library. */
@@ -183,6 +270,8 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
             out.writeByte(flags);
             out.writeLong(seconds(validFrom));
             out.writeLong(seconds(validUntil));
+            out.writeLong(maxUses);
+            write(out, maxRate == null ? "" : maxRate);
             out.writeInt(algorithms.size());
             for (String algorithm : algorithms) {
                 write(out, algorithm);
@@ -191,11 +280,6 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
             throw new UncheckedIOException(impossible);
         }
         return bytes.toByteArray();
-    }
-
-    private KeyAttributes with(int flag) {
-        return new KeyAttributes(name, type, uses, algorithms, validFrom, validUntil,
-            flags | flag);
     }
 
     /** In seconds since 1970, where 0 is no bound; what was before that is as long past as can be. */

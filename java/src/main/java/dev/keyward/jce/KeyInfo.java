@@ -21,10 +21,11 @@ import java.util.Set;
  * @param created birth or import
  * @param spki DER SubjectPublicKeyInfo; empty for a secret key
  * @param chain DER certificates, the key's own first
+ * @param attributes what it is held to
  */
 record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable.Family family,
     AlgorithmTable.SecretKind secretKind, Set<KeyRight> uses, Set<KeyRight> rights, Date created,
-    byte[] spki, List<byte[]> chain) {
+    byte[] spki, List<byte[]> chain, KeyAttributes attributes) {
 
     /** Reads one key. */
     static KeyInfo read(byte[] encoded) {
@@ -50,16 +51,16 @@ record KeyInfo(byte[] id, String owner, String name, String type, AlgorithmTable
     private static KeyInfo read(DataInputStream in) throws IOException {
         byte[] id = Encoded.bytes(in);
         String owner = Encoded.string(in);
-        String name = Encoded.string(in);
         String type = Encoded.string(in);
         String kind = Encoded.string(in);
-        int usage = in.readInt();
         int rights = in.readInt();
         Date created = Encoded.date(in);
         byte[] spki = Encoded.bytes(in);
         List<byte[]> chain = Encoded.list(in, Encoded::bytes);
-        return new KeyInfo(id, owner, name, type, family(kind), secretKind(kind),
-            KeyRight.ofBits(usage & rights), KeyRight.ofBits(rights), created, spki, chain);
+        KeyAttributes attributes = KeyAttributes.read(in, type);
+        return new KeyInfo(id, owner, attributes.name(), type, family(kind), secretKind(kind),
+            KeyRight.ofBits(KeyRight.bits(attributes.uses()) & rights), KeyRight.ofBits(rights),
+            created, spki, chain, attributes);
     }
 
     private static AlgorithmTable.Family family(String name) {

@@ -33,6 +33,7 @@ final class KeywardAesCipher extends ServiceCipher {
 
     private static final int BLOCK_BYTES = 16;
     private static final int TAG_BYTES = 16;
+    private static final int LEAST_TAG_BYTES = 12;
 
     private final AlgorithmTable.SymmetricCipher cipher;
     private final ByteArrayOutputStream aad = new ByteArrayOutputStream();
@@ -75,9 +76,23 @@ final class KeywardAesCipher extends ServiceCipher {
         return total + tagBytes;
     }
 
+    /** Only of a padded message that is decrypted it is not known how long it is. */
     @Override
     int leastFinal(int length) {
-        return mode == Cipher.ENCRYPT_MODE ? engineGetOutputSize(length) : 0;
+        if (mode == Cipher.ENCRYPT_MODE) {
+            return engineGetOutputSize(length);
+        }
+        return cipher.padded ? 0 : Math.max(0, collected() + length - tagBytes);
+    }
+
+    @Override
+    Runnable mark() {
+        Runnable backToHere = super.mark();
+        byte[] before = chained;
+        return () -> {
+            backToHere.run();
+            chained = before;
+        };
     }
 
     @Override
@@ -150,6 +165,10 @@ final class KeywardAesCipher extends ServiceCipher {
         if (cipher.authenticated && spec instanceof GCMParameterSpec gcm) {
             given = gcm.getIV();
             tag = gcm.getTLen() / Byte.SIZE;
+            if (gcm.getTLen() % Byte.SIZE != 0 || tag < LEAST_TAG_BYTES || tag > TAG_BYTES) {
+                throw new InvalidAlgorithmParameterException("a tag has 96, 104, 112, 120 or 128"
+                    + " bits, not " + gcm.getTLen());
+            }
         } else if (!cipher.authenticated && spec instanceof IvParameterSpec vector) {
             given = vector.getIV();
         } else if (spec != null) {

@@ -30,6 +30,22 @@ public final class KeywardException extends Exception {
         this.approval = approval;
     }
 
+    /** For what went wrong before the native library could say so. */
+    KeywardException(ErrorKind kind, String message, String hint, Throwable cause) {
+        super(message + " (" + hint + ")", cause);
+        this.kind = kind;
+        this.hint = hint;
+        this.approval = null;
+    }
+
+    /** The same again, for a later caller. */
+    KeywardException(KeywardException before) {
+        super(before.getMessage(), before);
+        this.kind = before.kind;
+        this.hint = before.hint;
+        this.approval = before.approval;
+    }
+
     /** What went wrong, in a word. */
     public ErrorKind kind() {
         return kind;

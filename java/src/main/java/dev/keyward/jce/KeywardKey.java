@@ -11,6 +11,7 @@ import javax.security.auth.Destroyable;
  * <pre>{@code
  * KeywardKey key = (KeywardKey) keys.getKey("web", null);
  * System.out.println(key.keyOwner() + "/" + key.keyName() + " is " + key.keyId());
+ * boolean signs = key.attributes().uses().contains(KeyRight.SIGN);
  * }</pre>
  *
  * <p>{@link #destroy} makes this object useless and leaves the key in the service alone;
@@ -25,6 +26,12 @@ public interface KeywardKey extends Key, Destroyable {
 
     /** The user who owns the key. */
     String keyOwner();
+
+    /**
+     * What the key was when this object was made: its type, uses, and what those are held to. The
+     * caller may have rights to fewer of the uses.
+     */
+    KeyAttributes attributes();
 
     /**
      * Makes this object useless: each later use fails with IllegalStateException or

@@ -103,7 +103,7 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             throws InvalidAlgorithmParameterException {
         switch (family) {
             case RSA, RSA_PSS -> {
-                if (parameters instanceof RSAKeyGenParameterSpec rsa
+                if (parameters instanceof RSAKeyGenParameterSpec rsa && rsa.getKeyParams() == null
                         && rsa.getPublicExponent().equals(RSAKeyGenParameterSpec.F4)) {
                     return family.keyward + "-" + rsa.getKeysize();
                 }
@@ -120,7 +120,8 @@ final class KeywardKeyPairGenerator extends KeyPairGeneratorSpi {
             }
         }
         throw new InvalidAlgorithmParameterException("Keyward cannot make a key from these"
-            + " parameters; RSA keys have the exponent 65537, curves are known by name");
+            + " parameters; RSA keys have the exponent 65537 and are held to a digest by"
+            + " KeyAttributes.withAlgorithms, curves are known by name");
     }
 
     private static String curveName(AlgorithmParameterSpec parameters)

@@ -215,7 +215,7 @@ final class KeywardKeyStore extends KeyStoreSpi {
 
     @Override
     public Date engineGetCreationDate(String alias) {
-        return get(alias).map(Entries.Entry::created).orElse(null);
+        return get(alias).map(entry -> (Date) entry.created().clone()).orElse(null);
     }
 
     /** The default takes a private key without a certificate for a secret key. */
@@ -249,8 +249,19 @@ final class KeywardKeyStore extends KeyStoreSpi {
             return new KeyStore.SecretKeyEntry(secret);
         }
         Certificate[] chain = engineGetCertificateChain(alias);
-        return key == null || chain == null
-            ? null : new KeyStore.PrivateKeyEntry((PrivateKey) key, chain);
+        if (key == null || chain == null) {
+            return null;
+        }
+        try {
+            return new KeyStore.PrivateKeyEntry((PrivateKey) key, chain);
+        } catch (IllegalArgumentException unlike) {
+            // A Java that does not know the algorithm has other names for it in certificates.
+            UnrecoverableKeyException failure = new UnrecoverableKeyException("this Java cannot"
+                + " make an entry of key \"" + alias + "\": " + unlike.getMessage()
+                + " (getKey and getCertificateChain give both)");
+            failure.initCause(unlike);
+            throw failure;
+        }
     }
 
     /** As the default does, but no entry wants a password; {@link KeyAttributes} ask to import. */

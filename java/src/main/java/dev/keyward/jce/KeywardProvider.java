@@ -1,6 +1,7 @@
 package dev.keyward.jce;
 
 import java.io.IOException;
+import java.io.NotSerializableException;
 import java.security.InvalidParameterException;
 import java.security.Provider;
 import java.util.Collections;
@@ -98,6 +99,11 @@ public final class KeywardProvider extends Provider implements AutoCloseable {
     @Override
     public boolean isConfigured() {
         return true;
+    }
+
+    /** A copy elsewhere would know nothing of the service. */
+    private Object writeReplace() throws NotSerializableException {
+        throw new NotSerializableException("the Keyward provider cannot be serialised");
     }
 
     /**

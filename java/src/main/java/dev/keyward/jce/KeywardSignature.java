@@ -12,6 +12,7 @@ import java.security.SignatureException;
 import java.security.SignatureSpi;
 import java.security.interfaces.RSAKey;
 import java.security.spec.AlgorithmParameterSpec;
+import java.security.spec.EdDSAParameterSpec;
 import java.util.List;
 
 /**
@@ -27,6 +28,7 @@ final class KeywardSignature extends SignatureSpi {
     private AlgorithmTable.Scheme scheme;
     private MessageInput input;
     private PssParameters pss;
+    private MlDsaVariant variant = MlDsaVariant.HEDGED;
     private boolean started;
     private ServiceKey key;
     private Signature delegate;
@@ -35,11 +37,12 @@ final class KeywardSignature extends SignatureSpi {
      * One service of the provider.
      *
      * @param name the JDK's name for the same, to hand verification to
+     * @param parameters those by which the JDK means the same; or null
      * @param schemes how it signs; of several the one that the key has
      * @param digest what it hashes with; null for none, and for RSASSA-PSS, where parameters say
      * @param p1363 the ECDSA signature's form is that of IEEE P1363
      */
-    record Shape(String name, List<AlgorithmTable.Scheme> schemes, AlgorithmTable.Digest digest,
+    record Shape(String name, AlgorithmParameterSpec parameters, List<AlgorithmTable.Scheme> schemes, AlgorithmTable.Digest digest,
         boolean p1363) {}
 
     KeywardSignature(Shape shape) {
@@ -57,11 +60,12 @@ final class KeywardSignature extends SignatureSpi {
     protected void engineInitSign(PrivateKey privateKey) throws InvalidKeyException {
         if (privateKey instanceof ServiceKey serviceKey) {
             List<AlgorithmTable.Scheme> schemes = serviceKey.info().family().schemes;
-            scheme = shape.schemes().stream().filter(schemes::contains).findFirst().orElseThrow(
-                () -> new InvalidKeyException("a key of type " + serviceKey.info().type()
-                    + " does not sign with " + shape.name()));
-            serviceKey.demand(scheme.right);
+            AlgorithmTable.Scheme fitting = shape.schemes().stream().filter(schemes::contains)
+                .findFirst().orElseThrow(() -> new InvalidKeyException("a key of type "
+                    + serviceKey.info().type() + " does not sign with " + shape.name()));
+            serviceKey.demand(fitting.right);
             checkFit(serviceKey, pss, InvalidKeyException::new);
+            scheme = fitting;
             key = serviceKey;
             delegate = null;
             hashMessage();
@@ -76,8 +80,7 @@ final class KeywardSignature extends SignatureSpi {
 
     /** ML-DSA's digest takes the key, and not everywhere can it be made. */
     private void hashMessage() {
-        if (shape.digest() != null || !scheme.takesMessage
-                || scheme == AlgorithmTable.Scheme.ED25519) {
+        if (!MlDsaMu.isMlDsa(scheme) || !scheme.takesMessage) {
             return;
         }
         MessageInput mu = MlDsaMu.input(key.info());
@@ -116,7 +119,7 @@ final class KeywardSignature extends SignatureSpi {
         byte[] signature;
         try {
             signature = key.client().sign(key.info(), scheme, digest(), pss,
-                ready().finish());
+                variant == MlDsaVariant.DETERMINISTIC, ready().finish());
         } catch (KeywardException failure) {
             throw Failures.signature(failure);
         }
@@ -132,24 +135,46 @@ final class KeywardSignature extends SignatureSpi {
     protected void engineSetParameter(AlgorithmParameterSpec spec)
             throws InvalidAlgorithmParameterException {
         if (scheme != AlgorithmTable.Scheme.RSA_PSS) {
-            if (spec == null) {
-                return;
-            }
-            throw new InvalidAlgorithmParameterException(shape.name() + " takes no parameters");
+            setOtherParameter(spec);
+            return;
         }
         PssParameters wanted = PssParameters.of(spec);
         if (shape.digest() != null && shape.digest() != wanted.digest()) {
             throw new InvalidAlgorithmParameterException(
                 "this algorithm's digest is " + shape.digest().jca);
         }
-        if (started) {
-            throw new InvalidAlgorithmParameterException(
-                "the parameters cannot change after a part of the message was taken");
-        }
+        checkNotStarted();
         checkFit(key, wanted, InvalidAlgorithmParameterException::new);
         use(wanted);
         if (delegate != null) {
             delegate.setParameter(spec);
+        }
+    }
+
+    /** Of what is not RSASSA-PSS, none has parameters that a signature's reader must know. */
+    private void setOtherParameter(AlgorithmParameterSpec spec)
+            throws InvalidAlgorithmParameterException {
+        if (spec instanceof MlDsaVariant wanted && MlDsaMu.isMlDsa(scheme)) {
+            checkNotStarted();
+            variant = wanted;
+        } else if (spec != null && !isOwnEdDsa(spec)) {
+            throw new InvalidAlgorithmParameterException(shape.name() + " takes no "
+                + spec.getClass().getSimpleName());
+        }
+    }
+
+    /** What a caller gives who says that he wants no other variant of EdDSA than this one. */
+    private boolean isOwnEdDsa(AlgorithmParameterSpec spec) {
+        boolean prehash = scheme == AlgorithmTable.Scheme.ED25519PH;
+        return (prehash || scheme == AlgorithmTable.Scheme.ED25519)
+            && spec instanceof EdDSAParameterSpec given && given.isPrehash() == prehash
+            && given.getContext().isEmpty();
+    }
+
+    private void checkNotStarted() throws InvalidAlgorithmParameterException {
+        if (started) {
+            throw new InvalidAlgorithmParameterException(
+                "the parameters cannot change after a part of the message was taken");
         }
     }
 
@@ -223,8 +248,9 @@ final class KeywardSignature extends SignatureSpi {
         try {
             Signature signature = Signature.getInstance(shape.name());
             init.on(signature);
-            if (pss != null) {
-                signature.setParameter(pss.spec());
+            AlgorithmParameterSpec parameters = pss != null ? pss.spec() : shape.parameters();
+            if (parameters != null) {
+                signature.setParameter(parameters);
             }
             delegate = signature;
             key = null;

@@ -16,6 +16,14 @@ final class MlDsaMu {
     /** The message itself, and a context of no bytes (FIPS 204, 5.2). */
     private static final byte[] PREFIX = {0, 0};
 
+    /** Whether it is ML-DSA, over a message or over this digest. */
+    static boolean isMlDsa(AlgorithmTable.Scheme scheme) {
+        return switch (scheme) {
+            case ML_DSA_44, ML_DSA_65, ML_DSA_87, ML_DSA_44_MU, ML_DSA_65_MU, ML_DSA_87_MU -> true;
+            case RSA_PKCS1, RSA_PSS, RSA_RAW, ECDSA, ED25519, ED25519PH -> false;
+        };
+    }
+
     /** The scheme that takes this digest in place of the message. */
     static AlgorithmTable.Scheme over(AlgorithmTable.Scheme scheme) {
         return AlgorithmTable.Scheme.valueOf(scheme.name() + "_MU");

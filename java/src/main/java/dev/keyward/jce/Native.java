@@ -2,13 +2,10 @@ package dev.keyward.jce;
 
 /**
  * The native library's functions. They take and give primitives, strings and byte arrays, call
- * nothing in Java, and report every failure as a {@link KeywardException}.
+ * nothing in Java, and report every failure as a {@link KeywardException}. {@link NativeLibrary}
+ * loads it.
  */
 final class Native {
-    static {
-        NativeLibrary.load();
-    }
-
     /** Version of the library. */
     static native String version() throws KeywardException;
 
@@ -38,9 +35,13 @@ final class Native {
     /** All keys that the caller may see: a number, and so many keys for {@link KeyInfo#read}. */
     static native byte[] list(long client) throws KeywardException;
 
-    /** Signs; codes are those of the table, 0 for none. */
+    /**
+     * Signs; codes are those of the table, 0 for none.
+     *
+     * @param deterministic of ML-DSA: without randomness
+     */
     static native byte[] sign(long client, byte[] keyId, int scheme, int digest, int mgf1,
-        int saltBytes, byte[] input) throws KeywardException;
+        int saltBytes, boolean deterministic, byte[] input) throws KeywardException;
 
     /** Decrypts; codes are those of the table, 0 for none. */
     static native byte[] decrypt(long client, byte[] keyId, int scheme, int digest, int mgf1,

@@ -24,8 +24,20 @@ final class NativeLibrary {
     private static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
         PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
-    /** Loads the library and checks its version. */
-    static void load() {
+    /** Why it could not be loaded; null if it is there. */
+    private static final KeywardException FAILURE = loaded();
+
+    /**
+     * Loads the library and checks its version, once for this class loader. An exception and no Error,
+     * so that it comes to callers in the form in which they expect failures.
+     */
+    static void need() throws KeywardException {
+        if (FAILURE != null) {
+            throw new KeywardException(FAILURE);
+        }
+    }
+
+    private static KeywardException loaded() {
         String installed = setting("keyward.library", "KEYWARD_LIBRARY");
         try {
             if (installed != null) {
@@ -33,32 +45,35 @@ final class NativeLibrary {
             } else {
                 loadFromJar();
             }
+            checkVersion();
+            return null;
+        } catch (KeywardException failure) {
+            return failure;
         } catch (IllegalCallerException denied) {
             // Of Java 24 and later.
-            throw linkError("this Java does not let Keyward load its native library ("
-                + denied.getMessage() + "); start it with --enable-native-access="
+            return failure("this Java does not let Keyward load its native library ("
+                + denied.getMessage() + ")", "start it with --enable-native-access="
                 + (NativeLibrary.class.getModule().isNamed() ? "dev.keyward.jce" : "ALL-UNNAMED"),
                 denied);
         }
-        checkVersion();
     }
 
-    private static void loadInstalled(Path file) {
+    private static void loadInstalled(Path file) throws KeywardException {
         try {
             link(file);
         } catch (UnsatisfiedLinkError failure) {
-            throw linkError("the Keyward native library cannot be loaded: "
-                + failure.getMessage(), failure);
+            throw failure("the Keyward native library cannot be loaded: " + failure.getMessage(),
+                "-Dkeyward.library or KEYWARD_LIBRARY names it; without them the jar's own is used",
+                failure);
         }
     }
 
     /** Unpacks the library into the first folder from which it can be loaded. */
-    private static void loadFromJar() {
+    private static void loadFromJar() throws KeywardException {
         String resource = "/META-INF/native/" + platform() + "/" + FILE;
         if (NativeLibrary.class.getResource(resource) == null) {
-            throw new UnsatisfiedLinkError("this Keyward jar holds no native library for "
-                + platform() + "; build it there, or name the library's file by"
-                + " -Dkeyward.library=FILE");
+            throw failure("this Keyward jar holds no native library for " + platform(),
+                "build it there, or name the library's file by -Dkeyward.library=FILE", null);
         }
         StringBuilder tried = new StringBuilder();
         Throwable last = null;
@@ -72,8 +87,8 @@ final class NativeLibrary {
                 last = failure;
             }
         }
-        throw linkError("the Keyward native library cannot be loaded from any folder" + tried
-            + "; name one that is writable and not mounted noexec by -Dkeyward.tmpdir=DIR or"
+        throw failure("the Keyward native library cannot be loaded from any folder" + tried,
+            "name one that is writable and not mounted noexec by -Dkeyward.tmpdir=DIR or"
             + " KEYWARD_TMPDIR", last);
     }
 
@@ -109,25 +124,17 @@ final class NativeLibrary {
         System.load(file.toString());
     }
 
-    private static void checkVersion() {
-        String version;
-        try {
-            version = Native.version();
-        } catch (KeywardException failure) {
-            throw linkError("the Keyward native library does not answer: " + failure.getMessage(),
-                failure);
-        }
+    private static void checkVersion() throws KeywardException {
+        String version = Native.version();
         if (!version.equals(AlgorithmTable.VERSION)) {
-            throw new UnsatisfiedLinkError("the Keyward native library is of version " + version
-                + " and this jar of version " + AlgorithmTable.VERSION
-                + "; take both from one build");
+            throw failure("the Keyward native library is of version " + version
+                + " and this jar of version " + AlgorithmTable.VERSION, "take both from one build",
+                null);
         }
     }
 
-    private static UnsatisfiedLinkError linkError(String message, Throwable cause) {
-        UnsatisfiedLinkError error = new UnsatisfiedLinkError(message);
-        error.initCause(cause);
-        return error;
+    private static KeywardException failure(String message, String hint, Throwable cause) {
+        return new KeywardException(ErrorKind.UNSUPPORTED, message, hint, cause);
     }
 
     private static String platform() {

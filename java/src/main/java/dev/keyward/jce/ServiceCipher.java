@@ -134,16 +134,30 @@ abstract class ServiceCipher extends CipherSpi {
     protected int engineDoFinal(byte[] bytes, int offset, int length, byte[] output,
             int outputOffset)
             throws ShortBufferException, IllegalBlockSizeException, BadPaddingException {
-        // Asked before the request, so that the caller can try again with a larger array.
+        // Asked before the request where that can be known.
         checkRoom(leastFinal(length), output, outputOffset);
+        Runnable backToHere = mark();
         byte[] result = engineDoFinal(bytes, offset, length);
         try {
+            if (result.length > output.length - outputOffset) {
+                // The caller tries again with a larger array.
+                backToHere.run();
+            }
             checkRoom(result.length, output, outputOffset);
             System.arraycopy(result, 0, output, outputOffset, result.length);
             return result.length;
         } finally {
             Arrays.fill(result, (byte) 0);
         }
+    }
+
+    /** What leads back to the present state. */
+    Runnable mark() {
+        byte[] collected = input.toByteArray();
+        return () -> {
+            input.reset();
+            input.writeBytes(collected);
+        };
     }
 
     @Override

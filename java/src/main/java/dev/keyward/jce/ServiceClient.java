@@ -86,11 +86,11 @@ final class ServiceClient {
 
     /** Signs a digest, or a message where the scheme takes one. */
     byte[] sign(KeyInfo key, AlgorithmTable.Scheme scheme, AlgorithmTable.Digest digest,
-            PssParameters pss, byte[] input) throws KeywardException {
+            PssParameters pss, boolean deterministic, byte[] input) throws KeywardException {
         int mgf1 = pss == null ? 0 : pss.mgf1().code;
         int saltBytes = pss == null ? 0 : pss.saltBytes();
         return call(client -> Native.sign(client, key.id(), scheme.code, code(digest), mgf1,
-            saltBytes, input));
+            saltBytes, deterministic, input));
     }
 
     /** Decrypts; OAEP has its choices, other paddings null. */
@@ -275,6 +275,7 @@ final class ServiceClient {
                 throw new IllegalStateException("this Keyward provider has been closed");
             }
             if (handle == null) {
+                NativeLibrary.need();
                 String[] pairs = settings.entrySet().stream()
                     .flatMap(setting -> List.of(setting.getKey(), setting.getValue()).stream())
                     .toArray(String[]::new);

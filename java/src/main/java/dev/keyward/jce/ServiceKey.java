@@ -66,6 +66,11 @@ abstract class ServiceKey implements KeywardKey {
     }
 
     @Override
+    public final KeyAttributes attributes() {
+        return info.attributes();
+    }
+
+    @Override
     public final void destroy() {
         destroyed = true;
     }

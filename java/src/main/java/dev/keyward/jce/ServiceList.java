@@ -1,7 +1,9 @@
 package dev.keyward.jce;
 
 import java.security.Provider;
+import java.security.interfaces.EdECPublicKey;
 import java.security.interfaces.RSAPublicKey;
+import java.security.spec.EdDSAParameterSpec;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -13,6 +15,7 @@ import java.util.stream.Stream;
  */
 final class ServiceList {
     private static final String PSS = AlgorithmTable.Family.RSA_PSS.jca;
+    private static final String ED25519 = "Ed25519";
     private static final String P1363 = "inP1363Format";
     /** The families of ML-DSA, the one that a generator takes by itself first, as in the JDK. */
     private static final List<AlgorithmTable.Family> ML_DSA_FAMILIES = List.of(
@@ -66,25 +69,29 @@ final class ServiceList {
         for (AlgorithmTable.SignatureAlgorithm row : AlgorithmTable.SIGNATURES) {
             String name = row.jca().get(0);
             boolean pss = row.scheme() == AlgorithmTable.Scheme.RSA_PSS;
+            boolean prehash = row.scheme() == AlgorithmTable.Scheme.ED25519PH;
             List<String> aliases = new ArrayList<>(row.jca().subList(1, row.jca().size()));
             // The OID of RSASSA-PSS leaves the digest open.
             aliases.addAll(pss ? List.of() : oidAliases(row.oid()));
             // The JDK lacks these names, so without us nobody would verify what they signed.
-            List<String> more = pss ? List.of(RSAPublicKey.class.getName()) : List.of();
-            signature(name, aliases, more, new KeywardSignature.Shape(pss ? PSS : name,
-                List.of(row.scheme()), row.digest(), false));
+            List<String> more = pss ? List.of(RSAPublicKey.class.getName())
+                : prehash ? List.of(EdECPublicKey.class.getName()) : List.of();
+            signature(name, aliases, more, new KeywardSignature.Shape(
+                pss ? PSS : prehash ? ED25519 : name,
+                prehash ? new EdDSAParameterSpec(true) : null, List.of(row.scheme()),
+                row.digest(), false));
             if (row.scheme() == AlgorithmTable.Scheme.ECDSA) {
                 signature(name + P1363, List.of(), List.of(), new KeywardSignature.Shape(
-                    name + P1363, List.of(row.scheme()), row.digest(), true));
+                    name + P1363, null, List.of(row.scheme()), row.digest(), true));
             }
         }
         signature(PSS, oidAliases(AlgorithmTable.Family.RSA_PSS.oid), List.of(),
-            new KeywardSignature.Shape(PSS, List.of(AlgorithmTable.Scheme.RSA_PSS), null, false));
+            new KeywardSignature.Shape(PSS, null, List.of(AlgorithmTable.Scheme.RSA_PSS), null, false));
         signature(AlgorithmTable.ML_DSA, List.of(), List.of(), new KeywardSignature.Shape(
-            AlgorithmTable.ML_DSA, List.of(AlgorithmTable.Scheme.ML_DSA_44,
+            AlgorithmTable.ML_DSA, null, List.of(AlgorithmTable.Scheme.ML_DSA_44,
                 AlgorithmTable.Scheme.ML_DSA_65, AlgorithmTable.Scheme.ML_DSA_87), null, false));
         signature(AlgorithmTable.ML_DSA_MU, List.of(), List.of(), new KeywardSignature.Shape(
-            AlgorithmTable.ML_DSA_MU, List.of(AlgorithmTable.Scheme.ML_DSA_44_MU,
+            AlgorithmTable.ML_DSA_MU, null, List.of(AlgorithmTable.Scheme.ML_DSA_44_MU,
                 AlgorithmTable.Scheme.ML_DSA_65_MU, AlgorithmTable.Scheme.ML_DSA_87_MU), null,
             false));
     }

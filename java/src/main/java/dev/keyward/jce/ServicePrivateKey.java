@@ -65,7 +65,7 @@ abstract class ServicePrivateKey extends ServiceKey implements KeywardPrivateKey
     }
 
     @Override
-    public final String getAlgorithm() {
+    public String getAlgorithm() {
         return info().family().jca;
     }
 
@@ -135,8 +135,29 @@ abstract class ServicePrivateKey extends ServiceKey implements KeywardPrivateKey
         }
     }
 
-    /** The JDK has no interface of its own for these. */
-    private static final class MlDsa extends ServicePrivateKey {
+    /**
+     * Keys for which the JDK has no interface. Javas that know them have one name for all parameter
+     * sets, and KeyStore wants key and certificate to agree in it.
+     */
+    private abstract static class Named extends ServicePrivateKey {
+        private static final long serialVersionUID = 1L;
+
+        Named(ServiceClient client, KeyInfo info, PublicKey publicKey) {
+            super(client, info, publicKey);
+        }
+
+        @Override
+        public final String getAlgorithm() {
+            return publicKey() != null ? publicKey().getAlgorithm() : super.getAlgorithm();
+        }
+
+        /** Of {@code AsymmetricKey}, which every private key is from Java 22 on. */
+        public final AlgorithmParameterSpec getParams() {
+            return new NamedParameterSpec(info().family().jca);
+        }
+    }
+
+    private static final class MlDsa extends Named {
         private static final long serialVersionUID = 1L;
 
         MlDsa(ServiceClient client, KeyInfo info, PublicKey publicKey) {
@@ -145,7 +166,7 @@ abstract class ServicePrivateKey extends ServiceKey implements KeywardPrivateKey
     }
 
     /** For Javas that have {@code KEM}. */
-    private static final class MlKem extends ServicePrivateKey {
+    private static final class MlKem extends Named {
         private static final long serialVersionUID = 1L;
 
         MlKem(ServiceClient client, KeyInfo info, PublicKey publicKey) {

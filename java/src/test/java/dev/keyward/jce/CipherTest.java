@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.AlgorithmParameters;
 import java.security.InvalidKeyException;
@@ -19,6 +20,7 @@ import javax.crypto.Cipher;
 import javax.crypto.IllegalBlockSizeException;
 import javax.crypto.KeyGenerator;
 import javax.crypto.SecretKey;
+import javax.crypto.ShortBufferException;
 import javax.crypto.spec.OAEPParameterSpec;
 import javax.crypto.spec.PSource;
 import org.bouncycastle.asn1.pkcs.PKCSObjectIdentifiers;
@@ -152,6 +154,27 @@ class CipherTest {
         } finally {
             Security.removeProvider("Keyward");
         }
+    }
+
+    @Test
+    void where_the_room_is_too_small_the_same_call_with_more_succeeds(RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("rsa-2048"));
+        Cipher encrypt = Cipher.getInstance("RSA/ECB/OAEPPadding", "SunJCE");
+        encrypt.init(Cipher.ENCRYPT_MODE, key.publicKey());
+        byte[] ciphertext = encrypt.doFinal(MESSAGE);
+        Cipher decrypt = Cipher.getInstance("RSA/ECB/OAEPPadding", service.provider());
+        decrypt.init(Cipher.DECRYPT_MODE, key);
+        decrypt.update(ciphertext, 0, 56);
+        assertThrows(ShortBufferException.class, () -> decrypt.doFinal(ciphertext, 56, 200,
+            new byte[MESSAGE.length - 1], 0));
+        byte[] out = new byte[MESSAGE.length];
+        assertEquals(MESSAGE.length, decrypt.doFinal(ciphertext, 56, 200, out, 0));
+        assertArrayEquals(MESSAGE, out);
+        ByteBuffer direct = ByteBuffer.allocateDirect(256).put(ciphertext).flip();
+        ByteBuffer room = ByteBuffer.allocateDirect(decrypt.getOutputSize(256));
+        assertEquals(MESSAGE.length, decrypt.doFinal(direct.asReadOnlyBuffer(), room));
+        assertEquals(ByteBuffer.wrap(MESSAGE), room.flip());
     }
 
     @Test

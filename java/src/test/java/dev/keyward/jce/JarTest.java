@@ -73,6 +73,11 @@ class JarTest {
         String linked = useKey(home, folder, service, Map.of(), key,
             "-Dkeyward.library=" + other).failed();
         assertTrue(linked.contains("cannot be loaded"), linked);
+        // Of the kind that KeyStore.load declares, as often as it is tried.
+        String twice = run(home, folder, service, List.of("-Dkeyward.library=" + other),
+            "LoadTwice.java").succeeded();
+        assertEquals(2, Pattern.compile("(?m)^UNSUPPORTED: .* cannot be loaded").matcher(twice)
+            .results().count(), twice);
     }
 
     @ParameterizedTest
@@ -186,7 +191,10 @@ class JarTest {
     void it_works_in_an_image_of_jlink(Path home, @TempDir Path folder, RunningService service)
             throws Exception {
         Path image = folder.resolve("image");
-        assumeTrue(Files.isDirectory(home.resolve("jmods")), "this JDK has no modules to link");
+        // JEP 493: since 24 a JDK may do without the files of its modules.
+        assumeTrue(Files.isDirectory(home.resolve("jmods")) || Processes.run(folder, Map.of(),
+            Processes.java(home, "jlink", "--help")).output()
+            .contains("Linking from run-time image enabled"), "this JDK has no modules to link");
         Processes.run(folder, Map.of(), Processes.java(home, "jlink", "--module-path",
             Processes.JAR.toString(), "--add-modules",
             "dev.keyward.jce,jdk.crypto.ec,jdk.compiler", "--output", image.toString()))

@@ -17,6 +17,7 @@ import java.security.Security;
 import java.security.Signature;
 import java.security.SignatureException;
 import java.security.spec.ECGenParameterSpec;
+import java.security.spec.PSSParameterSpec;
 import java.security.spec.RSAKeyGenParameterSpec;
 import java.math.BigInteger;
 import java.time.Instant;
@@ -112,6 +113,10 @@ class KeyPairGeneratorTest {
             () -> rsa.initialize(new RSAKeyGenParameterSpec(2048, BigInteger.valueOf(3))));
         assertThrows(InvalidAlgorithmParameterException.class,
             () -> rsa.initialize(KeyAttributes.named("x").ofType("p-256")));
+        // What the key would be held to would be lost.
+        KeyPairGenerator pss = KeyPairGenerator.getInstance("RSASSA-PSS", service.provider());
+        assertThrows(InvalidAlgorithmParameterException.class, () -> pss.initialize(
+            new RSAKeyGenParameterSpec(2048, RSAKeyGenParameterSpec.F4, PSSParameterSpec.DEFAULT)));
         rsa.initialize(1024);
         assertThrows(ProviderException.class, rsa::generateKeyPair);
         KeyPairGenerator ec = KeyPairGenerator.getInstance("EC", service.provider());

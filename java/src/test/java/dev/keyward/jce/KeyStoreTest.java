@@ -22,6 +22,7 @@ import java.security.KeyPairGenerator;
 import java.security.KeyStore;
 import java.security.KeyStoreException;
 import java.security.Security;
+import java.security.UnrecoverableKeyException;
 import java.security.cert.Certificate;
 import java.security.cert.X509Certificate;
 import java.security.interfaces.ECKey;
@@ -39,6 +40,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 @ExtendWith(RunningService.Extension.class)
 class KeyStoreTest {
+    private static final boolean KNOWS_ML_DSA =
+        Security.getAlgorithms("Signature").contains("ML-DSA");
+
     @ParameterizedTest
     @ValueSource(strings = {"Keyward", "keyward", "KEYWARD"})
     void the_type_is_known_in_any_case(String type, RunningService service) throws Exception {
@@ -70,6 +74,24 @@ class KeyStoreTest {
         assertNull(keys.getKey("live", null));
         keys.deleteEntry("live");
         service.keyward("key", "show", "live").failed();
+    }
+
+    @Test
+    void entries_may_be_deleted_while_they_are_gone_through(RunningService service)
+            throws Exception {
+        KeyStore keys = service.keyStore();
+        Certificate certificate = keys.getCertificate(service.key("p-256"));
+        for (int i = 0; i < 5; i++) {
+            keys.setCertificateEntry("gone-" + i, certificate);
+        }
+        for (var aliases = keys.aliases(); aliases.hasMoreElements();) {
+            String alias = aliases.nextElement();
+            if (alias.startsWith("gone-")) {
+                keys.deleteEntry(alias);
+            }
+        }
+        assertTrue(Collections.list(keys.aliases()).stream()
+            .noneMatch(alias -> alias.startsWith("gone-")));
     }
 
     @Test
@@ -127,6 +149,39 @@ class KeyStoreTest {
         }
         assertNull(keys.getEntry("no-such-key", null));
         assertNull(keys.getEntry("no such name!", null));
+    }
+
+    /** As certificate readers of old do, those of Java without ML-DSA keep the algorithm's number. */
+    @Test
+    void every_kind_of_key_is_an_entry_where_this_java_knows_its_certificate(
+            RunningService service) throws Exception {
+        KeyStore keys = service.keyStore();
+        for (String type : List.of("rsa-2048", "rsa-pss-2048", "p-256", "secp256k1", "ed25519",
+                "ml-dsa-44", "ml-dsa-87")) {
+            String alias = service.key(type);
+            Key key = keys.getKey(alias, null);
+            String certified = keys.getCertificate(alias).getPublicKey().getAlgorithm();
+            if (type.startsWith("ml-dsa") && !KNOWS_ML_DSA) {
+                UnrecoverableKeyException unknown = assertThrows(
+                    UnrecoverableKeyException.class, () -> keys.getEntry(alias, null));
+                assertTrue(unknown.getMessage().contains(alias), unknown.getMessage());
+                continue;
+            }
+            assertEquals(certified, key.getAlgorithm(), type);
+            KeyStore.PrivateKeyEntry entry =
+                assertInstanceOf(KeyStore.PrivateKeyEntry.class, keys.getEntry(alias, null));
+            assertEquals(key, entry.getPrivateKey());
+        }
+    }
+
+    @Test
+    void an_alias_may_be_an_identifier(RunningService service) throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("p-256"));
+        KeyStore keys = service.keyStore();
+        assertEquals(key, keys.getKey("id=" + key.keyId(), null));
+        assertEquals(keys.getCertificate(key.keyName()),
+            keys.getCertificate("id=" + key.keyId()));
+        assertNull(keys.getKey("id=" + "0".repeat(32), null));
     }
 
     @Test

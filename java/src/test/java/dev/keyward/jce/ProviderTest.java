@@ -7,12 +7,16 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.ByteArrayOutputStream;
+import java.io.NotSerializableException;
+import java.io.ObjectOutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.InvalidParameterException;
 import java.security.KeyStore;
 import java.security.Provider;
 import java.security.PublicKey;
+import java.security.SecureRandom;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -66,5 +70,14 @@ class ProviderTest {
         }
         assertThrows(InvalidParameterException.class,
             () -> unconfigured.configure(folder.resolve("missing").toString()));
+    }
+
+    @Test
+    void neither_the_provider_nor_its_random_bytes_can_be_serialised() throws Exception {
+        KeywardProvider provider = new KeywardProvider();
+        for (Object object : List.of(provider, SecureRandom.getInstance("Keyward", provider))) {
+            assertThrows(NotSerializableException.class,
+                () -> new ObjectOutputStream(new ByteArrayOutputStream()).writeObject(object));
+        }
     }
 }

@@ -1,9 +1,11 @@
 package dev.keyward.jce;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -12,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.GeneralSecurityException;
 import java.security.InvalidKeyException;
+import java.security.Key;
 import java.security.KeyPairGenerator;
 import java.security.KeyStore;
 import java.security.KeyStoreException;
@@ -27,6 +30,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -153,24 +157,72 @@ class RestrictedKeysTest {
 
     @Test
     void a_key_signs_as_often_as_its_limit_says(RunningService service) throws Exception {
-        service.keyward("key", "generate", "twice", "--type", "p-256", "--max-uses", "2")
-            .succeeded();
         Provider provider = service.provider();
-        Signature signature =
-            signing("SHA256withECDSA", service.privateKey("twice"), provider);
+        PrivateKey twice =
+            pair(provider, "EC", KeyAttributes.named("twice").ofType("p-256").maxUses(2));
+        Signature signature = signing("SHA256withECDSA", twice, provider);
         signature.sign();
         signature.update(MESSAGE);
         signature.sign();
         signature.update(MESSAGE);
         why(ErrorKind.LIMIT_EXCEEDED, assertThrows(SignatureException.class, signature::sign));
+        assertTrue(service.keyward("key", "show", "twice").succeeded().contains("2 of 2"));
 
-        service.keyward("key", "generate", "once", "--type", "hmac", "--max-uses", "1")
-            .succeeded();
         Mac mac = Mac.getInstance("HmacSHA256", provider);
-        mac.init(service.keyStore().getKey("once", null));
+        mac.init(secret(provider, "Hmac", KeyAttributes.named("once").maxUses(1)));
         mac.doFinal(MESSAGE);
         why(ErrorKind.LIMIT_EXCEEDED,
             assertThrows(ProviderException.class, () -> mac.doFinal(MESSAGE)));
+        assertThrows(IllegalArgumentException.class, () -> KeyAttributes.named("x").maxUses(0));
+    }
+
+    @Test
+    void a_key_signs_as_fast_as_its_rate_says(RunningService service) throws Exception {
+        Provider provider = service.provider();
+        PrivateKey key =
+            pair(provider, "EC", KeyAttributes.named("slow").ofType("p-256").maxRate("2/hour"));
+        Signature signature = signing("SHA256withECDSA", key, provider);
+        signature.sign();
+        signature.sign();
+        SignatureException refused = assertThrows(SignatureException.class, signature::sign);
+        assertTrue(why(ErrorKind.BUSY, refused).getMessage().contains("2/hour"),
+            refused.getMessage());
+        ProviderException unread = assertThrows(ProviderException.class, () -> pair(provider, "EC",
+            KeyAttributes.named("never").maxRate("2 an hour")));
+        // The advice comes to whoever reads the message.
+        assertTrue(unread.getMessage().contains("1000/hour"), unread.getMessage());
+        assertTrue(why(ErrorKind.INVALID_ARGUMENT, unread).hint().contains("1000/hour"));
+    }
+
+    @Test
+    void a_key_tells_what_it_is_held_to(RunningService service) throws Exception {
+        KeyAttributes wanted = KeyAttributes.named("tells").ofType("p-256")
+            .withUses(KeyRight.SIGN, KeyRight.DERIVE).withAlgorithms("ecdsa-sha256", "ecdh")
+            .validFrom(Instant.parse("2020-01-01T00:00:00Z")).validUntil(SOME_DAY).maxUses(70)
+            .maxRate("5/minute").needingApproval().wrappedWithTrustedOnly().asExportable();
+        PrivateKey made = pair(service.provider(), "EC", wanted);
+        Key kept = service.keyStore().getKey("tells", null);
+        for (Key key : List.of(made, kept)) {
+            KeyAttributes told = ((KeywardKey) key).attributes();
+            assertEquals("tells", told.name());
+            assertEquals("p-256", told.type());
+            assertEquals(wanted.uses(), told.uses());
+            assertEquals(Set.copyOf(wanted.algorithms()), Set.copyOf(told.algorithms()));
+            assertEquals(wanted.validFrom(), told.validFrom());
+            assertEquals(wanted.validUntil(), told.validUntil());
+            assertEquals(70, told.maxUses());
+            assertEquals("5/minute", told.maxRate());
+            assertTrue(told.needsApproval() && told.wrapWithTrustedOnly() && told.exportable());
+        }
+        KeyAttributes plain = ((KeywardKey) service.keyStore()
+            .getKey(service.key("ed25519"), null)).attributes();
+        assertEquals(Set.of(KeyRight.SIGN), plain.uses());
+        assertEquals(List.of(), plain.algorithms());
+        assertNull(plain.validFrom());
+        assertNull(plain.validUntil());
+        assertEquals(0, plain.maxUses());
+        assertNull(plain.maxRate());
+        assertFalse(plain.needsApproval() || plain.wrapWithTrustedOnly() || plain.exportable());
     }
 
     private RunningService withApprovals() throws Exception {

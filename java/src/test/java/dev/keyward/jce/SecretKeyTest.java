@@ -180,6 +180,119 @@ class SecretKeyTest {
         return output.toByteArray();
     }
 
+    static Stream<AlgorithmTable.SymmetricCipher> ciphers() {
+        return Stream.of(AlgorithmTable.SymmetricCipher.values())
+            .filter(cipher -> cipher.ivBytes > 0);
+    }
+
+    @ParameterizedTest
+    @MethodSource("ciphers")
+    void buffers_of_every_kind_go_in_and_out(AlgorithmTable.SymmetricCipher cipher,
+            RunningService service) throws Exception {
+        Shared key = shared("AES", 32, service);
+        Cipher theirs = Cipher.getInstance(cipher.jca, "SunJCE");
+        Cipher ours = Cipher.getInstance(cipher.jca, service.provider());
+        // More than the JDK takes out of a buffer at once, and more than a request carries.
+        for (int size : new int[] {0, 16, 4096, 10_000, KeywardAesCipher.PART_BYTES + 4096}) {
+            byte[] plain = new byte[size / 16 * 16];
+            new Random().nextBytes(plain);
+            theirs.init(Cipher.ENCRYPT_MODE, key.software());
+            byte[] sealed = theirs.doFinal(plain);
+            ByteBuffer direct = ByteBuffer.allocateDirect(sealed.length).put(sealed).flip();
+            for (ByteBuffer in : List.of(direct, direct.asReadOnlyBuffer(),
+                    ByteBuffer.wrap(sealed).asReadOnlyBuffer(), ByteBuffer.wrap(sealed))) {
+                for (boolean outside : new boolean[] {true, false}) {
+                    ours.init(Cipher.DECRYPT_MODE, key.inside(), theirs.getParameters());
+                    int room = ours.getOutputSize(sealed.length);
+                    ByteBuffer out =
+                        outside ? ByteBuffer.allocateDirect(room) : ByteBuffer.allocate(room);
+                    assertEquals(plain.length, ours.doFinal(in.rewind(), out));
+                    assertEquals(0, in.remaining());
+                    assertEquals(ByteBuffer.wrap(plain), out.flip());
+                }
+            }
+            ours.init(Cipher.ENCRYPT_MODE, key.inside());
+            ByteBuffer out = ByteBuffer.allocateDirect(ours.getOutputSize(plain.length));
+            ours.doFinal(ByteBuffer.allocateDirect(plain.length).put(plain).flip(), out);
+            theirs.init(Cipher.DECRYPT_MODE, key.software(), ours.getParameters());
+            byte[] made = new byte[out.flip().remaining()];
+            out.get(made);
+            assertArrayEquals(plain, theirs.doFinal(made));
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("ciphers")
+    void where_the_room_is_too_small_the_same_call_with_more_succeeds(
+            AlgorithmTable.SymmetricCipher cipher, RunningService service) throws Exception {
+        Shared key = shared("AES", 32, service);
+        Cipher theirs = Cipher.getInstance(cipher.jca, "SunJCE");
+        Cipher ours = Cipher.getInstance(cipher.jca, service.provider());
+        for (int size : new int[] {160, KeywardAesCipher.PART_BYTES + 160}) {
+            byte[] plain = new byte[size];
+            new Random().nextBytes(plain);
+            theirs.init(Cipher.ENCRYPT_MODE, key.software());
+            byte[] sealed = theirs.doFinal(plain);
+            ours.init(Cipher.DECRYPT_MODE, key.inside(), theirs.getParameters());
+            byte[] out = new byte[size];
+            int begun = ours.update(sealed, 0, 32, out, 0);
+            for (int room : new int[] {0, size - 1}) {
+                assertThrows(ShortBufferException.class, () -> ours.doFinal(sealed, 32,
+                    sealed.length - 32, new byte[room], 0));
+            }
+            int length = ours.doFinal(sealed, 32, sealed.length - 32, out, begun);
+            assertEquals(size, begun + length);
+            assertArrayEquals(plain, out);
+            // And into where it came from.
+            assertEquals(size, ours.doFinal(sealed, 0, sealed.length, sealed, 0));
+            assertArrayEquals(plain, Arrays.copyOf(sealed, size));
+
+            ours.init(Cipher.ENCRYPT_MODE, key.inside());
+            int whole = ours.getOutputSize(size);
+            assertThrows(ShortBufferException.class,
+                () -> ours.doFinal(plain, 0, size, new byte[whole - 1], 0));
+            byte[] made = new byte[whole];
+            assertEquals(whole, ours.doFinal(plain, 0, size, made, 0));
+            theirs.init(Cipher.DECRYPT_MODE, key.software(), ours.getParameters());
+            assertArrayEquals(plain, theirs.doFinal(made));
+        }
+    }
+
+    @Test
+    void sizes_of_tags_that_gcm_does_not_have_are_refused(RunningService service)
+            throws Exception {
+        Shared key = shared("AES", 16, service);
+        Cipher cipher = Cipher.getInstance("AES/GCM/NoPadding", service.provider());
+        for (int bits : new int[] {0, 64, 95, 100, 127, 136}) {
+            assertThrows(InvalidAlgorithmParameterException.class, () -> cipher.init(
+                Cipher.ENCRYPT_MODE, key.inside(), new GCMParameterSpec(bits, new byte[0])));
+            assertThrows(InvalidAlgorithmParameterException.class, () -> cipher.init(
+                Cipher.DECRYPT_MODE, key.inside(), new GCMParameterSpec(bits, new byte[12])));
+        }
+    }
+
+    @Test
+    void nothing_of_a_message_comes_out_before_its_tag_was_checked(RunningService service)
+            throws Exception {
+        Shared key = shared("AES", 16, service);
+        Cipher cipher = Cipher.getInstance("AES/GCM/NoPadding", service.provider());
+        cipher.init(Cipher.ENCRYPT_MODE, key.inside());
+        byte[] sealed = cipher.doFinal(new byte[400_000]);
+        cipher.init(Cipher.DECRYPT_MODE, key.inside(), cipher.getParameters());
+        sealed[300_000] ^= 1;
+        byte[] out = new byte[400_000];
+        Arrays.fill(out, (byte) 7);
+        byte[] untouched = out.clone();
+        assertEquals(0, cipher.update(sealed, 0, 350_000, out, 0));
+        assertThrows(AEADBadTagException.class,
+            () -> cipher.doFinal(sealed, 350_000, sealed.length - 350_000, out, 0));
+        assertArrayEquals(untouched, out);
+        // More than a request carries is not a wrong tag.
+        ProviderException large = assertThrows(ProviderException.class,
+            () -> cipher.doFinal(new byte[600_000]));
+        assertSame(ErrorKind.LIMIT_EXCEEDED, ((KeywardException) large.getCause()).kind());
+    }
+
     @Test
     void gcm_draws_a_new_vector_for_each_message_and_takes_none(RunningService service)
             throws Exception {

@@ -20,6 +20,7 @@ import java.security.PublicKey;
 import java.security.SecureRandom;
 import java.security.Security;
 import java.security.Signature;
+import java.security.spec.EdDSAParameterSpec;
 import java.security.spec.ECGenParameterSpec;
 import java.security.spec.MGF1ParameterSpec;
 import java.security.spec.PSSParameterSpec;
@@ -164,7 +165,7 @@ class ServicesTest {
                 ? "ml-dsa-44"
                 : algorithm.toLowerCase(java.util.Locale.ROOT);
         }
-        return algorithm.equals("Ed25519") ? "ed25519" : "rsa-2048";
+        return algorithm.startsWith("Ed25519") ? "ed25519" : "rsa-2048";
     }
 
     private static void signs(String algorithm, Provider provider, RunningService service)
@@ -184,7 +185,12 @@ class ServicesTest {
             assertTrue(signature.length > 2000);
             return;
         }
-        Signature verifier = Signature.getInstance(pss ? "RSASSA-PSS" : algorithm);
+        boolean prehash = algorithm.equals("Ed25519ph");
+        Signature verifier =
+            Signature.getInstance(pss ? "RSASSA-PSS" : prehash ? "Ed25519" : algorithm);
+        if (prehash) {
+            verifier.setParameter(new EdDSAParameterSpec(true));
+        }
         if (pss) {
             verifier.setParameter(
                 signer.getParameters().getParameterSpec(PSSParameterSpec.class));

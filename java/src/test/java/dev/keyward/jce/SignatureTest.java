@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.InvalidAlgorithmParameterException;
 import java.security.InvalidKeyException;
@@ -18,10 +19,13 @@ import java.security.PublicKey;
 import java.security.Security;
 import java.security.Signature;
 import java.security.SignatureException;
+import java.security.spec.EdDSAParameterSpec;
 import java.security.spec.MGF1ParameterSpec;
 import java.security.spec.PSSParameterSpec;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Random;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.extension.ExtendWith;
@@ -48,7 +52,7 @@ class SignatureTest {
                 case RSA_PKCS1 -> List.of("rsa-2048");
                 case RSA_PSS -> List.of("rsa-2048", "rsa-pss-2048");
                 case ECDSA -> List.of("p-256", "p-384", "p-521");
-                case ED25519 -> List.of("ed25519");
+                case ED25519, ED25519PH -> List.of("ed25519");
                 // Late JDKs have somebody to verify them.
                 case ML_DSA_44, ML_DSA_65, ML_DSA_87 -> Security.getAlgorithms("Signature")
                     .contains("ML-DSA") ? List.of(row.jca().get(0)) : List.of();
@@ -83,7 +87,12 @@ class SignatureTest {
     private static Signature verifier(String name, PublicKey key, Signature signer)
             throws Exception {
         boolean pss = name.contains("MGF1") || name.contains("/PSS") || name.contains("RSASSA");
-        Signature verifier = Signature.getInstance(pss ? "RSASSA-PSS" : name);
+        boolean prehash = name.equals("Ed25519ph");
+        Signature verifier =
+            Signature.getInstance(pss ? "RSASSA-PSS" : prehash ? "Ed25519" : name);
+        if (prehash) {
+            verifier.setParameter(new EdDSAParameterSpec(true));
+        }
         if (pss) {
             verifier.setParameter(
                 signer.getParameters().getParameterSpec(PSSParameterSpec.class));
@@ -125,6 +134,17 @@ class SignatureTest {
             verifier.initVerify(key.publicKey());
             verifier.update(MESSAGE);
             assertTrue(verifier.verify(signature));
+
+            // Of a message that Ed25519 could not sign: it would travel as a whole.
+            KeywardPrivateKey prehashes = service.privateKey(service.key("ed25519"));
+            byte[] message = new byte[1 << 20];
+            byte[] large = sign("Ed25519ph", prehashes, message, service);
+            Signature prehash = Signature.getInstance("Ed25519ph");
+            prehash.initVerify(prehashes.publicKey());
+            prehash.update(message);
+            assertTrue(prehash.verify(large));
+            prehash.update(MESSAGE);
+            assertFalse(prehash.verify(large));
         } finally {
             Security.removeProvider("Keyward");
         }
@@ -153,6 +173,94 @@ class SignatureTest {
     }
 
     @Test
+    void ml_dsa_signs_with_fresh_randomness_or_without(RunningService service) throws Exception {
+        for (String type : List.of("ml-dsa-44", "ml-dsa-65", "ml-dsa-87")) {
+            KeywardPrivateKey key = service.privateKey(service.key(type));
+            Signature signer = Signature.getInstance("ML-DSA", service.provider());
+            signer.initSign(key);
+            byte[] first = signed(signer);
+            assertFalse(Arrays.equals(first, signed(signer)));
+            signer.setParameter(MlDsaVariant.DETERMINISTIC);
+            byte[] same = signed(signer);
+            assertArrayEquals(same, signed(signer));
+            // The parameter is the object's, as that of RSASSA-PSS is.
+            signer.initSign(key);
+            assertArrayEquals(same, signed(signer));
+            signer.setParameter(MlDsaVariant.HEDGED);
+            assertFalse(Arrays.equals(same, signed(signer)));
+            signer.update(MESSAGE);
+            assertThrows(InvalidAlgorithmParameterException.class,
+                () -> signer.setParameter(MlDsaVariant.DETERMINISTIC));
+            // Of the digest as of the message, and before the key too.
+            Signature external = Signature.getInstance("ML-DSA-EXTERNAL-MU", service.provider());
+            external.setParameter(MlDsaVariant.DETERMINISTIC);
+            external.initSign(key);
+            byte[] mu = new byte[64];
+            external.update(mu);
+            byte[] once = external.sign();
+            external.update(mu);
+            assertArrayEquals(once, external.sign());
+        }
+    }
+
+    private static byte[] signed(Signature signer) throws SignatureException {
+        signer.update(MESSAGE);
+        return signer.sign();
+    }
+
+    @Test
+    void parameters_that_an_algorithm_does_not_have_are_refused(RunningService service)
+            throws Exception {
+        for (String name : List.of("SHA256withECDSA", "SHA256withRSA", "Ed25519", "RSASSA-PSS")) {
+            Signature signer = Signature.getInstance(name, service.provider());
+            assertThrows(InvalidAlgorithmParameterException.class,
+                () -> signer.setParameter(MlDsaVariant.HEDGED), name);
+        }
+        Signature signer = Signature.getInstance("Ed25519", service.provider());
+        signer.initSign(service.privateKey(service.key("ed25519")));
+        byte[] signature = signed(signer);
+        // Plain Ed25519 in the JDK's words; its variants are others' part.
+        signer.setParameter(new EdDSAParameterSpec(false));
+        assertArrayEquals(signature, signed(signer));
+        assertThrows(InvalidAlgorithmParameterException.class,
+            () -> signer.setParameter(new EdDSAParameterSpec(true)));
+        Signature prehash = Signature.getInstance("Ed25519ph", service.provider());
+        prehash.setParameter(new EdDSAParameterSpec(true));
+        assertThrows(InvalidAlgorithmParameterException.class,
+            () -> prehash.setParameter(new EdDSAParameterSpec(false)));
+        assertThrows(InvalidAlgorithmParameterException.class,
+            () -> signer.setParameter(new EdDSAParameterSpec(false, new byte[1])));
+    }
+
+    @Test
+    void buffers_of_every_kind_are_read_and_short_ones_refused(RunningService service)
+            throws Exception {
+        byte[] message = new byte[10_000];
+        new Random().nextBytes(message);
+        for (String[] way : new String[][] {{"rsa-2048", "SHA256withRSA"}, {"ed25519", "Ed25519"}}) {
+            Signature signer = Signature.getInstance(way[1], service.provider());
+            signer.initSign(service.privateKey(service.key(way[0])));
+            signer.update(message);
+            byte[] expected = signer.sign();
+            ByteBuffer direct = ByteBuffer.allocateDirect(message.length).put(message).flip();
+            for (ByteBuffer buffer : List.of(direct, direct.asReadOnlyBuffer(),
+                    ByteBuffer.wrap(message).asReadOnlyBuffer(), ByteBuffer.wrap(message))) {
+                signer.update(buffer);
+                assertEquals(0, buffer.remaining());
+                assertArrayEquals(expected, signer.sign());
+                buffer.rewind();
+            }
+            byte[] out = new byte[expected.length + 10];
+            signer.update(message);
+            assertThrows(SignatureException.class,
+                () -> signer.sign(out, 0, expected.length - 1));
+            signer.update(message);
+            assertEquals(expected.length, signer.sign(out, 10, expected.length));
+            assertArrayEquals(expected, Arrays.copyOfRange(out, 10, out.length));
+        }
+    }
+
+    @Test
     void a_digest_that_the_caller_made_is_signed_as_it_is(RunningService service)
             throws Exception {
         byte[] digest = MessageDigest.getInstance("SHA-256").digest(MESSAGE);
@@ -163,7 +271,7 @@ class SignatureTest {
         assertTrue(verifier.verify(sign("NONEwithECDSA", ec, digest, service)));
 
         byte[] prefix = java.util.HexFormat.of().parseHex("3031300d060960864801650304020105000420");
-        byte[] digestInfo = java.nio.ByteBuffer.allocate(prefix.length + digest.length)
+        byte[] digestInfo = ByteBuffer.allocate(prefix.length + digest.length)
             .put(prefix).put(digest).array();
         KeywardPrivateKey rsa = service.privateKey(service.key("rsa-2048"));
         assertArrayEquals(sign("SHA256withRSA", rsa, MESSAGE, service),

@@ -2,6 +2,7 @@ package dev.keyward.jce;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.file.Files;
@@ -131,6 +132,25 @@ class ToolsTest {
         assertTrue(list.contains(tools.alias("rsa") + ", ") && list.contains("PrivateKeyEntry"),
             list);
         assertEquals(before, unnamedKeys(service));
+    }
+
+    @ParameterizedTest
+    @MethodSource("javaHomes")
+    void keytool_makes_keys_of_ml_dsa_where_it_knows_them(Path home, @TempDir Path folder,
+            RunningService service) throws Exception {
+        assumeTrue(Processes.feature(home) >= 24, "keytool knows ML-DSA from Java 24 on");
+        Tools tools = new Tools(home, folder, service);
+        String alias = tools.alias("ml-dsa");
+        tools.keytool("-genkeypair", "-alias", alias, "-keypass", "unused", "-keyalg", "ML-DSA",
+            "-groupname", "ML-DSA-65", "-dname", "CN=localhost", "-providerName", "Keyward")
+            .succeeded();
+        String shown = service.keyward("key", "show", alias).succeeded();
+        assertTrue(shown.contains("ml-dsa-65") && shown.contains("generated"), shown);
+        tools.keytool("-certreq", "-alias", alias, "-file", "ml-dsa.csr").succeeded();
+        // Reading a request, the JDK verifies it.
+        String request = Processes.run(folder, Map.of(), Processes.java(home, "keytool",
+            "-printcertreq", "-file", "ml-dsa.csr")).succeeded();
+        assertTrue(request.contains("ML-DSA"), request);
     }
 
     /** Keys that nobody has named, of which other tests may leave some. */
