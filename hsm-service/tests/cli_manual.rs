@@ -31,7 +31,12 @@ fn every_command_has_a_man_page() {
     }
     let generate = folder.path().join("keyward-key-generate.1");
     let text = std::fs::read_to_string(generate).unwrap();
-    assert!(text.contains("keyward key generate web"), "no example: {text}");
+    assert!(text.contains("\n.nf\n  keyward key generate web"), "no example: {text}");
+    let first = std::fs::read_to_string(folder.path().join("keyward.1")).unwrap();
+    assert!(!first.contains("keyward\\-help"), "there is no such page: {first}");
+    for told in [".SH EXIT STATUS", "KEYWARD_ADDRESS, ", "/etc/keyward/client.toml"] {
+        assert!(first.contains(told), "{told} is not in {first}");
+    }
 }
 
 #[test]

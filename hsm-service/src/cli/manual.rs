@@ -45,7 +45,9 @@ pub(crate) fn completion(args: &CompletionArgs, mut command: Command, output: &O
 }
 
 /// Prints or writes man pages.
-pub(crate) fn man(args: &ManArgs, mut command: Command, output: &Output) -> Outcome {
+pub(crate) fn man(args: &ManArgs, command: Command, output: &Output) -> Outcome {
+    // Pages name the pages of commands, and that of help would be the page itself.
+    let mut command = command.disable_help_subcommand(true);
     command.build();
     let Some(folder) = &args.out else {
         return output.document("page", &String::from_utf8_lossy(&render(command)?));
@@ -63,8 +65,7 @@ pub(crate) fn man(args: &ManArgs, mut command: Command, output: &Output) -> Outc
 
 /// The page of a command and of every command below it.
 fn pages(name: String, command: Command) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let children: Vec<Command> =
-        command.get_subcommands().filter(|child| child.get_name() != "help").cloned().collect();
+    let children: Vec<Command> = command.get_subcommands().cloned().collect();
     let mut pages = vec![(name.clone(), render(command)?)];
     for child in children {
         pages.extend(pages_below(&name, child)?);
@@ -78,9 +79,67 @@ fn pages_below(parent: &str, command: Command) -> Result<Vec<(String, Vec<u8>)>,
 }
 
 fn render(command: Command) -> Result<Vec<u8>, Error> {
+    // What follows an option would be filled, so the examples are written here.
+    let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let is_first = command.get_name() == "keyward";
     let mut page = Vec::new();
-    Man::new(command).render(&mut page).map_err(|error| {
+    Man::new(command.after_help(None::<&str>)).render(&mut page).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("cannot write the man page: {error}"))
     })?;
+    // "Examples:", or "Example: what it shows".
+    if let Some((_, examples)) = help.split_once(':') {
+        let examples = escaped(examples.trim_start_matches('\n'));
+        page.extend(format!(".SH EXAMPLES\n.nf\n{examples}\n.fi\n").bytes());
+    }
+    if is_first {
+        page.extend(surroundings().bytes());
+    }
     Ok(page)
+}
+
+/// What belongs to every command, for the first page.
+fn surroundings() -> String {
+    let settings = keyward_client::setting_names().iter();
+    let variables: Vec<_> =
+        settings.map(|name| format!("KEYWARD_{}", name.to_ascii_uppercase())).collect();
+    let variables = variables.join(", ");
+    escaped(&format!(
+        "\
+.SH EXIT STATUS
+.TP
+0
+It is done.
+.TP
+1
+It failed; standard error says why, and what to do.
+.TP
+2
+The command is not one.
+.SH ENVIRONMENT
+.TP
+{variables}
+The settings of a client, over those of its file and under the options of a command.
+.TP
+KEYWARD_CONFIG
+Another file than /etc/keyward/client.toml.
+.SH FILES
+.TP
+/etc/keyward/keyward.toml
+The configuration of the service.
+.TP
+/etc/keyward/client.toml
+Where clients find the service, if it is not on this machine.
+.TP
+/var/lib/keyward
+The state of the service.
+.TP
+/run/keyward/hsm.sock
+Where it listens.
+"
+    ))
+}
+
+/// Text for roff, whose lines may begin with requests.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-")
 }
