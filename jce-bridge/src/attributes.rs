@@ -84,7 +84,7 @@ impl Reader<'_> {
             needs_approval: flags & NEEDS_APPROVAL != 0,
             wrap_with_trusted_only: flags & WRAP_WITH_TRUSTED_ONLY != 0,
             max_uses,
-            max_rate: None,
+            ..Restrictions::default()
         };
         Some((NewKey { name, uses, exportable: flags & EXPORTABLE != 0, restrictions }, max_rate))
     }
