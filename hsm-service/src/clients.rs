@@ -5,7 +5,8 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    ops::Bound,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard},
 };
 
 use keyward_algorithms::ErrorKind;
@@ -33,7 +34,9 @@ const KEEP_ENDED: u64 = 30 * 24 * 3600;
 pub(crate) struct Clients {
     store: Arc<dyn Store>,
     front: Arc<Front>,
-    register: Mutex<Register>,
+    register: RwLock<Register>,
+    /// Held while the register is written to the disk, which those who look into it do not wait for.
+    changing: Mutex<()>,
 }
 
 #[derive(Clone, Default)]
@@ -50,42 +53,62 @@ impl Clients {
         let register = Register::new(front.clients());
         // From here on a clock that is set forward is seen through.
         clock::surely();
-        Clients { store, front, register: Mutex::new(register) }
+        let (register, changing) = (RwLock::new(register), Mutex::new(()));
+        Clients { store, front, register, changing }
     }
 
     /// Takes over the list that the open store keeps.
     pub(crate) fn load(&self) -> Result<()> {
+        let _alone = self.alone();
         let register = match self.store.own_secret(NAME)? {
             Some(kept) => Register::decode(kept.expose())?,
             None => Register::default(),
         };
-        let mut present = self.lock();
         self.front.keep(|front| front.clients = Some(register.message()))?;
-        *present = register;
+        self.set(register);
         Ok(())
     }
 
-    /// Notes a certificate, before it is given to anybody, and whose place it takes.
-    pub(crate) fn add(&self, certificate: ClientCertificate, renews: Option<&[u8]>) -> Result<()> {
+    /// Notes a certificate, before it is given to anybody, and whose place it takes; unless there are
+    /// so many already.
+    pub(crate) fn add(
+        &self,
+        certificate: ClientCertificate,
+        renews: Option<&[u8]>,
+        most: usize,
+    ) -> Result<()> {
         self.change(|register| {
-            if let Some(old) = renews.and_then(|serial| register.by_serial.get_mut(serial)) {
+            if register.by_serial.len() >= most {
+                let message = format!("the service keeps {most} client certificates already");
+                return Err(Error::new(ErrorKind::LimitExceeded, message).hint(
+                    "they leave its list 30 days after their end; `client_certificates` of [limits] in \
+                     its configuration allows more",
+                ));
+            }
+            if let Some(serial) = renews {
+                // It may have been revoked since its holder was let in.
+                let old = register.by_serial.get_mut(serial).filter(|old| old.revoked == 0);
+                let old = old.ok_or_else(|| revoked(serial, &certificate.user))?;
                 old.renewed_as.clone_from(&certificate.serial);
             }
             register.by_serial.insert(certificate.serial.clone(), certificate);
+            Ok(())
         })
     }
 
     /// What is known of a certificate.
     pub(crate) fn get(&self, serial: &[u8]) -> Option<ClientCertificate> {
-        self.lock().by_serial.get(serial).cloned()
+        self.read().by_serial.get(serial).cloned()
     }
 
     /// All that the list has, in the order of the serial numbers, after one of them.
     pub(crate) fn after(&self, serial: &[u8], limit: usize) -> Vec<ClientCertificate> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let register = self.lock();
-        let rest = register.by_serial.range::<[u8], _>((Excluded(serial), Unbounded));
-        rest.take(limit).map(|(_, certificate)| certificate.clone()).collect()
+        self.read().after(serial).take(limit).cloned().collect()
+    }
+
+    /// Shows all of them to somebody.
+    pub(crate) fn each(&self, see: impl FnMut(&ClientCertificate)) {
+        self.read().by_serial.values().for_each(see);
     }
 
     /// Revokes all certificates of a user; those that were revoked by this.
@@ -102,6 +125,7 @@ impl Clients {
             if !register.revoked_users.iter().any(|known| known == user) {
                 register.revoked_users.push(user.to_owned());
             }
+            Ok(())
         })?;
         Ok(revoked)
     }
@@ -122,19 +146,25 @@ impl Clients {
                 certificate.revoked = now();
                 revoked.push(certificate.clone());
             }
+            Ok(())
         })?;
         Ok(revoked)
     }
 
     /// The certificates that are valid, that another authority than this one has issued, and that
-    /// their holders have not renewed.
-    pub(crate) fn not_renewed_by(&self, authority: &[u8]) -> Vec<ClientCertificate> {
+    /// their holders have not renewed, after one of them.
+    pub(crate) fn not_renewed_by(
+        &self,
+        authority: &[u8],
+        serial: &[u8],
+        limit: usize,
+    ) -> Vec<ClientCertificate> {
         let now = now();
         let old = |one: &&ClientCertificate| {
             let valid = one.revoked == 0 && one.ends >= now;
             valid && one.renewed_as.is_empty() && one.authority != authority
         };
-        self.lock().by_serial.values().filter(old).cloned().collect()
+        self.read().after(serial).filter(old).take(limit).cloned().collect()
     }
 
     /// Revokes the certificates that another authority than this one has issued.
@@ -146,6 +176,7 @@ impl Clients {
                     certificate.revoked = now;
                 }
             }
+            Ok(())
         })
     }
 
@@ -157,18 +188,14 @@ impl Clients {
         bound: &[SourceRange],
     ) -> Option<Error> {
         let Identity::Certificate { user, serial, .. } = identity else { return None };
-        let register = self.lock();
+        let register = self.read();
         let known = register.by_serial.get(serial);
-        let revoked = match known {
+        let is_revoked = match known {
             Some(certificate) => certificate.revoked != 0,
             None => register.revoked_users.contains(user),
         };
-        if revoked {
-            let message = format!("the certificate {} of \"{user}\" is revoked", hex(serial));
-            return Some(
-                Error::new(ErrorKind::Unauthenticated, message)
-                    .hint("an administrator can issue another: keyward client enrol"),
-            );
+        if is_revoked {
+            return Some(revoked(serial, user));
         }
         let own: Vec<SourceRange> = known
             .iter()
@@ -195,23 +222,37 @@ impl Clients {
         ended || self.refusal(identity, Source::Process(0), &[]).is_some()
     }
 
-    /// Changes the list, on disk first.
-    fn change(&self, change: impl FnOnce(&mut Register)) -> Result<()> {
-        let mut present = self.lock();
-        let mut changed = present.clone();
-        change(&mut changed);
+    /// Changes the list, on disk first, unless the change refuses.
+    fn change(&self, change: impl FnOnce(&mut Register) -> Result<()>) -> Result<()> {
+        let _alone = self.alone();
+        let mut changed = self.read().clone();
         // A revoked certificate that is forgotten because the clock was wrong would come in again.
         let limit = clock::surely().saturating_sub(KEEP_ENDED);
         changed.by_serial.retain(|_, certificate| certificate.ends >= limit);
+        change(&mut changed)?;
         let message = changed.message();
         self.store.set_own_secrets(&[(NAME, Secret::copy_of(&message.encode_to_vec()))])?;
-        *present = changed;
+        self.set(changed);
         self.front.keep(|front| front.clients = Some(message))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Register> {
-        self.register.lock().unwrap_or_else(PoisonError::into_inner)
+    fn alone(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn read(&self) -> RwLockReadGuard<'_, Register> {
+        self.register.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, register: Register) {
+        *self.register.write().unwrap_or_else(PoisonError::into_inner) = register;
+    }
+}
+
+fn revoked(serial: &[u8], user: &str) -> Error {
+    let message = format!("the certificate {} of \"{user}\" is revoked", hex(serial));
+    Error::new(ErrorKind::Unauthenticated, message)
+        .hint("an administrator can issue another: keyward client enrol")
 }
 
 /// The list for a restored store, whose backup does not know whom the present store has let in or shut
@@ -262,6 +303,12 @@ impl Register {
         Register { by_serial: by_serial.collect(), revoked_users: kept.revoked_users }
     }
 
+    /// Those after a serial number.
+    fn after(&self, serial: &[u8]) -> impl Iterator<Item = &ClientCertificate> {
+        let rest = self.by_serial.range::<[u8], _>((Bound::Excluded(serial), Bound::Unbounded));
+        rest.map(|(_, certificate)| certificate)
+    }
+
     fn message(&self) -> ClientRegister {
         ClientRegister {
             certificates: self.by_serial.values().cloned().collect(),
@@ -273,6 +320,7 @@ impl Register {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{MasterKey, SqliteStore};
 
     #[test]
     fn who_is_revoked_in_one_of_two_lists_is_revoked_in_what_becomes_of_both() {
@@ -306,5 +354,26 @@ mod tests {
             &["x", "y", "z"],
         );
         assert_eq!(both.message(), expected.message());
+    }
+
+    #[test]
+    fn a_certificate_that_is_revoked_while_it_is_renewed_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let seal = MasterKey::new(&[7; 32]).unwrap();
+        let store = SqliteStore::create(&folder.path().join("data"), &seal).unwrap();
+        let front = Arc::new(Front::open(folder.path()));
+        let clients = Clients::new(Arc::new(store), front);
+        let certificate = |serial: u8| ClientCertificate {
+            serial: vec![serial],
+            user: "web".into(),
+            ends: u64::MAX,
+            ..ClientCertificate::default()
+        };
+        clients.add(certificate(1), None, 10).unwrap();
+        clients.add(certificate(2), Some(&[1]), 10).unwrap();
+        assert_eq!(clients.revoke_user("web").unwrap().len(), 2);
+        let error = clients.add(certificate(3), Some(&[2]), 10).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Unauthenticated);
+        assert!(clients.get(&[3]).is_none());
     }
 }

@@ -148,6 +148,8 @@ pub struct LimitsConfig {
     pub slow_queue: usize,
     /// Keys that are held ready in memory.
     pub cached_keys: usize,
+    /// Client certificates in the service's list.
+    pub client_certificates: usize,
     /// Keys that one user may own, and requests that it may make in a second; 0 for any number.
     pub max_keys: u64,
     /// See `max_keys`.
@@ -217,6 +219,7 @@ impl Default for LimitsConfig {
             drain_ms: 10_000,
             slow_queue: 1024,
             cached_keys: 10_000,
+            client_certificates: 100_000,
             max_keys: 0,
             max_requests_per_second: 0,
         }

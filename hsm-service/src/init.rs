@@ -247,7 +247,7 @@ fn administrator(config: &Config, store: SqliteStore, name: &str) -> Result<Cred
         front.service_id = authority.fingerprint().into();
         certified.write(front);
     })?;
-    Clients::new(Arc::new(store), front).add(describe(&certificate)?, None)?;
+    Clients::new(Arc::new(store), front).add(describe(&certificate)?, None, 1)?;
     Ok((certificate, key, authority))
 }
 

@@ -5,9 +5,13 @@ mod service_support;
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
     Error,
-    messages::{RenewClient, RevokeClient},
+    messages::{ClientCertificate, ClientRegister, Enrol, RenewClient, RevokeClient, RotationStep},
 };
-use keyward_service::issue::Authority;
+use keyward_service::{
+    issue::Authority,
+    store::{KeyFile, Secret, SqliteStore, Store},
+};
+use prost::Message;
 use rustix::process::{Signal, kill_process};
 use service_support::{ME, State, generate, sign};
 
@@ -166,4 +170,62 @@ fn the_command_line_lists_and_revokes() {
     assert!(run(&["client", "list"]).contains("revoked"));
     let unasked = administrator.command(&service, &["client", "revoke", "web"]).output().unwrap();
     assert_eq!(unasked.status.code(), Some(2));
+}
+
+#[test]
+fn lists_of_thousands_of_clients_and_users_come_whole() {
+    const MANY: usize = 5000;
+    let state = State::new();
+    assert!(state.start().terminate().success());
+    // As if that many had been enrolled: half of them machines of one user.
+    let store = SqliteStore::open(&state.data(), &KeyFile::new(state.master_key())).unwrap();
+    let kept = store.own_secret("client-certificates").unwrap().unwrap();
+    let mut register = ClientRegister::decode(kept.expose()).unwrap();
+    let one = |number: usize, user: String| ClientCertificate {
+        serial: [&[0x40; 8], number.to_be_bytes().as_slice()].concat(),
+        user,
+        roles: vec!["user".into()],
+        sources: (0..4).map(|net| format!("2001:db8:{net:04x}:{number:04x}::/64")).collect(),
+        ends: u64::MAX / 2,
+        ..ClientCertificate::default()
+    };
+    register.certificates.extend((0..MANY).map(|number| one(number, format!("web{number:04}"))));
+    register.certificates.extend((MANY..2 * MANY).map(|number| one(number, "fleet".into())));
+    let all = register.certificates.len();
+    let register = Secret::copy_of(&register.encode_to_vec());
+    store.set_own_secrets(&[("client-certificates", register)]).unwrap();
+    drop(store);
+
+    let service = state.start();
+    let administrator = service.administrator();
+    assert_eq!(administrator.list_clients().unwrap().len(), all);
+    let users = administrator.list_users().unwrap();
+    assert!(users.is_sorted_by(|one, next| one.name < next.name));
+    for number in 0..MANY {
+        let name = format!("web{number:04}");
+        assert!(users.binary_search_by(|user| user.name.cmp(&name)).is_ok(), "{name}");
+    }
+    let fleet = users.iter().find(|user| user.name == "fleet").unwrap();
+    assert_eq!(fleet.sources.len(), 256, "what is shown of the certificates of one user");
+    let begun = administrator.rotate_authority(RotationStep::Begin).unwrap();
+    assert_eq!(begun.old_clients.len(), all);
+    let revoked = administrator.revoke_client(user("fleet")).unwrap();
+    assert_eq!(revoked.len(), MANY);
+    assert!(revoked.iter().all(|one| one.user == "fleet" && one.revoked != 0));
+    assert_eq!(administrator.authority().unwrap().old_clients.len(), all - MANY);
+}
+
+#[test]
+fn the_list_of_clients_has_a_limit_that_says_how_to_raise_it() {
+    // The first administrator's certificate is in it.
+    let state = State::with("[limits]\nclient_certificates = 2\n");
+    let service = state.start();
+    let web = service.enrol("web", &[]);
+    let (csr, _) = Authority::client_request().unwrap();
+    let enrol = Enrol { user: "other".into(), csr: csr.clone(), ..Enrol::default() };
+    let error = service.administrator().enrol(enrol).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::LimitExceeded);
+    assert!(error.hint.unwrap().contains("client_certificates"));
+    assert_eq!(kind(web.renew(RenewClient { csr, days: 0 })), Some(ErrorKind::LimitExceeded));
+    web.list("").unwrap();
 }

@@ -27,7 +27,8 @@ impl Client {
 
     /// The service's certificate authority.
     pub fn authority(&self) -> Result<messages::AuthorityState> {
-        self.authority_by(Operation::ShowAuthority(messages::ShowAuthority {}))
+        let first = messages::ShowAuthority::default();
+        self.all_of_authority(self.authority_by(Operation::ShowAuthority(first))?)
     }
 
     /// Takes a step in the replacement of the service's certificate authority.
@@ -35,8 +36,23 @@ impl Client {
         &self,
         step: messages::RotationStep,
     ) -> Result<messages::AuthorityState> {
-        let step = step.into();
-        self.authority_by(Operation::RotateAuthority(messages::RotateAuthority { step }))
+        let step = messages::RotateAuthority { step: step.into() };
+        self.all_of_authority(self.authority_by(Operation::RotateAuthority(step))?)
+    }
+
+    /// Adds the further pages of clients that have not renewed.
+    fn all_of_authority(
+        &self,
+        mut state: messages::AuthorityState,
+    ) -> Result<messages::AuthorityState> {
+        while !state.next.is_empty() {
+            let after = std::mem::take(&mut state.next);
+            let next = Operation::ShowAuthority(messages::ShowAuthority { after });
+            let page = self.authority_by(next)?;
+            state.old_clients.extend(page.old_clients);
+            state.next = page.next;
+        }
+        Ok(state)
     }
 
     fn authority_by(&self, operation: Operation) -> Result<messages::AuthorityState> {
@@ -48,8 +64,11 @@ impl Client {
 
     /// The client certificates that the service has issued.
     pub fn list_clients(&self) -> Result<Vec<messages::ClientCertificate>> {
+        self.clients_after(Vec::new())
+    }
+
+    fn clients_after(&self, mut after: Vec<u8>) -> Result<Vec<messages::ClientCertificate>> {
         let mut all = Vec::new();
-        let mut after = Vec::new();
         loop {
             let page = self.clients(Operation::ListClients(messages::ListClients { after }))?;
             all.extend(page.certificates);
@@ -65,7 +84,14 @@ impl Client {
         &self,
         revoke: messages::RevokeClient,
     ) -> Result<Vec<messages::ClientCertificate>> {
-        Ok(self.clients(Operation::RevokeClient(revoke))?.certificates)
+        let page = self.clients(Operation::RevokeClient(revoke))?;
+        let mut revoked = page.certificates;
+        if let Some(last) = revoked.last().filter(|_| !page.next.is_empty()) {
+            let (user, time) = (last.user.clone(), last.revoked);
+            let rest = self.clients_after(page.next)?.into_iter();
+            revoked.extend(rest.filter(|one| one.user == user && one.revoked == time));
+        }
+        Ok(revoked)
     }
 
     fn clients(&self, operation: Operation) -> Result<messages::Clients> {
@@ -77,9 +103,16 @@ impl Client {
 
     /// The users of the service.
     pub fn list_users(&self) -> Result<Vec<messages::User>> {
-        match self.call(Operation::ListUsers(messages::ListUsers {}))? {
-            response::Result::Users(users) => Ok(users.users),
-            _ => Err(unexpected()),
+        let mut all = Vec::new();
+        let mut after = String::new();
+        loop {
+            let asked = Operation::ListUsers(messages::ListUsers { after });
+            let response::Result::Users(page) = self.call(asked)? else { return Err(unexpected()) };
+            all.extend(page.users);
+            if page.next.is_empty() {
+                return Ok(all);
+            }
+            after = page.next;
         }
     }
 

@@ -1,8 +1,11 @@
 //! The service's certificate authority: shown, and replaced step by step.
 
 use keyward_algorithms::{ErrorKind, Operation};
-use keyward_protocol::messages::{AuthorityState, RotateAuthority, RotationStep as Step};
+use keyward_protocol::messages::{
+    AuthorityState, RotateAuthority, RotationStep as Step, ShowAuthority,
+};
 
+use super::{page, people::PAGE};
 use crate::{
     Error, Result, Service,
     execute::Reply,
@@ -11,18 +14,21 @@ use crate::{
 };
 
 /// The authority, and what its replacement waits for.
-pub(crate) fn show(service: &Service, caller: &Caller) -> Result<Reply> {
+pub(crate) fn show(service: &Service, caller: &Caller, request: &ShowAuthority) -> Result<Reply> {
     policy::authorise(caller, Operation::ShowAuthority, Target::Service)?;
     let present = service.authority.present()?;
     let old_clients = match &present.next {
-        Some(next) => service.clients.not_renewed_by(next.key_id()),
+        Some(next) => service.clients.not_renewed_by(next.key_id(), &request.after, PAGE + 1),
         None => Vec::new(),
     };
+    let (old_clients, more) = page(old_clients, PAGE);
+    let last = old_clients.last().filter(|_| more);
     Ok(Reply::Authority(AuthorityState {
         service_id: service.authority.service_id().into(),
         ca: present.current.certificate().to_vec(),
         next_ca: present.next.as_ref().map(|one| one.certificate().to_vec()).unwrap_or_default(),
         reached: present.reached().into(),
+        next: last.map(|last| last.serial.clone()).unwrap_or_default(),
         old_clients,
     }))
 }
@@ -51,5 +57,5 @@ pub(crate) fn rotate(
     }
     service.live.changed();
     tracing::info!(step = request.step().as_str_name(), by = %caller.identity, "authority");
-    show(service, caller)
+    show(service, caller, &ShowAuthority::default())
 }

@@ -1,16 +1,17 @@
 //! Letting clients in and shutting them out, and who there is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use keyward_algorithms::{ErrorKind, Operation};
 use keyward_protocol::{
     check_name,
     messages::{
-        ClientCertificate, Clients, Enrol, Enrolment, ListClients, PinState, RenewClient,
-        RevokeClient, User, Users,
+        ClientCertificate, Clients, Enrol, Enrolment, ListClients, ListUsers, PinState,
+        RenewClient, RevokeClient, User, Users,
     },
 };
 
+use super::page;
 use crate::{
     Error, Result, Service,
     config::PinPolicy,
@@ -21,11 +22,14 @@ use crate::{
     sources::SourceRange,
 };
 
-/// The most certificates in one answer.
-const PAGE: usize = 1000;
+/// The most certificates or users in one answer.
+pub(super) const PAGE: usize = 1000;
 
 /// The most ranges of addresses that one certificate is bound to.
 const MAX_SOURCES: usize = 64;
+
+/// The most ranges or identities that are shown of one user.
+const MAX_SHOWN: usize = 256;
 
 pub(crate) fn enrol(service: &Service, caller: &Caller, request: &Enrol) -> Result<Reply> {
     policy::authorise(caller, Operation::Enrol, Target::Service)?;
@@ -124,7 +128,7 @@ fn issue(
         service.pins.require(user)?;
         service.live.changed();
     }
-    service.clients.add(noted, renews)?;
+    service.clients.add(noted, renews, service.live.settings().limits.client_certificates)?;
     tracing::info!(user, by = %caller.identity, days, ?roles, "client certificate issued");
     Ok(Reply::Enrolment(Enrolment {
         chain: vec![certificate],
@@ -147,12 +151,15 @@ fn role(word: &str) -> Result<Role> {
 /// The client certificates that were issued.
 pub(crate) fn list(service: &Service, caller: &Caller, request: &ListClients) -> Result<Reply> {
     policy::authorise(caller, Operation::ListClients, Target::Service)?;
-    let certificates = service.clients.after(&request.after, PAGE);
-    let next = match certificates.last() {
-        Some(last) if certificates.len() == PAGE => last.serial.clone(),
-        _ => Vec::new(),
-    };
-    Ok(Reply::Clients(Clients { certificates, next }))
+    Ok(clients(service.clients.after(&request.after, PAGE + 1)))
+}
+
+/// As many certificates as one answer takes.
+fn clients(certificates: Vec<ClientCertificate>) -> Reply {
+    let (certificates, more) = page(certificates, PAGE);
+    let last = certificates.last().filter(|_| more);
+    let next = last.map(|last| last.serial.clone()).unwrap_or_default();
+    Reply::Clients(Clients { certificates, next })
 }
 
 /// Shuts out a certificate, or all of a user, at once.
@@ -173,59 +180,67 @@ pub(crate) fn revoke(service: &Service, caller: &Caller, request: &RevokeClient)
         let serial = hex(&certificate.serial);
         tracing::info!(user = certificate.user, serial, by = %caller.identity, "revoked");
     }
-    Ok(Reply::Clients(Clients { certificates: revoked, next: Vec::new() }))
+    // The list has the rest.
+    Ok(clients(revoked))
 }
 
 /// The users of the configuration, and those that client certificates name.
-pub(crate) fn users(service: &Service, caller: &Caller) -> Result<Reply> {
+pub(crate) fn users(service: &Service, caller: &Caller, request: &ListUsers) -> Result<Reply> {
     policy::authorise(caller, Operation::ListUsers, Target::Service)?;
-    let mut users: Vec<User> = all(service).collect();
     let settings = service.live.settings();
-    for user in &mut users {
+    let with_keys = |mut user: User| {
         (user.max_keys, user.max_requests_per_second) = settings.quota(&user.name);
         user.keys = service.store().count_owned(&user.name)?;
-    }
-    Ok(Reply::Users(Users { users }))
+        Ok(user)
+    };
+    let users = all(service, &request.after).take(PAGE + 1).map(with_keys);
+    let (users, more) = page(users.collect::<Result<Vec<User>>>()?, PAGE);
+    let last = users.last().filter(|_| more);
+    let next = last.map(|last| last.name.clone()).unwrap_or_default();
+    Ok(Reply::Users(Users { users, next }))
 }
 
 /// Refuses the name of nobody.
 pub(crate) fn check_exists(service: &Service, name: &str) -> Result<()> {
-    if all(service).any(|user| user.name == name) {
+    if all(service, "").any(|user| user.name == name) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::NotFound, format!("there is no user \"{name}\""))
         .hint("`keyward user list` shows who there is"))
 }
 
-/// All users with what is known of them.
-fn all(service: &Service) -> impl Iterator<Item = User> + use<> {
+/// All users after a name, with what is known of them.
+fn all(service: &Service, after: &str) -> impl Iterator<Item = User> {
     let settings = service.live.settings();
     let mut users: BTreeMap<String, User> = BTreeMap::new();
-    let mut mapped = Vec::new();
+    let mut mapped = HashSet::new();
     for section in &settings.configured {
-        let user = users.entry(section.name.clone()).or_default();
-        user.configured = true;
-        add_all(&mut user.roles, section.roles.iter().map(|role| role.word().to_owned()));
-        add_all(&mut user.identities, section.identities.iter().map(ToString::to_string));
-        add_all(&mut user.sources, section.sources.iter().map(ToString::to_string));
         mapped.extend(section.identities.iter().filter_map(|identity| match identity {
             IdentityPattern::Certificate(name) => Some(name.as_str()),
             _ => None,
         }));
-    }
-    let issued = service.clients.after(&[], usize::MAX);
-    for certificate in issued.into_iter().filter(|certificate| certificate.revoked == 0) {
-        if mapped.contains(&certificate.user.as_str()) {
+        if *section.name <= *after {
             continue;
         }
-        let user = users.entry(certificate.user.clone()).or_default();
-        add_all(&mut user.roles, certificate.roles);
-        add_all(&mut user.identities, [format!("cert:{}", certificate.user)]);
-        add_all(&mut user.sources, certificate.sources);
+        let user = users.entry(section.name.clone()).or_default();
+        user.configured = true;
+        if section.pin == PinPolicy::Required {
+            user.pin = PinState::Missing.into();
+        }
+        add_all(&mut user.roles, section.roles.iter().map(|role| role.word().to_owned()));
+        add_all(&mut user.identities, section.identities.iter().map(ToString::to_string));
+        add_all(&mut user.sources, section.sources.iter().map(ToString::to_string));
     }
-    for section in settings.configured.iter().filter(|user| user.pin == PinPolicy::Required) {
-        users.entry(section.name.clone()).or_default().pin = PinState::Missing.into();
-    }
+    service.clients.each(|certificate| {
+        let name = certificate.user.as_str();
+        if certificate.revoked != 0 || *name <= *after || mapped.contains(name) {
+            return;
+        }
+        let user = users.entry(name.to_owned()).or_default();
+        add_all(&mut user.roles, certificate.roles.iter().cloned());
+        add_all(&mut user.identities, [format!("cert:{name}")]);
+        add_all(&mut user.sources, certificate.sources.iter().cloned());
+    });
     for (name, user) in &mut users {
         let (pin, wrong_pins, locked) = service.pins.standing(name);
         if pin != PinState::None {
@@ -236,10 +251,10 @@ fn all(service: &Service) -> impl Iterator<Item = User> + use<> {
     users.into_iter().map(|(name, user)| User { name, ..user })
 }
 
-/// Adds what is not there yet.
+/// Adds what is not there yet, as far as there is room.
 fn add_all(list: &mut Vec<String>, more: impl IntoIterator<Item = String>) {
     for one in more {
-        if !list.contains(&one) {
+        if list.len() < MAX_SHOWN && !list.contains(&one) {
             list.push(one);
         }
     }

@@ -1027,12 +1027,19 @@ pub struct RenewClient {
     #[prost(uint32, tag = "2")]
     pub days: u32,
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ListUsers {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListUsers {
+    /// Where the last page ended; empty for the first.
+    #[prost(string, tag = "1")]
+    pub after: ::prost::alloc::string::String,
+}
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Users {
     #[prost(message, repeated, tag = "1")]
     pub users: ::prost::alloc::vec::Vec<User>,
+    /// Pass this as `after` for the next page; empty at the end.
+    #[prost(string, tag = "2")]
+    pub next: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct User {
@@ -1043,7 +1050,7 @@ pub struct User {
     pub identities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "3")]
     pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// What its certificates are bound to.
+    /// What its certificates are bound to, the first 256 of it.
     #[prost(string, repeated, tag = "4")]
     pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// Whether it is in the configuration, and not only in certificates.
@@ -1133,8 +1140,12 @@ pub struct UserPin {
     pub locked: u64,
 }
 /// Shows the certificate authority of the service.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct ShowAuthority {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShowAuthority {
+    /// Where the last page of clients ended; empty for the first.
+    #[prost(bytes = "vec", tag = "1")]
+    pub after: ::prost::alloc::vec::Vec<u8>,
+}
 /// Takes the next step in the replacement of the service's certificate authority.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RotateAuthority {
@@ -1157,6 +1168,9 @@ pub struct AuthorityState {
     /// Client certificates that end with the replacement, and that their holders have not renewed.
     #[prost(message, repeated, tag = "5")]
     pub old_clients: ::prost::alloc::vec::Vec<ClientCertificate>,
+    /// Pass this as `after` of ShowAuthority for the next page of clients; empty at the end.
+    #[prost(bytes = "vec", tag = "6")]
+    pub next: ::prost::alloc::vec::Vec<u8>,
 }
 /// Lists what the caller has asked for, may decide, or, as administrator or auditor, may know of.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
