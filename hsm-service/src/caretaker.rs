@@ -144,33 +144,56 @@ impl Work {
         }
     }
 
-    /// Removes the deleted keys whose time has come, each with an entry in the audit log.
+    /// Removes some deleted keys whose time has come, each with an entry in the audit log. Those that
+    /// cannot be removed do not hold up the others.
     fn remove_due(&self, time: u64) -> Result<()> {
-        for id in self.store.due(time, BATCH)? {
-            let mut gone = None;
-            let mut check = |record: &Record| {
-                // The index is not to be believed; the record is.
-                match record.attributes.removal {
-                    removal if removal != 0 && removal <= time => {
-                        gone = Some(key_fields(&id, &record.owner, &record.name, record.version));
-                        self.audit.admit_act()
+        let (mut removed, mut left) = (0, 0);
+        let mut complaint = None;
+        while removed < BATCH {
+            self.audit.admit_act()?;
+            let due = self.store.due(time, left, BATCH)?;
+            if due.is_empty() {
+                break;
+            }
+            for id in due {
+                match self.remove(&id, time) {
+                    Ok(true) => removed += 1,
+                    Ok(false) => left += 1,
+                    // It is looked again when the store is open.
+                    Err(error) if error.kind == ErrorKind::Sealed => return Ok(()),
+                    Err(error) => {
+                        left += 1;
+                        complaint.get_or_insert((id, error));
                     }
-                    _ => Err(Error::new(ErrorKind::Internal, "its time has not come")),
                 }
-            };
-            match self.store.remove(&id, &mut check) {
-                Ok(true) => {
-                    let key = gone.unwrap_or_default();
-                    self.audit.record_key_event("key-removed", &key, "deleted before")?;
-                    tracing::info!(%id, "deleted key removed for ever");
-                }
-                Ok(false) => {}
-                // It is looked again when the store is open.
-                Err(error) if error.kind == ErrorKind::Sealed => return Ok(()),
-                Err(error) => tracing::error!(%id, "a deleted key is not removed: {error}"),
             }
         }
+        if let Some((id, error)) = complaint {
+            tracing::error!(%id, left, "deleted keys are not removed, this one first: {error}");
+        }
         Ok(())
+    }
+
+    /// Removes a deleted key whose time has come; whether there was one.
+    fn remove(&self, id: &KeyId, time: u64) -> Result<bool> {
+        let mut gone = None;
+        let mut check = |record: &Record| {
+            // The index is not to be believed; the record is.
+            match record.attributes.removal {
+                removal if removal != 0 && removal <= time => {
+                    gone = Some(key_fields(id, &record.owner, &record.name, record.version));
+                    self.audit.admit_act()
+                }
+                _ => Err(Error::new(ErrorKind::Internal, "its time has not come")),
+            }
+        };
+        if !self.store.remove(id, &mut check)? {
+            return Ok(false);
+        }
+        let key = gone.unwrap_or_default();
+        self.audit.record_key_event("key-removed", &key, "deleted before")?;
+        tracing::info!(%id, "deleted key removed for ever");
+        Ok(true)
     }
 
     /// Looks for what ends, and warns of it once at the beginning, a week and a day before, and when

@@ -137,6 +137,38 @@ fn certify(service: &Service, name: &str, days: &str) {
 }
 
 #[test]
+fn damaged_keys_do_not_keep_the_others_from_being_removed() {
+    let mut state = State::with(&format!("{ME}[keys]\nundelete_for = \"1h\"\n"));
+    let service = state.start();
+    let client = service.client();
+    client.delete(&generate(&client, "web", "p-256").id).unwrap();
+    drop(client);
+    assert!(service.terminate().success());
+    let file = rusqlite::Connection::open(state.data().join("keys.db")).unwrap();
+    // More than are removed in one go: their records are not theirs, and they are due before others.
+    file.execute_batch(
+        "CREATE TEMP TABLE damaged AS
+            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+            SELECT randomblob(16) AS id FROM n;
+         INSERT INTO keys SELECT damaged.id, owner, name, version, key_type, usage, exportable, origin,
+            created, spki, chain, grants, sealed, attributes FROM keys, damaged;
+         INSERT INTO deleted SELECT id, 'me', 'web', 1 FROM damaged;",
+    )
+    .unwrap();
+    state.more = state.more.replace("\"1h\"", "\"1s\"");
+    let service = state.start();
+    let client = service.client();
+    let key = generate(&client, "other", "p-256");
+    client.delete(&key.id).unwrap();
+    wait_for("the whole key is removed", || {
+        let id = key.id.as_bytes().as_slice();
+        let found =
+            file.query_row("SELECT count(*) FROM keys WHERE id = ?", [id], |row| row.get(0));
+        (found == Ok(0_i64)).then_some(())
+    });
+}
+
+#[test]
 fn a_key_takes_anothers_place_when_its_certificate_comes() {
     let state = State::with(ME);
     let service = state.start();

@@ -133,8 +133,8 @@ pub trait Store: CertificateStore + Send + Sync {
     /// record.
     fn succeed(&self, id: &KeyId, change: Succeed<'_>) -> Result<Option<Record>>;
 
-    /// Some deleted keys that are to be removed by this time.
-    fn due(&self, time: u64, limit: usize) -> Result<Vec<KeyId>>;
+    /// Some deleted keys that are to be removed by this time, the first so many passed over.
+    fn due(&self, time: u64, skip: usize, limit: usize) -> Result<Vec<KeyId>>;
 
     /// What ends before a time, the earliest first.
     fn ending(&self, before: u64, limit: usize) -> Result<Vec<Ending>>;

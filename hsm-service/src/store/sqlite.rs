@@ -313,8 +313,8 @@ impl Store for SqliteStore {
         }))
     }
 
-    fn due(&self, time: u64, limit: usize) -> Result<Vec<KeyId>> {
-        self.read("look for deleted keys", |connection| rows::due(connection, time, limit))
+    fn due(&self, time: u64, skip: usize, limit: usize) -> Result<Vec<KeyId>> {
+        self.read("look for deleted keys", |connection| rows::due(connection, time, skip, limit))
     }
 
     fn ending(&self, before: u64, limit: usize) -> Result<Vec<Ending>> {

@@ -282,11 +282,16 @@ pub(super) fn index_ends(transaction: &Connection) -> rusqlite::Result<()> {
 pub(super) fn due(
     connection: &Connection,
     time: u64,
+    skip: usize,
     limit: usize,
 ) -> rusqlite::Result<Vec<KeyId>> {
+    // Only what can be an identifier, so that whoever passes over some counts as this does.
     let ids: Vec<Vec<u8>> = connection
-        .prepare_cached("SELECT id FROM deleted WHERE removal <= ? ORDER BY removal LIMIT ?")?
-        .query_map(params![time, limit as i64], |row| row.get(0))?
+        .prepare_cached(
+            "SELECT id FROM deleted WHERE removal <= ? AND length(id) = 16
+             ORDER BY removal, id LIMIT ? OFFSET ?",
+        )?
+        .query_map(params![time, limit as i64, skip as i64], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(ids.iter().filter_map(|id| KeyId::try_from(id.as_slice()).ok()).collect())
 }
