@@ -141,14 +141,17 @@ pub(crate) fn restrict(
         return Err(Error::invalid("nothing is named that the key is to be restricted in"));
     }
     let by = caller.user.as_deref().unwrap_or_default();
+    let operation = Operation::Restrict;
     // What was handed out of the uses under the present limit comes back before another counts.
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let limit = match asked.max_uses {
         0 => None,
-        _ => service.store().get(&id)?.map(|(record, _)| service.keys.limits().of(&record)),
+        _ => service.store().get(&id)?.map(|(record, _)| record),
     };
+    // Uses of a key are held up only for who may restrict it.
+    let may = |key: &Record| policy::authorise(caller, operation, Target::Key(key)).is_ok();
+    let limit = limit.filter(may).map(|record| service.keys.limits().of(&record));
     let mut held = limit.as_ref().map(|limit| limit.hold());
-    let operation = Operation::Restrict;
     let record = change_record(service, caller, operation, &request.key_id, trail, |record| {
         held.iter_mut().for_each(|held| held.settle(&mut record.attributes));
         let usage = record.usage.without(removed);
