@@ -61,6 +61,15 @@ pub struct OperationRow {
     pub quorum: bool,
 }
 
+impl OperationRow {
+    /// Whether it belongs to management and not to the daily use of keys: it may wait for the disk or
+    /// for others, or work for seconds, and must not hold up signatures.
+    pub const fn is_management(&self) -> bool {
+        matches!(self.audit, Audit::Act)
+            || matches!(self.requires, Requires::Role(Role::Admin | Role::Operator | Role::Auditor))
+    }
+}
+
 /// While keys can be used.
 const OPERATIONAL: &[ServiceState] = &[ServiceState::Operational];
 

@@ -11,6 +11,7 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
+use keyward_protocol::KeyId;
 
 use crate::{
     Error, Result,

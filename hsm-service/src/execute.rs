@@ -73,8 +73,8 @@ impl Service {
         let mut trail = Trail::begin(peer, caller, id, &operation);
         // Before anything of the request is looked at: what a caller may not ask for at all is
         // refused for that, whatever else may be wrong with it.
-        let admitted = match &caller.refused {
-            Some(error) => Err(error.clone()),
+        let admitted = match caller.refusal() {
+            Some(error) => Err(error),
             None => policy::admit(caller, asked),
         };
         // What is refused because the service is sealed is not recorded: it would fill the journal,
@@ -194,8 +194,8 @@ impl Service {
             Asked::ListClients(request) => people::list(self, caller, &request),
             Asked::RevokeClient(request) => people::revoke(self, caller, &request),
             Asked::RenewClient(request) => people::renew(self, caller, &request),
-            Asked::ListUsers(_) => people::users(self, caller),
-            Asked::ShowAuthority(_) => authority::show(self, caller),
+            Asked::ListUsers(request) => people::users(self, caller, &request),
+            Asked::ShowAuthority(request) => authority::show(self, caller, &request),
             Asked::RotateAuthority(request) => authority::rotate(self, caller, &request),
             Asked::ClearPin(request) => login::clear_pin(self, caller, &request),
             Asked::UnlockUser(request) => login::unlock(self, caller, &request),

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use crate::{
     Error, Result,
     audit::Fields,
+    clock::{moment, now},
     config::{PinPolicy, UserConfig},
     issue::hex,
     quotas::Quota,
@@ -154,13 +155,38 @@ pub struct Caller {
     pub(crate) queue: Arc<str>,
     /// Why nothing is done for it: its certificate is revoked, or used from elsewhere.
     pub(crate) refused: Option<Error>,
+    /// When its certificate ends, in seconds since 1970; [`FOR_EVER`] where it needs none.
+    pub(crate) valid_until: u64,
     /// What the user may take of the service, if that is limited.
     pub(crate) quota: Option<Arc<Quota>>,
     /// What the audit log says of the caller.
     pub(crate) audit: Fields,
 }
 
+/// The end of what does not end.
+pub(crate) const FOR_EVER: u64 = u64::MAX;
+
 impl Caller {
+    /// Why nothing is done for it at this moment.
+    pub(crate) fn refusal(&self) -> Option<Error> {
+        if self.refused.is_some() {
+            return self.refused.clone();
+        }
+        // A connection may outlive the certificate that it was opened with.
+        (self.valid_until != FOR_EVER && now() > self.valid_until).then(|| {
+            let message = format!(
+                "the {} of {} has ended at {}",
+                self.identity.proof(),
+                self.identity,
+                moment(self.valid_until)
+            );
+            Error::new(ErrorKind::Unauthenticated, message).hint(
+                "use the renewed certificate, if there is one; otherwise an administrator issues \
+                 another: keyward client enrol",
+            )
+        })
+    }
+
     /// Whether nothing is done for the caller so far: it is no user, or has not logged in.
     pub(crate) fn is_stranger(&self) -> bool {
         self.user.is_none() || self.awaits_login.is_some()
@@ -278,8 +304,18 @@ impl Users {
         };
         let user = (!name.is_empty()).then_some(name);
         let queue = user.clone().unwrap_or_else(|| identity.to_string().into());
-        let (refused, quota, audit) = (None, None, Fields::default());
-        Caller { identity, user, roles, pin, awaits_login, queue, refused, quota, audit }
+        Caller {
+            identity,
+            user,
+            roles,
+            pin,
+            awaits_login,
+            queue,
+            refused: None,
+            valid_until: FOR_EVER,
+            quota: None,
+            audit: Fields::default(),
+        }
     }
 
     /// Where the configuration lets a certificate be used from; nothing is everywhere.

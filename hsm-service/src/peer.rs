@@ -39,6 +39,8 @@ impl Source {
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            // The kernel has no number for a process of another PID namespace.
+            Source::Process(0) => write!(f, "process not visible (other PID namespace)"),
             Source::Process(pid) => write!(f, "process {pid}"),
             Source::Machine(address) => write!(f, "{address}"),
         }
@@ -49,6 +51,8 @@ impl std::fmt::Display for Source {
 pub(crate) struct Peer {
     identity: Identity,
     source: Source,
+    /// When what proves the identity ends, in seconds since 1970.
+    valid_until: u64,
     /// The service's number of the connection.
     connection: u64,
     known: RwLock<Known>,
@@ -68,12 +72,18 @@ struct Known {
 
 impl Peer {
     /// The other side of a new connection.
-    pub(crate) fn new(service: &Service, identity: Identity, source: Source) -> Peer {
+    pub(crate) fn new(
+        service: &Service,
+        identity: Identity,
+        source: Source,
+        valid_until: u64,
+    ) -> Peer {
         let connection = service.audit.next_connection();
-        let known = Known::now(service, &identity, source, connection, None);
+        let known = Known::now(service, &identity, source, valid_until, connection, None);
         Peer {
             identity,
             source,
+            valid_until,
             connection,
             known: RwLock::new(known),
             meter: service.metrics.meter(),
@@ -107,7 +117,8 @@ impl Peer {
 
     fn look_again(&self, service: &Service) -> Arc<Caller> {
         let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let fresh = Known::now(service, &self.identity, self.source, self.connection, login);
+        let Peer { identity, source, valid_until, connection, .. } = self;
+        let fresh = Known::now(service, identity, *source, *valid_until, *connection, login);
         let caller = Arc::clone(&fresh.caller);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         caller
@@ -129,6 +140,7 @@ impl Known {
         service: &Service,
         identity: &Identity,
         source: Source,
+        valid_until: u64,
         connection: u64,
         login: Option<Login>,
     ) -> Known {
@@ -139,6 +151,7 @@ impl Known {
         let login = login.filter(|login| service.pins.admits(login));
         let name = login.as_ref().map(|login| &*login.user);
         let mut caller = users.caller(identity.clone(), name);
+        caller.valid_until = valid_until;
         caller.refused = service.authority.refusal(identity).or_else(|| {
             service.clients.refusal(identity, source, users.sources_of(identity, name))
         });

@@ -132,9 +132,9 @@ impl Service {
         Ok(service)
     }
 
-    /// The other side of a new connection, which comes from somewhere.
-    pub(crate) fn peer(&self, identity: Identity, source: Source) -> Arc<Peer> {
-        Arc::new(Peer::new(self, identity, source))
+    /// The other side of a new connection, which comes from somewhere, and what proves it ends.
+    pub(crate) fn peer(&self, identity: Identity, source: Source, valid_until: u64) -> Arc<Peer> {
+        Arc::new(Peer::new(self, identity, source, valid_until))
     }
 
     /// How much the lanes have to do.

@@ -379,3 +379,21 @@ fn strangers_cannot_fill_the_memory_with_unfinished_frames() {
     assert_eq!(stranger.receive_failure().1, ErrorKind::LimitExceeded);
     assert!(stranger.is_closed());
 }
+
+#[test]
+fn frames_that_arrive_in_time_are_answered_however_they_are_cut() {
+    let state = State::with(&format!("{ME}[limits]\nframe_ms = 3000\n"));
+    let service = state.start();
+    let mut peer = Raw::connect(service.socket());
+    // For longer than a frame may take, there always is a part of one that is not whole yet.
+    let whole = raw::frame(Request { id: 1, operation: Some(raw::status()), ..Request::default() });
+    let (head, tail) = whole.split_at(whole.len() / 2);
+    peer.stream.write_all(head).unwrap();
+    let end = Instant::now() + Duration::from_secs(4);
+    while Instant::now() < end {
+        thread::sleep(Duration::from_millis(50));
+        peer.stream.write_all(&[tail, head].concat()).unwrap();
+        let answer = peer.receive().expect("an answer");
+        assert!(matches!(answer.result, Some(response::Result::Status(_))), "{answer:?}");
+    }
+}

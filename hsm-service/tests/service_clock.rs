@@ -3,6 +3,7 @@
 mod service_support;
 
 use std::{
+    fs,
     process::Command,
     thread,
     time::{Duration, Instant},
@@ -12,10 +13,12 @@ use keyward_algorithms::{ErrorKind, KeyType};
 use keyward_client::{Client, KeyTemplate};
 use keyward_protocol::{
     Error, Key, KeySelector, Restrictions,
-    messages::{ApprovalState, Enrol, RevokeClient},
+    messages::{ApprovalState, AuditEntry, Enrol, RevokeClient},
 };
 use keyward_service::issue::Authority;
-use service_support::{KEYWARD, Service, State, audit_log, faults::Clock, generate, named, sign};
+use service_support::{
+    KEYWARD, Machine, Service, State, audit_log, faults::Clock, generate, named, sign,
+};
 
 /// Uses keys, reads the log, makes backups and lets people in.
 const ME: &str = "[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\n\
@@ -227,4 +230,38 @@ fn backups_go_on_after_the_clock_was_ahead() {
     verify.arg("--config").arg(state.path("keyward.toml"));
     let ran = verify.arg(state.path("hsm/backups").join(second)).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+#[test]
+fn a_connection_ends_with_its_certificate_and_goes_on_where_that_was_renewed() {
+    served("", |_, clock, service, client| {
+        let issue = |user: &str, days| {
+            Machine::issued(client, Enrol { user: user.into(), days, ..Enrol::default() })
+        };
+        let [late, renewing] = ["late", "renewing"].map(|user| issue(user, 1));
+        let [of_late, of_renewing] = [&late, &renewing].map(|machine| machine.client(service));
+        let [late_key, key] = [&of_late, &of_renewing].map(|client| {
+            let key = generate(client, "k", "p-256");
+            sign(client, &key).unwrap();
+            key
+        });
+        clock.set(2 * DAY);
+        for client in [&of_late, &late.client(service)] {
+            let error = sign(client, &late_key).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
+            assert!(error.message.contains("ended"), "{error}");
+            assert!(error.hint.as_deref().unwrap().contains("keyward client enrol"), "{error}");
+        }
+        // The service itself refused the request on the connection that was open.
+        let refused = |entry: &AuditEntry| {
+            entry.user == "late" && entry.outcome == ErrorKind::Unauthenticated.code()
+        };
+        assert!(audit_log(client).iter().any(refused));
+
+        let renewed = issue("renewing", 30);
+        for file in ["client.key", "client.crt"] {
+            fs::copy(renewed.path(file), renewing.path(file)).unwrap();
+        }
+        sign(&of_renewing, &key).unwrap();
+    });
 }

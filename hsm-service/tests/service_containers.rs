@@ -7,8 +7,9 @@ use std::{
     process::{Command, Stdio},
 };
 
+use keyward_algorithms::Operation;
 use keyward_client::Pin;
-use service_support::{KEYWARD, ME, State, generate, sign};
+use service_support::{AUDITING, KEYWARD, State, audit_log, generate, sign};
 
 /// The command that runs another in a PID namespace of its own, which ends with it.
 fn apart(other: &Command) -> Command {
@@ -23,10 +24,13 @@ fn apart(other: &Command) -> Command {
 
 #[test]
 fn a_service_knows_the_user_of_a_client_whose_process_it_cannot_see() {
-    let state = State::with(ME);
+    let state = State::with(AUDITING);
     let service = state.start_command(apart(&state.serve_command()));
     let key = generate(&service.client(), "web", "p-256");
     sign(&service.client(), &key).unwrap();
+    let entries = audit_log(&service.client());
+    let used = entries.iter().find(|entry| entry.operation == Operation::Sign.code()).unwrap();
+    assert_eq!(used.from, "process not visible (other PID namespace)");
 }
 
 #[test]

@@ -6,14 +6,20 @@ use std::{
     fs,
     io::{Read, Write},
     net::TcpStream,
+    os::unix::net::UnixStream,
     process::{Command, Stdio},
+    thread,
     time::{Duration, Instant},
 };
 
 use keyward_algorithms::ErrorKind;
 use keyward_client::{Client, Settings};
-use keyward_protocol::KeySelector;
-use service_support::{ME, State, generate, sign};
+use keyward_protocol::{
+    KeySelector,
+    messages::{ReadAudit, request},
+};
+use rustix::fs::{CWD, Mode, mkfifoat};
+use service_support::{ME, Service, State, generate, sign, wait_for};
 
 #[test]
 fn an_enrolled_client_signs_over_tls() {
@@ -185,4 +191,41 @@ fn init_overwrites_nothing() {
     let error = keyward_service::init::init(&options).unwrap_err();
     assert_eq!(error.kind, ErrorKind::AlreadyExists);
     assert_eq!(fs::read(state.data().join("keys.db")).unwrap(), before);
+}
+
+#[test]
+fn keys_are_used_while_as_many_acts_of_management_wait_as_there_are_threads() {
+    let state = State::new();
+    let service = state.start();
+    let client = service.enrol("web", &[]);
+    let key = generate(&client, "k", "p-256");
+    // A file of the audit log whose reading waits for somebody who writes it.
+    let pipe = state.path("hsm/audit/audit-00000000.log");
+    mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+    let threads = thread::available_parallelism().unwrap().get();
+    let auditor = service.machine("auditor", &["auditor"], &[]);
+    let read = ReadAudit { after: Vec::new(), newest: 0 };
+    let waiting = [(); 64].map(|()| {
+        let (auditor, read) = (auditor.impatient_client(&service), read.clone());
+        thread::spawn(move || auditor.call(request::Operation::ReadAudit(read)))
+    });
+    wait_for("the service is at work", || (in_flight(&service) >= threads.min(16)).then_some(()));
+    for _ in 0..10 {
+        sign(&client, &key).unwrap();
+    }
+    service.kill();
+    for auditor in waiting {
+        assert!(auditor.join().unwrap().is_err(), "an auditor who did not wait");
+    }
+}
+
+/// How many requests the service has begun and not answered.
+fn in_flight(service: &Service) -> usize {
+    let socket = service.socket().with_file_name("health.sock");
+    let mut stream = UnixStream::connect(socket).unwrap();
+    write!(stream, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let mut page = String::new();
+    stream.read_to_string(&mut page).unwrap();
+    let line = page.lines().find_map(|line| line.strip_prefix("keyward_requests_in_flight "));
+    line.unwrap().parse().unwrap()
 }

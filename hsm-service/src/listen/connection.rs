@@ -32,6 +32,15 @@ const PARK_AFTER: Timespec = Timespec { tv_sec: 1, tv_nsec: 0 };
 /// `Status` and `Login`, and for one read more.
 const STRANGER_FRAME_BYTES: usize = 16 << 10;
 
+/// Refuses a frame of which so much has arrived from somebody who has little to say.
+pub(super) fn check_size(peer: &Peer, bytes: usize) -> Result<()> {
+    if bytes > STRANGER_FRAME_BYTES && peer.caller().is_stranger() {
+        let message = format!("a stranger's frame is over {STRANGER_FRAME_BYTES} bytes");
+        return Err(Error::new(ErrorKind::LimitExceeded, message));
+    }
+    Ok(())
+}
+
 /// A frame that has begun to arrive.
 struct Partial {
     since: Instant,
@@ -121,12 +130,14 @@ impl Connection {
                 }
             };
             let taken =
-                self.take_frames(service, &mut frames, &mut nearness, received).and_then(|()| {
+                self.take_frames(service, &mut frames, &mut nearness, received).and_then(|taken| {
+                    if taken > 0 {
+                        partial = None;
+                    }
                     if frames.has_partial_frame() {
                         let begun = Partial { since: received, bytes: 0 };
                         self.check_partial(partial.get_or_insert(begun), received, count)
                     } else {
-                        partial = None;
                         Ok(())
                     }
                 });
@@ -153,23 +164,22 @@ impl Connection {
         if now.duration_since(partial.since) >= self.frame_time {
             return Err(Error::new(ErrorKind::Timeout, "the frame did not arrive in time"));
         }
-        if partial.bytes > STRANGER_FRAME_BYTES && self.peer.caller().is_stranger() {
-            let message = format!("a stranger's frame is over {STRANGER_FRAME_BYTES} bytes");
-            return Err(Error::new(ErrorKind::LimitExceeded, message));
-        }
-        Ok(())
+        check_size(&self.peer, partial.bytes)
     }
 
+    /// Carries out the requests that have arrived; how many.
     fn take_frames(
         self: &Arc<Connection>,
         service: &Arc<Service>,
         frames: &mut FrameReader,
         nearness: &mut Nearness,
         received: Instant,
-    ) -> Result<()> {
+    ) -> Result<usize> {
+        let mut taken = 0;
         while let Some(frame) = frames.next_frame()? {
+            taken += 1;
             if self.peer.has_left() {
-                return Ok(());
+                return Ok(taken);
             }
             let request = decode_request(frame)?;
             if request.carries_secret() {
@@ -186,7 +196,7 @@ impl Connection {
                 connection.answer(response, std::thread::current().id() == thread);
             });
         }
-        Ok(())
+        Ok(taken)
     }
 
     /// Sends an answer, from the thread that serves the connection or from another, which must

@@ -119,8 +119,8 @@ impl Outbox {
     }
 }
 
-/// Answers may be secrets: decrypted text, agreed secrets.
-fn empty(buffer: &mut Vec<u8>) {
+/// Wipes what was sent. Answers may be secrets: decrypted text, agreed secrets.
+pub(super) fn empty(buffer: &mut Vec<u8>) {
     /// A larger buffer is given back.
     const KEPT_BYTES: usize = 16 << 10;
     buffer.as_mut_slice().zeroize();

@@ -17,17 +17,18 @@ use std::{
 
 use keyward_algorithms::ErrorKind;
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener as AsyncListener, TcpStream},
     runtime::Runtime,
     sync::watch,
+    time::timeout,
 };
 
 use super::census::Census;
 use crate::{
     Error, Result, Service,
     config::CertificatesConfig,
-    identity::Identity,
-    issue::identity_of,
+    issue::{end_of, identity_of},
     lanes::{Lane, LaneOptions},
     peer::Source,
 };
@@ -48,14 +49,21 @@ struct Shared {
     acceptor: Acceptor,
     /// Where requests run.
     lane: Lane,
+    /// Where those of management do, which may wait for the disk or work for seconds, so that keys are
+    /// used meanwhile.
+    management: Lane,
     stop: watch::Receiver<bool>,
 }
 
 /// How many threads the reactor has at most.
 const MAX_REACTOR_THREADS: usize = 4;
 
-/// How many requests of all TLS connections may wait for a thread.
+/// How many requests of one user may wait for a thread.
 const LANE_CAPACITY: usize = 8192;
+
+/// How many requests of management run at once. Most of their time they wait, and more than there may
+/// be backups in waiting leave room for the rest.
+const MANAGEMENT_THREADS: usize = 16;
 
 /// How often it is looked whether the certificate is to be renewed: soon, should the clock jump.
 const RENEWAL_CHECK: Duration = Duration::from_secs(60);
@@ -77,14 +85,17 @@ impl TlsFront {
             .enable_all()
             .build()
             .map_err(failed)?;
-        let lane =
-            LaneOptions { name: "tls-work", threads: cores, niceness: 0, capacity: LANE_CAPACITY };
+        let lane = |name, threads, niceness| {
+            let capacity = LANE_CAPACITY;
+            Lane::start(&LaneOptions { name, threads, niceness, capacity }).map_err(failed)
+        };
         let (stop, stopped) = watch::channel(false);
         let shared = Arc::new(Shared {
             service: Arc::clone(service),
             census,
             acceptor: Acceptor::new(service, certificates)?,
-            lane: Lane::start(&lane).map_err(failed)?,
+            lane: lane("tls-work", cores, 0)?,
+            management: lane("tls-manage", MANAGEMENT_THREADS, 5)?,
             stop: stopped,
         });
         let inside = runtime.enter();
@@ -157,19 +168,35 @@ async fn greet(shared: &Arc<Shared>, stream: TcpStream, from: SocketAddr) -> Res
     let Some(acceptor) = shared.acceptor.now(&shared.service) else {
         return Err(Error::new(ErrorKind::Sealed, "the service is sealed and has no certificate"));
     };
-    let handshake = tokio::time::timeout(limits.handshake(), acceptor.accept(stream));
-    let stream = handshake
+    let handshake = timeout(limits.handshake(), acceptor.accept(stream).into_fallible());
+    let shaken = handshake
         .await
-        .map_err(|_| Error::new(ErrorKind::Timeout, "the handshake took too long"))?
-        .map_err(refused)?;
+        .map_err(|_| Error::new(ErrorKind::Timeout, "the handshake took too long"))?;
+    let stream = match shaken {
+        Ok(stream) => stream,
+        Err((error, stream)) => {
+            let _ = timeout(limits.handshake(), part_from(stream)).await;
+            return Err(refused(error));
+        }
+    };
     let certificates = stream.get_ref().1.peer_certificates();
-    let identity: Option<Identity> =
-        certificates.and_then(|chain| chain.first()).and_then(|own| identity_of(own));
-    let Some(identity) = identity else {
+    let known = certificates
+        .and_then(|chain| chain.first())
+        .and_then(|own| Some((identity_of(own)?, u64::try_from(end_of(own)?).ok()?)));
+    let Some((identity, valid_until)) = known else {
         return Err(Error::new(ErrorKind::Unauthenticated, "the certificate names no user"));
     };
     drop(stranger);
     let place = shared.census.admit(identity.to_string(), &limits);
-    session::serve(shared, stream, identity, Source::Machine(from), &limits, place).await;
+    let peer = shared.service.peer(identity, Source::Machine(from), valid_until);
+    session::serve(shared, stream, peer, &limits, place).await;
     Ok(())
+}
+
+/// Leaves a client to its reading of the alert that says why it is refused. It would lose that if the
+/// socket were closed while there is something unread in it.
+async fn part_from(mut stream: TcpStream) {
+    let _ = stream.shutdown().await;
+    let mut unread = [0; 1024];
+    while stream.read(&mut unread).await.is_ok_and(|count| count > 0) {}
 }

@@ -26,7 +26,12 @@ use super::{
     parking::{Awaited, FIRST_CONNECTION, Parking},
     socket::UnixSocket,
 };
-use crate::{Error, Result, Service, execute::respond, identity::Identity, peer::Source};
+use crate::{
+    Error, Result, Service,
+    execute::respond,
+    identity::{FOR_EVER, Identity},
+    peer::Source,
+};
 
 /// The front end, running.
 pub(super) struct UnixFront {
@@ -138,7 +143,7 @@ impl Door {
                 return;
             }
         };
-        let peer = self.service.peer(identity, Source::Process(pid));
+        let peer = self.service.peer(identity, Source::Process(pid), FOR_EVER);
         let number = self.next_number;
         self.next_number += 1;
         match Connection::new(number, socket, peer, &limits, &self.crew, place) {

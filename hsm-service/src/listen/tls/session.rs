@@ -12,10 +12,12 @@ use std::{
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
     FrameReader,
-    constants::MAX_IN_FLIGHT,
+    constants::{MAX_FRAME_BYTES, MAX_IN_FLIGHT},
     decode_request, encode_response,
     messages::{Request, Response},
+    operation_of,
 };
+use prost::Message;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf},
     net::TcpStream,
@@ -30,36 +32,33 @@ use crate::{
     Error, Result, Service,
     config::LimitsConfig,
     execute::{respond, wipe},
-    identity::Identity,
     lanes::Job,
-    listen::census::Place,
-    peer::{Peer, Source},
+    listen::{census::Place, connection::check_size, outbox::empty},
+    peer::Peer,
 };
 
-/// Serves until the peer closes, breaks the rules, or the service ends.
+/// Serves until the peer closes, breaks the rules, may not be here any more, or the service ends.
 pub(super) async fn serve(
     shared: &Arc<Shared>,
     stream: TlsStream<TcpStream>,
-    identity: Identity,
-    from: Source,
+    peer: Arc<Peer>,
     limits: &Arc<LimitsConfig>,
     place: Result<Place>,
 ) {
-    let peer = shared.service.peer(identity, from);
     let (reader, writer) = tokio::io::split(stream);
-    // Bounded by the limit on requests in flight.
+    // Bounded by the limits on requests in flight and on what is not sent.
     let (answers, outgoing) = unbounded_channel();
-    let in_flight = Arc::new(AtomicUsize::new(0));
-    let connection = Connection { peer, answers, in_flight: Arc::clone(&in_flight) };
+    let load = Arc::<Load>::default();
+    let connection = Connection { peer, answers, load: Arc::clone(&load) };
     let peer = Arc::clone(&connection.peer);
-    let writing = tokio::spawn(write(Arc::clone(limits), writer, outgoing, in_flight, peer));
+    let writing = tokio::spawn(write(Arc::clone(limits), writer, outgoing, load, peer));
     let result = match &place {
         Ok(_) => read(shared, reader, &connection, limits).await,
         Err(error) => Err(error.clone()),
     };
     if let Err(error) = result {
         tracing::debug!(caller = %connection.peer.caller().identity, "closing a connection: {error}");
-        let _ = connection.answers.send(respond(0, Err(error)));
+        connection.answer(respond(0, Err(error)));
     }
     // The writer ends when the last answer that is outstanding has been sent.
     drop(connection);
@@ -70,7 +69,27 @@ pub(super) async fn serve(
 struct Connection {
     peer: Arc<Peer>,
     answers: UnboundedSender<Response>,
-    in_flight: Arc<AtomicUsize>,
+    load: Arc<Load>,
+}
+
+/// What a connection has the service hold.
+#[derive(Default)]
+struct Load {
+    /// Requests that are not answered.
+    in_flight: AtomicUsize,
+    /// Bytes of answers that are not sent.
+    unsent: AtomicUsize,
+}
+
+/// From how many bytes of answers on that a peer has not taken nothing more is done for it.
+const MAX_UNSENT_BYTES: usize = MAX_FRAME_BYTES;
+
+impl Connection {
+    fn answer(&self, response: Response) {
+        self.load.unsent.fetch_add(response.encoded_len(), Ordering::Relaxed);
+        // Where the peer has gone, nobody wants the answer.
+        let _ = self.answers.send(response);
+    }
 }
 
 async fn read(
@@ -85,6 +104,7 @@ async fn read(
     let mut frames = FrameReader::new();
     let mut chunk = Zeroizing::new(vec![0; 4096]);
     let mut deadline = None;
+    let mut arrived = 0;
     loop {
         let reading = async {
             match deadline {
@@ -114,17 +134,26 @@ async fn read(
         };
         feed(&mut frames, &chunk[..count]);
         chunk[..count].zeroize();
-        take_frames(shared, &mut frames, connection)?;
-        deadline = match frames.has_partial_frame() {
-            false => None,
-            true => deadline.or_else(|| Some(tokio::time::Instant::now() + limits.frame())),
-        };
+        let taken = take_frames(shared, &mut frames, connection)?;
+        // What came is answered with the reason, and recorded.
+        admit(shared, connection)?;
+        if taken > 0 {
+            (deadline, arrived) = (None, 0);
+        }
+        if frames.has_partial_frame() {
+            arrived += count;
+            check_size(&connection.peer, arrived)?;
+            deadline = deadline.or_else(|| Some(tokio::time::Instant::now() + limits.frame()));
+        } else {
+            // A large frame's memory is not kept.
+            frames.wipe();
+        }
     }
 }
 
-/// Whether the client may still be here: its certificate may be revoked at any time.
+/// Whether the client may still be here: its certificate may be revoked at any time, and it ends.
 fn admit(shared: &Shared, connection: &Connection) -> Result<()> {
-    connection.peer.caller_now(&shared.service).refused.clone().map_or(Ok(()), Err)
+    connection.peer.caller_now(&shared.service).refusal().map_or(Ok(()), Err)
 }
 
 fn feed(frames: &mut FrameReader, mut bytes: &[u8]) {
@@ -139,22 +168,30 @@ fn feed(frames: &mut FrameReader, mut bytes: &[u8]) {
     }
 }
 
+/// Passes on the requests that have arrived; how many.
 fn take_frames(
     shared: &Arc<Shared>,
     frames: &mut FrameReader,
     connection: &Connection,
-) -> Result<()> {
+) -> Result<usize> {
     let received = Instant::now();
+    let mut taken = 0;
     while let Some(frame) = frames.next_frame()? {
         let (request, bytes) = (decode_request(frame)?, frame.len());
         if request.carries_secret() {
             frames.wipe();
         }
-        if connection.in_flight.fetch_add(1, Ordering::Relaxed) >= MAX_IN_FLIGHT {
+        if connection.load.in_flight.fetch_add(1, Ordering::Relaxed) >= MAX_IN_FLIGHT {
             let message = format!("more than {MAX_IN_FLIGHT} requests are in flight");
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
-        shared.lane.push(
+        taken += 1;
+        let asked = request.operation.as_ref().map(operation_of);
+        let lane = match asked.is_some_and(|operation| operation.row().is_management()) {
+            true => &shared.management,
+            false => &shared.lane,
+        };
+        lane.push(
             &connection.peer.caller().queue,
             Box::new(Execution {
                 service: Arc::clone(&shared.service),
@@ -165,7 +202,7 @@ fn take_frames(
             }),
         );
     }
-    Ok(())
+    Ok(taken)
 }
 
 /// A request on its way to a thread.
@@ -181,19 +218,18 @@ struct Execution {
 impl Job for Execution {
     fn run(self: Box<Self>) {
         let Execution { service, connection, request, received, .. } = *self;
-        let Connection { peer, answers, in_flight: _ } = connection;
-        if peer.has_left() {
+        if connection.peer.has_left() {
             return;
         }
-        service.execute(&peer, request, received, move |response| {
-            // Where the peer has gone, nobody wants the answer.
-            let _ = answers.send(response);
-        });
+        if connection.load.unsent.load(Ordering::Relaxed) >= MAX_UNSENT_BYTES {
+            return refuse(&connection, request, "the answers before were not taken yet");
+        }
+        let peer = Arc::clone(&connection.peer);
+        service.execute(&peer, request, received, move |response| connection.answer(response));
     }
 
     fn refuse(self: Box<Self>) {
-        let busy = Error::new(ErrorKind::Busy, "too many requests are waiting");
-        let _ = self.connection.answers.send(respond(self.request.id, Err(busy)));
+        refuse(&self.connection, self.request, "too many requests are waiting");
     }
 
     fn bytes(&self) -> usize {
@@ -201,11 +237,16 @@ impl Job for Execution {
     }
 }
 
+fn refuse(connection: &Connection, mut request: Request, why: &str) {
+    request.wipe();
+    connection.answer(respond(request.id, Err(Error::new(ErrorKind::Busy, why))));
+}
+
 async fn write(
     limits: Arc<LimitsConfig>,
     mut writer: WriteHalf<TlsStream<TcpStream>>,
     mut outgoing: UnboundedReceiver<Response>,
-    in_flight: Arc<AtomicUsize>,
+    load: Arc<Load>,
     peer: Arc<Peer>,
 ) {
     let mut responses = Vec::new();
@@ -213,6 +254,7 @@ async fn write(
     // All that is ready goes out together.
     while outgoing.recv_many(&mut responses, 64).await > 0 {
         let count = responses.len();
+        let size: usize = responses.iter().map(Response::encoded_len).sum();
         for mut response in responses.drain(..) {
             if let Err(error) = encode_response(&response, &mut bytes) {
                 let _ = encode_response(&respond(response.id, Err(error)), &mut bytes);
@@ -220,9 +262,9 @@ async fn write(
             wipe(&mut response);
         }
         let sent = timeout(limits.write(), send(&mut writer, &bytes)).await;
-        bytes.as_mut_slice().zeroize();
-        bytes.clear();
-        in_flight.fetch_sub(count, Ordering::Relaxed);
+        empty(&mut bytes);
+        load.in_flight.fetch_sub(count, Ordering::Relaxed);
+        load.unsent.fetch_sub(size, Ordering::Relaxed);
         if !matches!(sent, Ok(Ok(()))) {
             peer.leave();
             break;
