@@ -8,7 +8,7 @@ use der::{
 use keyward_algorithms::ObjectIdentifier;
 use zeroize::Zeroizing;
 
-use crate::{CryptoError, error::Result};
+use crate::{CryptoError, error::Result, wrapping::SEMIBLOCK_BYTES};
 
 /// `AlgorithmIdentifier` (RFC 5280, 4.1.1.2).
 #[derive(Clone, Copy, Sequence)]
@@ -83,6 +83,20 @@ pub(crate) fn octet_string(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
 }
 
 /// Encodes into one buffer of the final size, so that no copy of a secret stays behind.
+/// The DER value that some bytes begin with, where nothing but a few zeros follow it.
+pub(crate) fn without_zeros(bytes: &[u8]) -> Result<&[u8]> {
+    let length = || {
+        let mut reader = SliceReader::new(bytes)?;
+        AnyRef::decode(&mut reader)?;
+        usize::try_from(reader.position())
+    };
+    let (value, rest) = bytes.split_at(length().map_err(|_| CryptoError::InvalidKey)?);
+    match rest.len() < SEMIBLOCK_BYTES && rest.iter().all(|byte| *byte == 0) {
+        true => Ok(value),
+        false => Err(CryptoError::InvalidKey),
+    }
+}
+
 fn encode(value: &impl Encode) -> Result<Zeroizing<Vec<u8>>> {
     let length = value.encoded_len().map_err(|_| CryptoError::InvalidKey)?;
     let length = usize::try_from(length).map_err(|_| CryptoError::InvalidKey)?;

@@ -64,6 +64,12 @@ impl PrivateKey {
         }
     }
 
+    /// Reads a DER PKCS#8 `PrivateKeyInfo` that was wrapped. Some tokens, SoftHSM among them, fill it up
+    /// with zeros to whole semiblocks before they wrap it.
+    pub fn from_wrapped_pkcs8(plain: &[u8]) -> Result<PrivateKey> {
+        PrivateKey::from_pkcs8(asn1::without_zeros(plain)?)
+    }
+
     /// Reads a DER PKCS#1 `RSAPrivateKey` (RFC 8017, A.1.2).
     pub fn from_pkcs1_der(der: &[u8]) -> Result<PrivateKey> {
         PrivateKey::make(None, || Pkey::from_rsa_private_key(der).map_err(invalid_key))

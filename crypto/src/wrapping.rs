@@ -14,7 +14,7 @@ const GCM_IV_BYTES: usize = 12;
 const GCM_TAG_BYTES: usize = 16;
 
 /// What [`Wrapping::AesKwPad`] pads to multiples of.
-const SEMIBLOCK_BYTES: usize = 8;
+pub(crate) const SEMIBLOCK_BYTES: usize = 8;
 /// What Java before 25 pads to multiples of, which is to come out too.
 const BLOCK_BYTES: usize = 16;
 

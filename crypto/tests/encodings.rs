@@ -36,6 +36,13 @@ fn both_halves_of_every_key_type_are_encoded_as_openssl_does() {
         longer.push(0);
         assert!(PrivateKey::from_pkcs8(&longer).is_err(), "{key_type}");
         assert!(PrivateKey::from_pkcs8(&pkcs8[..pkcs8.len() - 1]).is_err(), "{key_type}");
+        // What tokens wrap may end in zeros, but in less than a semiblock of them.
+        for zeros in 0..=8 {
+            let filled = [&pkcs8[..], &[0; 8][..zeros]].concat();
+            assert_eq!(PrivateKey::from_wrapped_pkcs8(&filled).is_ok(), zeros < 8, "{key_type}");
+        }
+        longer[pkcs8.len()] = 1;
+        assert!(PrivateKey::from_wrapped_pkcs8(&longer).is_err(), "{key_type}");
         let mut longer = spki.clone();
         longer.push(0);
         assert!(PublicKey::from_spki(&longer).is_err(), "{key_type}");

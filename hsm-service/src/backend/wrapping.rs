@@ -61,7 +61,7 @@ pub(super) fn unwrap(
         Some((kind, Some(bits))) => {
             import_secret(KeyType::Secret(kind, bits), &plain).map(Material::Secret)
         }
-        None => PrivateKey::from_pkcs8(&plain).map(Material::Private),
+        None => PrivateKey::from_wrapped_pkcs8(&plain).map(Material::Private),
     }
     .map_err(failed)
 }
