@@ -60,6 +60,7 @@ pub(crate) fn append(out: &mut Vec<u8>, key: &Key) {
     out.extend(held.not_after.to_be_bytes());
     out.extend(held.max_uses.to_be_bytes());
     bytes(out, held.max_rate.map(|rate| rate.to_string()).unwrap_or_default().as_bytes());
+    out.extend(held.child_uses.to_be_bytes());
     number(out, held.algorithms.len());
     held.algorithms.iter().for_each(|name| bytes(out, name.as_bytes()));
 }
@@ -76,6 +77,7 @@ impl Reader<'_> {
         let not_after = u64::from_be_bytes(self.array()?);
         let max_uses = u64::from_be_bytes(self.array()?);
         let max_rate = self.string()?;
+        let child_uses = self.number()?;
         let algorithms = (0..self.number()?).map(|_| self.string()).collect::<Option<_>>()?;
         let restrictions = Restrictions {
             algorithms,
@@ -84,7 +86,8 @@ impl Reader<'_> {
             needs_approval: flags & NEEDS_APPROVAL != 0,
             wrap_with_trusted_only: flags & WRAP_WITH_TRUSTED_ONLY != 0,
             max_uses,
-            ..Restrictions::default()
+            max_rate: None,
+            child_uses,
         };
         Some((NewKey { name, uses, exportable: flags & EXPORTABLE != 0, restrictions }, max_rate))
     }

@@ -56,6 +56,7 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
     private final Instant validUntil;
     private final long maxUses;
     private final String maxRate;
+    private final Set<KeyRight> childUses;
     private final int flags;
 
     /** What differs in the next object. */
@@ -68,6 +69,7 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
         private Instant validUntil;
         private long maxUses;
         private String maxRate;
+        private Set<KeyRight> childUses = Set.of();
         private int flags;
     }
 
@@ -80,6 +82,7 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
         validUntil = draft.validUntil;
         maxUses = draft.maxUses;
         maxRate = draft.maxRate;
+        childUses = draft.childUses;
         flags = draft.flags;
     }
 
@@ -93,6 +96,7 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
         draft.validUntil = validUntil;
         draft.maxUses = maxUses;
         draft.maxRate = maxRate;
+        draft.childUses = childUses;
         draft.flags = flags;
         change.accept(draft);
         return new KeyAttributes(draft);
@@ -122,8 +126,7 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
 
     /** The same with these uses and no others. */
     public KeyAttributes withUses(KeyRight first, KeyRight... more) {
-        return with(draft ->
-            draft.uses = Collections.unmodifiableSet(EnumSet.of(first, more)));
+        return with(draft -> draft.uses = set(first, more));
     }
 
     /**
@@ -168,6 +171,15 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
      */
     public KeyAttributes maxRate(String rate) {
         return with(draft -> draft.maxRate = Objects.requireNonNull(rate));
+    }
+
+    /** The same; keys that are unwrapped or derived with it have no other uses than these. */
+    public KeyAttributes withChildUses(KeyRight first, KeyRight... more) {
+        return with(draft -> draft.childUses = set(first, more));
+    }
+
+    private static Set<KeyRight> set(KeyRight first, KeyRight... more) {
+        return Collections.unmodifiableSet(EnumSet.of(first, more));
     }
 
     /** The same, of which each use of the private half wants an approval. */
@@ -230,6 +242,11 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
         return maxRate;
     }
 
+    /** What keys are used for at most that come of it; empty means all that their types have. */
+    public Set<KeyRight> childUses() {
+        return childUses;
+    }
+
     /** Whether each use of its private half wants an approval. */
     public boolean needsApproval() {
         return (flags & NEEDS_APPROVAL) != 0;
@@ -252,6 +269,7 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
         draft.maxUses = in.readLong();
         String rate = Encoded.string(in);
         draft.maxRate = rate.isEmpty() ? null : rate;
+        draft.childUses = KeyRight.ofBits(in.readInt());
         draft.algorithms = List.copyOf(Encoded.list(in, Encoded::string));
         return new KeyAttributes(draft);
     }
@@ -272,6 +290,7 @@ public final class KeyAttributes implements AlgorithmParameterSpec, KeyStore.Pro
             out.writeLong(seconds(validUntil));
             out.writeLong(maxUses);
             write(out, maxRate == null ? "" : maxRate);
+            out.writeInt(KeyRight.bits(childUses));
             out.writeInt(algorithms.size());
             for (String algorithm : algorithms) {
                 write(out, algorithm);

@@ -199,7 +199,7 @@ class RestrictedKeysTest {
         KeyAttributes wanted = KeyAttributes.named("tells").ofType("p-256")
             .withUses(KeyRight.SIGN, KeyRight.DERIVE).withAlgorithms("ecdsa-sha256", "ecdh")
             .validFrom(Instant.parse("2020-01-01T00:00:00Z")).validUntil(SOME_DAY).maxUses(70)
-            .maxRate("5/minute").needingApproval().wrappedWithTrustedOnly().asExportable();
+            .maxRate("5/minute").withChildUses(KeyRight.ENCRYPT, KeyRight.DECRYPT).needingApproval().wrappedWithTrustedOnly().asExportable();
         PrivateKey made = pair(service.provider(), "EC", wanted);
         Key kept = service.keyStore().getKey("tells", null);
         for (Key key : List.of(made, kept)) {
@@ -212,6 +212,7 @@ class RestrictedKeysTest {
             assertEquals(wanted.validUntil(), told.validUntil());
             assertEquals(70, told.maxUses());
             assertEquals("5/minute", told.maxRate());
+            assertEquals(wanted.childUses(), told.childUses());
             assertTrue(told.needsApproval() && told.wrapWithTrustedOnly() && told.exportable());
         }
         KeyAttributes plain = ((KeywardKey) service.keyStore()
@@ -222,6 +223,7 @@ class RestrictedKeysTest {
         assertNull(plain.validUntil());
         assertEquals(0, plain.maxUses());
         assertNull(plain.maxRate());
+        assertEquals(Set.of(), plain.childUses());
         assertFalse(plain.needsApproval() || plain.wrapWithTrustedOnly() || plain.exportable());
     }
 
