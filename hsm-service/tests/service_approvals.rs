@@ -3,7 +3,7 @@
 
 mod service_support;
 
-use std::{process::Command, thread, time::Duration};
+use std::{thread, time::Duration};
 
 use keyward_algorithms::{
     Derivation, Digest, ErrorKind, KeyType, Operation, Right, Rights, Signature, Wrapping,
@@ -14,7 +14,7 @@ use keyward_protocol::{
     messages::{self, ApprovalState, request::Operation as Asked},
 };
 use keyward_service::{issue::Authority, store::SealKind};
-use service_support::{KEYWARD, Machine, Service, State, audit_log, generate, named, sign};
+use service_support::{Machine, Service, State, audit_log, generate, named, sign};
 
 /// A service with users: alice asks, bob and carol are administrators, dave is an auditor.
 struct World {
@@ -261,16 +261,9 @@ fn every_operation_that_can_be_under_quorum_is_refused_without_approvals_and_don
         all.filter(|operation| operation.row().quorum && *operation != Operation::Zeroize)
     };
     let names: Vec<&str> = possible().map(|operation| operation.row().name).collect();
-    let identity = world.state.path("backup.key");
-    let made = Command::new(KEYWARD)
-        .args(["backup", "identity", "--out", identity.to_str().unwrap()])
-        .output()
-        .unwrap();
-    let recipient = String::from_utf8(made.stdout).unwrap();
+    let (_, backup) = world.state.backup_identity();
     let more = format!(
-        "[[quorum]]\noperations = {names:?}\napprovals = 2\napprovers = [\"role:admin\"]\n\
-         [backup]\nrecipients = [{:?}]\n",
-        recipient.trim()
+        "[[quorum]]\noperations = {names:?}\napprovals = 2\napprovers = [\"role:admin\"]\n{backup}"
     );
     let service = world.again(service, &more);
     let [alice, bob, carol, dave] =

@@ -42,9 +42,8 @@ fn text(path: &Path) -> &str {
 /// A service with a recipient, and the file with its identity.
 fn state_with_backups() -> (State, PathBuf) {
     let mut state = State::with(ME);
-    let identity = state.path("backup.key");
-    let recipient = ok(&["backup", "identity", "--out", text(&identity)]);
-    state.more += &format!("[backup]\nrecipients = [{:?}]\nkeep = 3\n", recipient.trim());
+    let (identity, backup) = state.backup_identity();
+    state.more += &format!("{backup}keep = 3\n");
     (state, identity)
 }
 

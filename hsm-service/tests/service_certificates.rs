@@ -158,13 +158,8 @@ fn certificates_count_among_the_keys_of_a_quota() {
 #[test]
 fn a_certificate_that_was_edited_on_disk_is_not_given_out_and_spoils_a_backup() {
     let mut state = State::with(ME);
-    let identity = state.path("backup.key");
-    let made = Command::new(KEYWARD)
-        .args(["backup", "identity", "--out", identity.to_str().unwrap()])
-        .output()
-        .unwrap();
-    let recipient = String::from_utf8(made.stdout).unwrap();
-    state.more += &format!("[backup]\nrecipients = [{:?}]\n", recipient.trim());
+    let (identity, backup) = state.backup_identity();
+    state.more += &backup;
     let service = state.start();
     let client = service.client();
     for name in ["good", "edited", "moved"] {

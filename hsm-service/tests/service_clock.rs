@@ -202,11 +202,8 @@ fn a_revoked_client_stays_out_whatever_the_clock_did() {
 #[test]
 fn backups_go_on_after_the_clock_was_ahead() {
     let mut state = State::with(ME);
-    let identity = state.path("backup.key");
-    let mut make = Command::new(KEYWARD);
-    let made = make.args(["backup", "identity", "--out"]).arg(&identity).output().unwrap();
-    let recipient = String::from_utf8(made.stdout).unwrap();
-    state.more += &format!("[backup]\nrecipients = [{:?}]\nkeep = 2\n", recipient.trim());
+    let (identity, backup) = state.backup_identity();
+    state.more += &format!("{backup}keep = 2\n");
     let clock = Clock::of(&state);
     let service = clock.start(&state);
     let client = service.client();

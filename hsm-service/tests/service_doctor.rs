@@ -2,11 +2,11 @@
 
 mod service_support;
 
-use std::{fs, process::Command};
+use std::fs;
 
 use keyward_protocol::messages::Enrol;
 use serde_json::Value;
-use service_support::{KEYWARD, Machine, Service, State};
+use service_support::{Machine, Service, State};
 
 /// The doctor's checks of this name, as text: state, finding, advice.
 fn checks(machine: &Machine, service: &Service, name: &str) -> Vec<String> {
@@ -30,13 +30,7 @@ fn one(machine: &Machine, service: &Service, name: &str) -> String {
 #[test]
 fn an_administrator_sees_who_is_locked_and_an_operator_what_backups_there_are() {
     let mut state = State::new();
-    let identity = state.path("backup.key");
-    let made = Command::new(KEYWARD)
-        .args(["backup", "identity", "--out"])
-        .arg(&identity)
-        .output()
-        .unwrap();
-    let recipient = String::from_utf8(made.stdout).unwrap();
+    let (_, backup) = state.backup_identity();
     state.more = "[people]\nmax_pin_failures = 1\n".into();
     let service = state.start();
     let admin = service.machine("root", &["admin"], &[]);
@@ -63,7 +57,7 @@ fn an_administrator_sees_who_is_locked_and_an_operator_what_backups_there_are() 
     assert!(locked.contains("keyward user unlock bob"), "{locked}");
 
     assert!(service.terminate().success());
-    state.more += &format!("[backup]\nrecipients = [{:?}]\n", recipient.trim());
+    state.more += &backup;
     let service = state.start();
     let none = one(&operator, &service, "backups");
     assert!(none.starts_with("problem: there is none in "), "{none}");

@@ -379,18 +379,11 @@ fn no_approval_is_spent_on_a_use_that_a_limit_refuses() {
 #[test]
 fn a_restored_backup_gives_no_uses_back_that_the_service_knows_of() {
     let mut state = State::new();
-    let identity = state.path("backup.key");
-    let made = Command::new(KEYWARD)
-        .args(["backup", "identity", "--out"])
-        .arg(&identity)
-        .output()
-        .unwrap();
-    let recipient = String::from_utf8(made.stdout).unwrap();
+    let (identity, backup) = state.backup_identity();
     let me = rustix::process::geteuid().as_raw();
     state.more = format!(
-        "[backup]\nrecipients = [{:?}]\n[[user]]\nname = \"me\"\nidentities = [\"uid:{me}\"]\n\
+        "{backup}[[user]]\nname = \"me\"\nidentities = [\"uid:{me}\"]\n\
          roles = [\"user\", \"operator\"]\n",
-        recipient.trim()
     );
     let service = state.start();
     let client = service.client();

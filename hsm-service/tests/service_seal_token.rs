@@ -227,12 +227,9 @@ fn a_copy_of_the_master_key_opens_the_store_and_its_backups_without_the_token() 
     let arguments = ["--token-pin-file", text(&pin_file), "--master-key", text(&copy)];
     let arguments = [&SEAL[..], &arguments].concat();
     let mut state = State::by_command(folder, token.environment(), &arguments);
-    let identity = state.path("identity");
-    let made = Command::new(KEYWARD).args(["backup", "identity", "--out"]).arg(&identity).output();
-    let recipient = String::from_utf8(made.unwrap().stdout).unwrap();
-    let recipient = recipient.split_whitespace().find(|word| word.starts_with("age1")).unwrap();
-    state.more = everything().replace("\"auditor\"", "\"auditor\", \"operator\"")
-        + &format!("[backup]\nrecipients = [{recipient:?}]\nevery_hours = 0\n");
+    let (identity, backup) = state.backup_identity();
+    let roles = everything().replace("\"auditor\"", "\"auditor\", \"operator\"");
+    state.more = format!("{roles}{backup}every_hours = 0\n");
     let service = state.start();
     let key = generate(&service.client(), "k", "p-256");
     ok(&service, &["backup", "create"]);

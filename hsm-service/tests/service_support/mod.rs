@@ -140,6 +140,17 @@ impl State {
         self.path("hsm/hsm.sock")
     }
 
+    /// Makes an identity for backups: its file, and the section of a configuration that has backups
+    /// encrypted to it, to which a test may add lines.
+    pub fn backup_identity(&self) -> (PathBuf, String) {
+        let identity = self.path("backup.key");
+        let mut make = Command::new(KEYWARD);
+        let made = make.args(["backup", "identity", "--out"]).arg(&identity).output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let recipient = String::from_utf8(made.stdout).unwrap();
+        (identity, format!("[backup]\nrecipients = [{:?}]\n", recipient.trim()))
+    }
+
     /// Lets other local users reach the socket.
     pub fn open_to_other_users(&self) {
         let mode = fs::Permissions::from_mode(0o755);
