@@ -7,12 +7,12 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
+use keyward_peer_groups::processor;
 use keyward_protocol::{
     Error, FrameReader, constants, decode_response, encode_request,
     messages::{Hello, Login, Request, Response, request, response},
 };
 
-use rustix::thread::sched_getcpu;
 use zeroize::Zeroize;
 
 use crate::{
@@ -148,7 +148,8 @@ impl Connection {
 
     /// The processor that will be idle until the service on this machine answers, as requests tell it.
     fn processor_that_waits(&self, pause: &dyn Pause) -> u32 {
-        if self.stream.is_local() && !pause.can_pause() { sched_getcpu() as u32 + 1 } else { 0 }
+        let waits_here = self.stream.is_local() && !pause.can_pause();
+        waits_here.then(processor).flatten().map_or(0, |number| number + 1)
     }
 
     /// Lets the host work until there is an answer. Where it can't, the read that follows blocks.
