@@ -62,7 +62,8 @@ record KeyWrapping(AlgorithmTable.Wrapping wrapping, OaepParameters oaep) {
         } catch (KeywardException failure) {
             throw Failures.keyOrInput(failure);
         }
-        if (kind == Cipher.PRIVATE_KEY && !KeyImport.isOf(key.info().family(), algorithm)) {
+        if (kind == Cipher.PRIVATE_KEY && !KeyImport.isOf(key.info().family(), algorithm)
+                && !key.getAlgorithm().equalsIgnoreCase(algorithm)) {
             deleteAgain(key);
             throw new InvalidKeyException("what was unwrapped is no " + algorithm + " key, but of"
                 + " type " + key.info().type());

@@ -9,8 +9,11 @@ import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.InvalidAlgorithmParameterException;
 import java.security.InvalidKeyException;
 import java.security.KeyPairGenerator;
@@ -301,6 +304,35 @@ class SignatureTest {
         signer.initSign(key);
         signer.update(MESSAGE);
         assertArrayEquals(first, signer.sign());
+    }
+
+    @Test
+    void thousands_of_half_open_objects_cost_nothing_outside_java(RunningService service)
+            throws Exception {
+        KeywardPrivateKey key = service.privateKey(service.key("p-256"));
+        KeywardProvider provider = service.provider();
+        List<Signature> open = new ArrayList<>();
+        for (int i = 0; i < 5_000; i++) {
+            Signature signer = Signature.getInstance("SHA256withECDSA", provider);
+            signer.initSign(key);
+            signer.update(MESSAGE);
+            open.add(signer);
+        }
+        long before = descriptors();
+        for (int i = 0; i < open.size(); i += 50) {
+            Signature signer = open.get(i);
+            assertTrue(verifier("SHA256withECDSA", key.publicKey(), signer)
+                .verify(signer.sign()));
+        }
+        // Far from one for each, whatever else Java has opened meanwhile.
+        assertTrue(descriptors() < before + 20, before + " before, " + descriptors());
+    }
+
+    /** The files and connections that this process has open. */
+    private static long descriptors() throws IOException {
+        try (Stream<Path> open = Files.list(Path.of("/proc/self/fd"))) {
+            return open.count();
+        }
     }
 
     @ParameterizedTest

@@ -203,6 +203,24 @@ class WrappingTest {
         assertTrue(other.getMessage().contains("p-256"), other.getMessage());
     }
 
+    /** Of ML-DSA this Java may have one name for all parameter sets, or none. */
+    @Test
+    void a_key_comes_back_by_the_name_that_it_gives_of_its_algorithm() throws Exception {
+        Pair transport = rsa(KeyRight.UNWRAP);
+        for (String type : new String[] {"ml-dsa-44", "ed25519", "p-256"}) {
+            KeyPairGenerator generator = KeyPairGenerator.getInstance(
+                type.equals("p-256") ? "EC" : type, provider);
+            generator.initialize(named().ofType(type).asExportable());
+            PrivateKey leaving = generator.generateKeyPair().getPrivate();
+            Cipher cipher = Cipher.getInstance("RSAAESWrap/ECB/OAEPPadding", provider);
+            byte[] wrapped = wrapping(cipher, transport.software().getPublic()).wrap(leaving);
+            cipher.init(Cipher.UNWRAP_MODE, transport.inside(), named());
+            Key back = cipher.unwrap(wrapped, leaving.getAlgorithm(), Cipher.PRIVATE_KEY);
+            assertEquals(type, ((KeywardKey) back).attributes().type());
+            assertEquals(leaving.getAlgorithm(), back.getAlgorithm());
+        }
+    }
+
     private static boolean isOf(PrivateKey key, KeywardProvider provider, KeyPair pair)
             throws GeneralSecurityException {
         Signature signer = provider == null ? Signature.getInstance("SHA256withECDSA")
