@@ -121,6 +121,15 @@ impl Front {
         self.remove()
     }
 
+    /// Puts the file of a data folder into another one as well, if there is one.
+    pub(crate) fn carry_over(from: &Path, to: &Path) -> Result<()> {
+        if !from.join(NAME).exists() {
+            return Ok(());
+        }
+        let (from, to) = (Front::open(from), Front::open(to));
+        to.write(&from.lock().front)
+    }
+
     fn write(&self, front: &messages::Front) -> Result<()> {
         let bytes = Zeroizing::new(front.encode_to_vec());
         let folder = self.path.parent().unwrap_or(&self.path);

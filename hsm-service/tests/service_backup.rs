@@ -11,6 +11,7 @@ use std::{
 use keyward_algorithms::{ErrorKind, Mac};
 use keyward_client::Pin;
 use keyward_protocol::messages::{AuditEntry, RevokeClient, RotationStep};
+use keyward_service::{init::SealChoice, store::Passphrase};
 use service_support::{KEYWARD, ME, Service, State, audit_log, generate, sign};
 use tempfile::TempDir;
 
@@ -156,6 +157,29 @@ fn an_authority_that_was_replaced_since_a_backup_stays_so_after_its_restore() {
     let listed = root.client(&service).list_clients().unwrap();
     assert!(listed.iter().any(|one| one.user == "web1" && one.revoked != 0), "{listed:?}");
     assert!(old.impatient_client(&service).list("").is_err());
+}
+
+#[test]
+fn a_sealed_service_is_reached_over_tls_after_a_restore_as_before() {
+    let passphrase: &[u8] = b"ten green bottles hanging on the wall";
+    let mut state = State::sealed_by(SealChoice::Passphrase(Passphrase::new(passphrase).into()));
+    let (identity, section) = state.backup_identity();
+    state.more = section;
+    let service = state.start();
+    service.administrator().unseal(passphrase, false).unwrap();
+    let backup = make(&service);
+    service.terminate();
+    let file = state.path("passphrase");
+    fs::write(&file, passphrase).unwrap();
+    let config = state.path("keyward.toml");
+    let arguments = ["backup", "restore", text(&backup), "--identity", text(&identity), "--json"];
+    let more = ["--config", text(&config), "--seal-in", text(&file), "--yes"];
+    let said: serde_json::Value =
+        serde_json::from_str(&ok(&[&arguments[..], &more].concat())).unwrap();
+    assert_eq!(said["of_the_backup"], serde_json::json!([]));
+    let service = state.start();
+    assert_eq!(service.administrator().show_seal().unwrap().state, "sealed");
+    service.administrator().unseal(passphrase, false).unwrap();
 }
 
 #[test]

@@ -178,8 +178,9 @@ impl Trail {
                 let roles = asked.roles.join(",");
                 let from = asked.sources.join(",");
                 let from = if from.is_empty() { from } else { format!(" from {from}") };
+                let pin = if asked.pin { " with a PIN" } else { "" };
                 self.detail =
-                    format!("user {} roles {roles} days {}{from}", asked.user, asked.days);
+                    format!("user {} roles {roles} days {}{pin}{from}", asked.user, asked.days);
             }
             Asked::RevokeClient(asked) if asked.serial.is_empty() => {
                 self.detail = format!("user {}", asked.user);

@@ -20,6 +20,7 @@ use crate::{
     Config, Error, Result, approvals, authority,
     backend::explain,
     clock::{moment, now},
+    front::Front,
     keys::Material,
     store::{Counted, Seal, SqliteStore, Store},
 };
@@ -77,6 +78,8 @@ pub fn restore(
     let (given_back, of_the_backup) = match &present {
         Some(present) => {
             let lost = people::carry_over(present, &store)?;
+            // Who opens the seal over TLS reaches the service as before.
+            Front::carry_over(&data, draft.path())?;
             (keep_counts(present, &store, &counted)?, lost)
         }
         None => (counted.len() as u64, people::ALL.to_vec()),

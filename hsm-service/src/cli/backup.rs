@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use keyward_protocol::{Error, messages::Backups};
-use serde_json::json;
+use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::{
@@ -151,7 +151,7 @@ fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
     };
     let seal = AskingSeal::new(master_key, args.seal_in.clone()).with_copy(args.master_key.clone());
     let manifest = backup::verify(&args.file, &identities(&args.identity)?, &seal)?;
-    tell("restores", &manifest, context)
+    tell("restores", &manifest, json!({}), context)
 }
 
 fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
@@ -160,7 +160,10 @@ fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
     context.confirm(&question, args.yes)?;
     let seal = AskingSeal::new(config.seal.clone(), args.seal_in.clone());
     let restored = backup::restore(&args.file, &identities(&args.identity)?, &config, &seal)?;
-    tell("restored", &restored.manifest, context)?;
+    let more = json!({
+        "of_the_backup": restored.of_the_backup, "keys_with_uses_given_back": restored.given_back,
+    });
+    tell("restored", &restored.manifest, more, context)?;
     if !restored.of_the_backup.is_empty() {
         context.output.note(&format!(
             "of the backup's day, since nothing later is there: {}; shut out again who was shut out \
@@ -184,12 +187,15 @@ fn identities(path: &PathBuf) -> Result<Vec<Identity>, Error> {
     Identity::parse_file(&text)
 }
 
-fn tell(result: &str, manifest: &Manifest, context: &Context) -> Outcome {
-    let value = json!({ "result": result, "manifest": {
+fn tell(result: &str, manifest: &Manifest, more: Value, context: &Context) -> Outcome {
+    let mut value = json!({ "result": result, "manifest": {
         "service": manifest.service, "created": time::moment(manifest.created),
         "version": manifest.version, "keys": manifest.keys, "bytes": manifest.bytes,
         "sha256": manifest.sha256,
     } });
+    if let (Value::Object(value), Value::Object(more)) = (&mut value, more) {
+        value.extend(more);
+    }
     context.output.result(&value, || {
         facts(&[
             ("backup", result.into()),
