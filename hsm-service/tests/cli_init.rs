@@ -1,4 +1,5 @@
-//! `keyward init`: what goes wrong is found before a store is made that nobody could open.
+//! `keyward init` finds what is wrong before a store is made that nobody could open; `keyward config check`
+//! shows what a configuration comes to.
 
 mod cli_support;
 
@@ -47,4 +48,23 @@ fn the_master_key_is_found_from_wherever_the_service_is_started() {
     let config = fs::read_to_string(folder.path().join("hsm/keyward.toml")).unwrap();
     let path = folder.path().join("elsewhere.key");
     assert!(config.contains(&format!("key_file = {path:?}")), "{config}");
+}
+
+#[test]
+fn a_checked_configuration_shows_who_has_to_approve_what() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("keyward.toml");
+    let rule = "[[quorum]]\noperations = [\"delete\", \"wrap\"]\napprovals = 2\n\
+                approvers = [\"role:admin\", \"olga\"]\n[backup]\nrecipients = []\n";
+    fs::write(&file, rule).unwrap();
+    let check = |more: &[&str]| {
+        Ran::from(keyward(&["config", "check"]).arg(&file).args(more).output().unwrap())
+    };
+    let text = check(&[]).text();
+    let row: Vec<&str> = text.lines().last().unwrap().split_whitespace().collect();
+    assert_eq!(row, ["delete,wrap", "2", "role:admin,olga", "1h"], "{text}");
+    assert!(text.contains("backups:  none"), "{text}");
+    let value: serde_json::Value = serde_json::from_slice(&check(&["--json"]).stdout).unwrap();
+    assert_eq!(value["quorum"][0]["approvers"][1], "olga", "{value}");
+    assert!(value["backups"].is_null(), "{value}");
 }

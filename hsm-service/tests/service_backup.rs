@@ -103,6 +103,18 @@ fn restore(state: &State, backup: &Path, identity: &Path) -> String {
 }
 
 #[test]
+fn a_copy_of_the_master_key_may_lie_wherever_its_keeper_has_put_it() {
+    let (state, identity) = state_with_backups();
+    let backup = make(&state.start());
+    // On a medium without permissions of its own, for instance.
+    let copy = state.path("copy.key");
+    fs::copy(state.master_key(), &copy).unwrap();
+    fs::set_permissions(&copy, fs::Permissions::from_mode(0o666)).unwrap();
+    let verified = verify(&backup, &identity, &copy);
+    assert!(verified.status.success(), "{}", String::from_utf8_lossy(&verified.stderr));
+}
+
+#[test]
 fn who_was_let_in_or_shut_out_since_a_backup_stays_so_after_its_restore() {
     let (state, identity) = state_with_backups();
     let service = state.start();
@@ -122,6 +134,8 @@ fn who_was_let_in_or_shut_out_since_a_backup_stays_so_after_its_restore() {
     for _ in 0..2 {
         let said = restore(&state, &backup, &identity);
         assert!(!said.contains("of the backup's day"), "{said}");
+        let (_, place) = said.split_once("what was there before is in ").expect(&said);
+        assert!(Path::new(place.split_once(": ").unwrap().0).join("keys.db").exists(), "{said}");
     }
     let service = state.start();
     let error = revoked.client(&service).list("").unwrap_err();

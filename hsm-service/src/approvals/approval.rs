@@ -163,9 +163,14 @@ impl Approval {
 
     /// What the audit log says of it.
     pub(crate) fn described(&self) -> String {
+        format!("approval {}: {}", self.id, self.request())
+    }
+
+    /// What it allows, in a few words.
+    pub(crate) fn request(&self) -> String {
         let Ask { operation, user, key, .. } = &self.ask;
         let key = key.as_ref().map(|key| format!(" {}", key.name)).unwrap_or_default();
-        format!("approval {}: {}{key} for {user}", self.id, operation.row().name)
+        format!("{}{key} for {user}", operation.row().name)
     }
 
     /// What the facts say of something.

@@ -39,6 +39,8 @@ pub fn verify(backup: &Path, identities: &[Identity], seal: &dyn Seal) -> Result
 pub struct Restored {
     /// What the backup says of itself.
     pub manifest: Manifest,
+    /// Where the store that was there lies.
+    pub aside: Option<PathBuf>,
     /// Keys with limits of which it is not known how often they were used since the backup.
     pub given_back: u64,
     /// What of people is as it was when the backup was made, since nothing later is known.
@@ -86,14 +88,15 @@ pub fn restore(
     };
     people::note(store, format!("restore of a backup made at {}", moment(manifest.created)))?;
     drop(present);
-    if data.exists() {
-        fs::rename(&data, aside(parent)).map_err(|error| moving("put aside", &data, &error))?;
+    let aside = data.exists().then(|| aside(parent));
+    if let Some(aside) = &aside {
+        fs::rename(&data, aside).map_err(|error| moving("put aside", &data, &error))?;
     }
     fs::rename(draft.path(), &data).map_err(|error| moving("put in place", &data, &error))?;
     fs::File::open(parent)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| moving("sync", parent, &error))?;
-    Ok(Restored { manifest, given_back, of_the_backup })
+    Ok(Restored { manifest, aside, given_back, of_the_backup })
 }
 
 /// Uses that were made since the backup are not given back where the present store knows of them;

@@ -161,9 +161,15 @@ fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
     let seal = AskingSeal::new(config.seal.clone(), args.seal_in.clone());
     let restored = backup::restore(&args.file, &identities(&args.identity)?, &config, &seal)?;
     let more = json!({
-        "of_the_backup": restored.of_the_backup, "keys_with_uses_given_back": restored.given_back,
+        "put_aside": restored.aside, "of_the_backup": restored.of_the_backup, "keys_with_uses_given_back": restored.given_back,
     });
     tell("restored", &restored.manifest, more, context)?;
+    if let Some(aside) = &restored.aside {
+        context.output.note(&format!(
+            "what was there before is in {}: remove it when nobody needs it any more",
+            aside.display()
+        ));
+    }
     if !restored.of_the_backup.is_empty() {
         context.output.note(&format!(
             "of the backup's day, since nothing later is there: {}; shut out again who was shut out \

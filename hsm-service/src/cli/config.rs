@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     context::Context,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     Config,
-    config::{self, HealthAddress, UserConfig},
+    config::{self, HealthAddress, QuorumConfig, UserConfig},
 };
 
 /// Check the service's configuration
@@ -60,12 +60,19 @@ fn check(args: &CheckArgs, context: &Context) -> Outcome {
             json!({ "name": user.name, "identities": identities(user), "roles": roles(user) })
         })
         .collect();
+    let quorum: Vec<_> = config.quorum.iter().map(rule).collect();
+    let backups = match config.backup.recipients.len() {
+        0 => "none: [backup] names no recipients".into(),
+        count => format!("{}, for {count} recipients", config.backup_folder().display()),
+    };
     let value = json!({
         "file": args.file,
         "state": config.state,
         "listen": listen,
         "health": health,
         "users": users,
+        "quorum": quorum,
+        "backups": (!config.backup.recipients.is_empty()).then(|| config.backup_folder()),
     });
     context.output.result(&value, || {
         let said = facts(&[
@@ -73,19 +80,43 @@ fn check(args: &CheckArgs, context: &Context) -> Outcome {
             ("state", config.state.display().to_string()),
             ("listen", listen.join(", ")),
             ("health", health.clone()),
+            ("backups", backups),
         ]);
-        if config.user.is_empty() {
-            return said;
-        }
-        let rows: Vec<Vec<String>> = config
+        let users = config
             .user
             .iter()
-            .map(|user| vec![user.name.clone(), roles(user).join(","), identities(user).join(",")])
-            .collect();
-        format!("{said}\n{}", table(&["USER", "ROLES", "IDENTITIES"], &rows))
+            .map(|user| vec![user.name.clone(), roles(user).join(","), identities(user).join(",")]);
+        let rules = config.quorum.iter().map(|rule| {
+            let QuorumConfig { approvals, lifetime, .. } = rule;
+            let (operations, approvers) = (operations(rule).join(","), approvers(rule).join(","));
+            vec![operations, approvals.to_string(), approvers, lifetime.to_string()]
+        });
+        let tables = [
+            (&["USER", "ROLES", "IDENTITIES"][..], users.collect::<Vec<_>>()),
+            (&["QUORUM FOR", "APPROVALS", "APPROVERS", "WITHIN"][..], rules.collect()),
+        ];
+        let tables = tables.iter().filter(|(_, rows)| !rows.is_empty());
+        tables.fold(said, |said, (heads, rows)| format!("{said}\n{}", table(heads, rows)))
     })?;
     context.output.note("the configuration is right");
     Ok(())
+}
+
+fn rule(rule: &QuorumConfig) -> Value {
+    json!({
+        "operations": operations(rule),
+        "approvals": rule.approvals,
+        "approvers": approvers(rule),
+        "lifetime": rule.lifetime.to_string(),
+    })
+}
+
+fn operations(rule: &QuorumConfig) -> Vec<&'static str> {
+    rule.operations.iter().map(|operation| operation.row().name).collect()
+}
+
+fn approvers(rule: &QuorumConfig) -> Vec<String> {
+    rule.approvers.iter().map(ToString::to_string).collect()
 }
 
 fn identities(user: &UserConfig) -> Vec<String> {

@@ -61,7 +61,7 @@ pub(crate) fn decide(
     policy::authorise(caller, operation, Target::Service)?;
     let user = policy::logged_in(caller)?;
     let asked = visible(service, caller, approval)?;
-    trail.says(&asked.described());
+    trail.says(&asked.request());
     let settings = service.live.settings();
     match settings.quorum.rule(asked.ask.operation) {
         Some(rule) if asked.is_under(rule) => check_approver(rule, caller, &asked)?,
@@ -83,7 +83,7 @@ pub(crate) fn cancel(
     policy::authorise(caller, Operation::CancelApproval, Target::Service)?;
     let user = policy::logged_in(caller)?;
     let asked = visible(service, caller, approval)?;
-    trail.says(&asked.described());
+    trail.says(&asked.request());
     Ok(answer(vec![service.approvals.cancel(asked.id, user)?]))
 }
 

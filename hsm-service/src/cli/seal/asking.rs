@@ -21,7 +21,7 @@ use crate::{
 pub(crate) struct AskingSeal {
     config: SealConfig,
     from: Option<PathBuf>,
-    /// A copy of the master key, for what a device has sealed.
+    /// A copy of the master key, which lies wherever its keeper has put it.
     copy: Option<PathBuf>,
 }
 
@@ -31,15 +31,14 @@ impl AskingSeal {
         AskingSeal { config, from, copy: None }
     }
 
-    /// The same with a copy of the master key, for what a device has sealed.
+    /// The same with a copy of the master key, in place of the configured one or of a device.
     pub(crate) fn with_copy(self, copy: Option<PathBuf>) -> AskingSeal {
         AskingSeal { copy, ..self }
     }
 
     /// The seal of a kind that has a master key.
     fn with_master_key(&self, kind: SealKind) -> Result<Box<dyn Seal>> {
-        let copy = self.copy.as_deref().filter(|_| kind.has_device());
-        let given = self.from.as_deref().or(copy).map(copy_or_pin).transpose()?;
+        let given = self.from.as_deref().or(self.copy.as_deref()).map(copy_or_pin).transpose()?;
         if let Some(copy) = given.as_ref().filter(|given| MasterKey::is_pem(given)) {
             return Ok(Box::new(MasterKey::from_pem(copy)?));
         }

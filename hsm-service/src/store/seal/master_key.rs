@@ -161,8 +161,10 @@ pub fn create(path: &Path) -> Result<DataKey> {
     let created = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     created
         .and_then(|mut file| {
-            file.write_all(pem.as_bytes())?;
-            file.sync_all()
+            file.write_all(pem.as_bytes()).and_then(|()| file.sync_all()).inspect_err(|_| {
+                // It would only stand in the way of another try.
+                let _ = fs::remove_file(path);
+            })
         })
         .map_err(|error| {
             let message = format!("cannot write the master key {}: {error}", path.display());
@@ -190,12 +192,17 @@ pub(crate) fn read_secret(path: &Path, what: &str, private: bool) -> Result<Zero
             .hint("name it in the [seal] section; `keyward init` makes a service's first one")
     };
     let metadata = fs::metadata(path).map_err(unreadable)?;
-    let me = rustix::process::geteuid().as_raw();
-    if private && (metadata.mode() & 0o077 != 0 || ![0, me].contains(&metadata.uid())) {
+    let (me, owner) = (rustix::process::geteuid().as_raw(), metadata.uid());
+    if private && ![0, me].contains(&owner) {
+        let message = format!("{what} {shown} belongs to uid {owner}, and this is uid {me}");
+        return Err(Error::new(ErrorKind::Sealed, message).hint(format!(
+            "run this as its owner; a service's has to be its own: chown {me} {shown}"
+        )));
+    }
+    if private && metadata.mode() & 0o077 != 0 {
         let message = format!("{what} {shown} is open to other users");
         return Err(Error::new(ErrorKind::Sealed, message).hint(format!(
-            "chown it to the service's user and `chmod 600 {shown}`; if others may have read it, \
-             make a new one"
+            "`chmod 600 {shown}`; if others may have read it, make a new one: keyward seal rotate"
         )));
     }
     fs::read(path).map(Zeroizing::new).map_err(unreadable)
