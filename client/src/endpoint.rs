@@ -184,6 +184,11 @@ impl Endpoint {
             (Some(io::ErrorKind::NotFound), Address::Unix(_)) => {
                 "start the service, or set KEYWARD_ADDRESS to where it listens"
             }
+            // As rustls says it.
+            (None, Address::Tls { .. }) if why.contains("not valid for name") => {
+                "reach the service by a name that its certificate has, or have an administrator add \
+                 this one to `hosts` of [certificates] in the service's configuration"
+            }
             (None, Address::Tls { .. }) => {
                 "check that ca, cert and key are those that this service issued; if it has replaced \
                  its authority since, an administrator enrols this machine anew: `keyward client \

@@ -104,7 +104,7 @@ fn client_config([ca, cert, key]: &[PathBuf; 3]) -> Result<Arc<ClientConfig>, Er
     }
     let chain = certificates("cert", cert)?;
     let bytes =
-        zeroize::Zeroizing::new(fs::read(key).map_err(|error| unusable("key", key, &error))?);
+        zeroize::Zeroizing::new(fs::read(key).map_err(|error| unreadable("key", key, &error))?);
     let key_der =
         PrivateKeyDer::from_pem_slice(&bytes).map_err(|error| unusable("key", key, &error))?;
     let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -121,7 +121,7 @@ fn client_config([ca, cert, key]: &[PathBuf; 3]) -> Result<Arc<ClientConfig>, Er
 }
 
 fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let bytes = fs::read(path).map_err(|error| unusable(setting, path, &error))?;
+    let bytes = fs::read(path).map_err(|error| unreadable(setting, path, &error))?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&bytes)
         .collect::<Result<_, _>>()
         .map_err(|error| unusable(setting, path, &error))?;
@@ -130,6 +130,16 @@ fn certificates(setting: &str, path: &Path) -> Result<Vec<CertificateDer<'static
         return Err(unusable(setting, path, &none));
     }
     Ok(found)
+}
+
+fn unreadable(setting: &str, path: &Path, why: &io::Error) -> Error {
+    let error = unusable(setting, path, why);
+    match why.kind() {
+        io::ErrorKind::PermissionDenied => error.hint(
+            "run this as a user who may read it; servers read it before they drop root's rights",
+        ),
+        _ => error,
+    }
 }
 
 fn unusable(setting: &str, path: &Path, why: &dyn std::fmt::Display) -> Error {

@@ -144,6 +144,14 @@ pub fn init(options: &InitOptions) -> Result<Issued> {
     let config_path = state.join("keyward.toml");
     let text = config_text(&state, &master_key, options);
     let config = Config::parse(&text)?;
+    // What is cut off, by a full disk for instance, leaves nothing in the way of another try.
+    let draft = Draft::of([
+        state.clone(),
+        config.data(),
+        state.join(&options.administrator),
+        state.join("ca.pem"),
+        master_key.clone(),
+    ]);
     make_folder(&state, 0o755)?;
     let NewSeal { seal, master_key, shares } = new_seal(options, master_key)?;
     let store = create_store(&config, &*seal)?;
@@ -166,7 +174,33 @@ pub fn init(options: &InitOptions) -> Result<Issued> {
     write_new(&issued.administrator_key, &pem("PRIVATE KEY", &key)?, 0o600)?;
     // Last, so that a configuration stands only beside a whole state.
     write_new(&issued.config, &text, 0o644)?;
+    draft.keep();
     Ok(issued)
+}
+
+/// Files and folders that are being made, and go when it fails.
+struct Draft(Vec<PathBuf>);
+
+impl Draft {
+    /// Those that are not there yet.
+    fn of(paths: impl IntoIterator<Item = PathBuf>) -> Draft {
+        Draft(paths.into_iter().filter(|path| !path.exists()).collect())
+    }
+
+    fn keep(mut self) {
+        self.0.clear();
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            let _ = match path.is_dir() {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+        }
+    }
 }
 
 /// Makes what a configuration says there should be: master key, store, authority.

@@ -3,9 +3,9 @@
 
 mod cli_support;
 
-use std::fs;
+use std::{fs, process::Command};
 
-use cli_support::{Ran, keyward};
+use cli_support::{KEYWARD, Ran, keyward};
 use tempfile::TempDir;
 
 fn init(folder: &TempDir, arguments: &[&str]) -> Ran {
@@ -30,6 +30,23 @@ fn a_store_is_made_only_once_its_shares_can_be_given_out() {
     assert_eq!(made.status, 0, "{}", made.stderr);
     assert_eq!(fs::read_dir(folder.path().join("others")).unwrap().count(), 3);
     assert!(!made.text().contains("keyward-share"), "{}", made.text());
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_in_the_way_of_the_next_try() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("hsm")).unwrap();
+    fs::write(folder.path().join("hsm/notes"), "an operator's\n").unwrap();
+    // Enough for a master key, and not for a store.
+    let limit = "trap '' XFSZ; ulimit -f 4; exec \"$@\"";
+    let mut shell = Command::new("bash");
+    shell.args(["-c", limit, "bash", KEYWARD, "init", "--state", "hsm"]);
+    let full = Ran::from(shell.current_dir(folder.path()).output().unwrap());
+    assert_eq!(full.status, 1, "{}", full.stderr);
+    let left: Vec<_> = fs::read_dir(folder.path().join("hsm")).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    let again = init(&folder, &[]);
+    assert_eq!(again.status, 0, "{}", again.stderr);
 }
 
 #[test]

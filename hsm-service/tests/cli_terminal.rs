@@ -30,12 +30,14 @@ struct Terminal {
 impl Terminal {
     /// Runs `keyward` with these arguments and the environment of a command.
     fn run(like: &Command, arguments: &str) -> Terminal {
+        Terminal::shell(like, &format!("{KEYWARD} {arguments}"))
+    }
+
+    /// Runs a line of a shell.
+    fn shell(like: &Command, line: &str) -> Terminal {
         let mut script = Command::new("script");
         script.args(["--quiet", "--return", "--flush", "--command"]);
-        script
-            .arg(format!("{KEYWARD} {arguments}"))
-            .arg("/dev/null")
-            .env_remove("KEYWARD_PIN_FILE");
+        script.arg(line).arg("/dev/null").env_remove("KEYWARD_PIN_FILE");
         for (name, value) in like.get_envs() {
             script.env(name, value.unwrap_or_default());
         }
@@ -135,6 +137,20 @@ fn a_pin_is_asked_for_on_a_terminal_and_never_shown() {
     terminal.answer("PIN: ", "correct horse");
     let (done, shown) = terminal.end();
     assert!(done && shown.contains("keyward:me/web") && !shown.contains("horse"), "{shown}");
+}
+
+#[test]
+fn a_question_that_is_broken_off_leaves_a_terminal_that_shows_what_is_typed() {
+    let state = State::with(WITH_PIN);
+    let service = state.start();
+    let boss = service.machine("boss", &["admin"], &[]);
+    // The shell goes on after Ctrl-C, and, being no interactive one, leaves the terminal alone.
+    let line = format!("trap : INT; {KEYWARD} user set-pin me; stty -a");
+    let mut terminal = Terminal::shell(&boss.command(&service, &[]), &line);
+    terminal.answer("New PIN: ", "\u{3}");
+    let (_, shown) = terminal.end();
+    let words: Vec<&str> = shown.split_whitespace().collect();
+    assert!(words.contains(&"echo") && !words.contains(&"-echo"), "{shown}");
 }
 
 #[test]

@@ -225,7 +225,10 @@ fn revoke(args: &RevokeArgs, context: &Context) -> Outcome {
         revoked.iter().map(|line| format!("revoked {} {}\n", line.user, line.serial)).collect()
     })?;
     if revoked.is_empty() {
-        context.output.note("none that is known was still valid; unknown ones are shut out too");
+        context.output.note(&format!(
+            "warning: {what} that the service knows were no longer valid, or there are none: see that the \
+             name is right, `keyward client list`. One that it does not know is shut out, too."
+        ));
     }
     Ok(())
 }

@@ -6,14 +6,15 @@ use std::{
 };
 
 use clap::Args;
+use keyward_algorithms::ErrorKind;
 use keyward_client::{Client, Pin, Settings};
 use keyward_protocol::{Error, Key, KeySelector, KeyUri};
-use zeroize::Zeroizing;
 
 use super::{
     arguments::Consent,
     failure::{Failure, Outcome, file_error},
     output::Output,
+    prompt,
 };
 
 /// The flags that say where the service is; they win over environment and settings file.
@@ -104,12 +105,27 @@ impl Context {
 
     /// A client of the service, logged in where a PIN is asked for and a person is there to give it.
     pub(crate) fn client(&self) -> Result<Client, Error> {
+        self.tell_waiting()?;
         let client = Client::new(self.settings()?);
         // Whatever else is wrong, the command itself will find and say.
         if is_interactive() && client.asks_for_pin().unwrap_or(false) {
             client.log_in(prompt_pin("PIN")?)?;
         }
         Ok(self.consenting(client))
+    }
+
+    /// Tells a person that the service is waited for, where it is away.
+    fn tell_waiting(&self) -> Result<(), Error> {
+        if !self.output.shows_progress() {
+            return Ok(());
+        }
+        let impatient = Client::new(self.settings_with(&[("retry_for", "0")])?);
+        if let Err(error) = impatient.hello()
+            && error.kind == ErrorKind::Unavailable
+        {
+            self.output.note(&format!("waiting: {}", error.message));
+        }
+        Ok(())
     }
 
     /// The same client, which does about the approval of others what the flags say.
@@ -151,7 +167,7 @@ pub(crate) fn is_interactive() -> bool {
 
 /// Asks for a PIN on the terminal, without an echo.
 pub(crate) fn prompt_pin(what: &str) -> Result<Pin, Error> {
-    let answer = rpassword::prompt_password(format!("{what}: ")).map(Zeroizing::new);
+    let answer = prompt::secret(what);
     let answer = answer.map_err(|error| file_error("ask on", "the terminal".as_ref(), &error))?;
     Ok(Pin::copy_of(answer.as_bytes()))
 }

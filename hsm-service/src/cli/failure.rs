@@ -79,9 +79,17 @@ pub(crate) fn file_error(doing: &str, path: &Path, error: &io::Error) -> Error {
         io::ErrorKind::PermissionDenied => ErrorKind::PermissionDenied,
         io::ErrorKind::AlreadyExists => ErrorKind::AlreadyExists,
         io::ErrorKind::IsADirectory | io::ErrorKind::InvalidData => ErrorKind::InvalidArgument,
+        io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        | io::ErrorKind::FileTooLarge
+        | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::LimitExceeded,
         _ => ErrorKind::Internal,
     };
-    Error::new(kind, format!("cannot {doing} {}: {error}", path.display()))
+    let failed = Error::new(kind, format!("cannot {doing} {}: {error}", path.display()));
+    match kind {
+        ErrorKind::LimitExceeded => failed.hint("make room on that disk, or name a file elsewhere"),
+        _ => failed,
+    }
 }
 
 /// An error of the cryptographic library about something that was read here.

@@ -25,6 +25,7 @@ mod kem;
 mod key;
 mod manual;
 mod output;
+mod prompt;
 mod seal;
 mod serve;
 mod signature;

@@ -119,8 +119,9 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut draft = tempfile::Builder::new()
         .permissions(Permissions::from_mode(0o644))
-        .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    draft.write_all(bytes)?;
+        .tempfile_in(folder.unwrap_or(Path::new(".")))
+        .map_err(of_no_draft)?;
+    draft.write_all(bytes).map_err(of_no_draft)?;
     if let Some(present) = present {
         let own = draft.as_file().metadata()?;
         if (own.uid(), own.gid()) != (present.uid(), present.gid()) {
@@ -130,6 +131,11 @@ fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
     }
     draft.as_file().sync_all()?;
     draft.persist(&place).map_err(|error| error.error).map(drop)
+}
+
+/// The error without the name of a draft, which says nothing to anybody.
+fn of_no_draft(error: io::Error) -> io::Error {
+    error.kind().into()
 }
 
 /// Lays out rows in columns, each as wide as its widest cell.

@@ -9,6 +9,8 @@ use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
 use zeroize::Zeroizing;
 
+use crate::cli::prompt;
+
 /// Where the passphrase of an encrypted file comes from, when one is needed.
 #[derive(Debug, Default)]
 pub struct Source {
@@ -33,8 +35,8 @@ impl Source {
                     "put it into a file and say --passphrase-file FILE, or call this on a terminal",
                 ));
         }
-        rpassword::prompt_password(format!("Passphrase of {prompt}: ")).map(Zeroizing::new).map_err(
-            |error| Error::new(ErrorKind::Internal, format!("cannot read the passphrase: {error}")),
-        )
+        prompt::secret(&format!("Passphrase of {prompt}")).map_err(|error| {
+            Error::new(ErrorKind::Internal, format!("cannot read the passphrase: {error}"))
+        })
     }
 }

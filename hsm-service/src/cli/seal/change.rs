@@ -217,6 +217,7 @@ fn put_on(
             if with.out.is_none() {
                 // The shares are the result.
                 context.output.note("the seal was changed: these shares open it now");
+                note_backups(context);
                 return Ok(());
             }
             changed
@@ -228,7 +229,14 @@ fn put_on(
              systemd-creds encrypt --name=NAME FILE /etc/credstore.encrypted/NAME",
         );
     }
+    note_backups(context);
     show(&changed, context)
+}
+
+fn note_backups(context: &Context) {
+    context.output.note(
+        "older backups open by what sealed the store before: make a new one, `keyward backup create`",
+    );
 }
 
 /// Gives the shares out: a file for each in a folder, or on standard output.

@@ -17,6 +17,7 @@ use crate::{
         failure::{Outcome, file_error},
         files,
         output::create_file,
+        prompt,
     },
     store::{MasterKey, Passphrase, Share},
 };
@@ -68,8 +69,7 @@ pub(crate) fn ask(what: &str) -> Result<Secret, Error> {
         let message = format!("{} is needed, and nobody is there to ask", what.to_lowercase());
         return Err(Error::invalid(message).hint("give it with `--in FILE`, or `--in -`"));
     }
-    let typed = rpassword::prompt_password(format!("{what}: ")).map(Zeroizing::new);
-    let typed = typed.map_err(|error| {
+    let typed = prompt::secret(what).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("cannot read from the terminal: {error}"))
     })?;
     Ok(Zeroizing::new(typed.trim_end_matches(['\r', '\n']).as_bytes().to_vec()))

@@ -168,7 +168,13 @@ pub fn create(path: &Path) -> Result<DataKey> {
         })
         .map_err(|error| {
             let message = format!("cannot write the master key {}: {error}", path.display());
-            Error::new(ErrorKind::Internal, message)
+            let refused = Error::new(ErrorKind::Internal, message);
+            match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    refused.hint("do this on the service's machine as root or the service's user")
+                }
+                _ => refused,
+            }
         })?;
     Ok(key)
 }
