@@ -45,7 +45,9 @@ pub struct DevService {
 /// so that they use the same keys.
 pub fn prepare(options: &DevOptions) -> Result<DevService> {
     let failed = |error: std::io::Error| {
-        Error::new(ErrorKind::Internal, format!("cannot make the service's folder: {error}"))
+        let place = options.state.clone().unwrap_or_else(std::env::temp_dir);
+        let message = format!("cannot make the service's folder {}: {error}", place.display());
+        Error::new(ErrorKind::Internal, message).hint("name another one: --state DIR")
     };
     let (state, temporary) = match &options.state {
         Some(folder) => (std::path::absolute(folder).map_err(failed)?, None),

@@ -238,3 +238,12 @@ fn following_the_log_shows_each_entry_once_as_it_comes_and_outlives_a_restart() 
     following.kill().unwrap();
     following.wait().unwrap();
 }
+
+#[test]
+fn a_folder_without_a_log_is_not_a_log_that_is_intact() {
+    let folder = TempDir::new().unwrap();
+    let mut verify = keyward(&["audit", "verify", "--in"]);
+    let empty = Ran::from(verify.arg(folder.path()).output().unwrap());
+    assert_eq!(empty.status, 1, "{}", empty.text());
+    assert!(empty.stderr.contains("there is no audit log in"), "{}", empty.stderr);
+}

@@ -101,3 +101,14 @@ fn the_doctor_names_keys_that_have_ended_or_come_to_an_end_and_uses_none_of_thei
     service.run(&["doctor", "fine"]);
     assert_eq!(service.json(&["key", "show", "fine"])["uses"]["used"], 0);
 }
+
+#[test]
+fn a_key_that_has_ended_is_told_at_its_birth_and_is_not_measured() {
+    let service = Service::start();
+    let made =
+        service.run(&["key", "generate", "late", "--type", "p-256", "--not-after", "2020-01-01"]);
+    assert_eq!(made.status, 0);
+    assert!(made.stderr.contains("is never used"), "{}", made.stderr);
+    let error = service.error(&["bench", "late", "--seconds", "1"], 1);
+    assert_eq!(error["kind"], "permission-denied", "{error}");
+}

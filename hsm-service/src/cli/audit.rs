@@ -232,7 +232,14 @@ fn verify(args: &VerifyArgs, context: &Context) -> Outcome {
     match &args.folder {
         Some(folder) => {
             let failed = |error| file_error("read", folder, &error);
-            for (_, path) in list_files(folder).map_err(failed)? {
+            let files = list_files(folder).map_err(failed)?;
+            if files.is_empty() {
+                let message = format!("there is no audit log in {}", folder.display());
+                return Err(Error::new(ErrorKind::NotFound, message)
+                    .hint("name the folder with the files audit-00000001.log and so on")
+                    .into());
+            }
+            for (_, path) in files {
                 let bytes = settled(&path).map_err(failed)?;
                 if verifier.feed(&bytes) < bytes.len() {
                     verifier.torn();

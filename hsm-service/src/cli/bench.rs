@@ -121,7 +121,7 @@ impl Bench<'_> {
     fn made_keys(&self) -> Result<Vec<Figures>, Error> {
         let client = self.client.clone();
         let round_trip: Operation = Arc::new(move || client.status().map(|_| ()));
-        let mut figures = vec![self.measure("round trip".into(), round_trip)];
+        let mut figures = vec![self.measure("round trip".into(), round_trip)?];
         for key_type in &self.args.types {
             if self.stop.load(Relaxed) {
                 break;
@@ -159,7 +159,7 @@ impl Bench<'_> {
             return Err(Error::new(ErrorKind::PermissionDenied, message)
                 .hint("its owner grants rights with `keyward key share`"));
         }
-        Ok(operations.into_iter().map(|(name, operation)| self.measure(name, operation)).collect())
+        operations.into_iter().map(|(name, operation)| self.measure(name, operation)).collect()
     }
 
     fn signing(&self, key: &Key) -> Result<(String, Operation), Error> {
@@ -201,7 +201,9 @@ impl Bench<'_> {
         Ok((format!("{} decapsulate", key.key_type), operation))
     }
 
-    fn measure(&self, name: String, operation: Operation) -> Figures {
+    fn measure(&self, name: String, operation: Operation) -> Result<Figures, Error> {
+        // What never succeeds, with a key that has ended for instance, is not worth measuring.
+        operation()?;
         if self.context.output.shows_progress() {
             self.context.output.note(&format!("measuring {name} …"));
         }
@@ -223,7 +225,7 @@ impl Bench<'_> {
             }
         }
         let elapsed = begin.elapsed().min(seconds).as_secs_f64();
-        Figures::new(name, self.args.threads, elapsed, &all)
+        Ok(Figures::new(name, self.args.threads, elapsed, &all))
     }
 }
 

@@ -140,7 +140,12 @@ pub(crate) fn decrypt(DecryptArgs { what }: &DecryptArgs, context: &Context) -> 
         aad: what.aad.as_bytes(),
         ..SymmetricRequest::new(what.algorithm, iv, input)
     };
-    let plain = client.decipher(&key.id, &request)?;
+    let plain = client.decipher(&key.id, &request).map_err(|error| match error.hint {
+        Some(_) => error,
+        None => error.hint(
+            "the input was changed, or encrypted with another key, --algorithm, --iv or --aad",
+        ),
+    })?;
     let value = json!({
         "id": key.id.to_string(),
         "algorithm": what.algorithm.row().name,

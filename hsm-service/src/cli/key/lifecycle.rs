@@ -5,7 +5,7 @@ use keyward_algorithms::{KeyType, Right, Rights};
 use keyward_client::KeyTemplate;
 
 use super::{KeyArg, restrict::RestrictionArgs};
-use crate::cli::{arguments, context::Context, failure::Outcome};
+use crate::cli::{arguments, context::Context, failure::Outcome, time};
 
 /// Make a key inside the service
 #[derive(Args, Debug)]
@@ -103,7 +103,12 @@ pub(super) fn generate(args: &GenerateArgs, context: &Context) -> Outcome {
             .note(&format!("making a key of type {}, which takes a while …", args.key_type));
     }
     let key = client.generate(args.key_type, &args.attributes.template(&args.name))?;
-    super::show(&key, context)
+    super::show(&key, context)?;
+    let end = key.attributes.restrictions.not_after;
+    if end != 0 && end <= time::now() {
+        context.output.note("warning: the end of this key has passed, so it is never used");
+    }
+    Ok(())
 }
 
 /// Whether a person would wonder where the key stays.

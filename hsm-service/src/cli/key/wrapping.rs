@@ -210,7 +210,10 @@ fn public_key(path: &Path) -> Result<Vec<u8>, Error> {
     let der = match pem::is_pem(&bytes) {
         true => {
             let found = pem::blocks(&bytes)?.into_iter().find(|block| block.label == "PUBLIC KEY");
-            let none = || Error::invalid(format!("{} holds no PUBLIC KEY", path.display()));
+            let none = || {
+                Error::invalid(format!("{} holds no PUBLIC KEY", path.display()))
+                    .hint("of a certificate, `openssl x509 -in FILE -noout -pubkey` prints it")
+            };
             found.ok_or_else(none)?.der.to_vec()
         }
         false => bytes.to_vec(),
