@@ -161,7 +161,8 @@ fn restore(args: &RestoreArgs, context: &Context) -> Outcome {
     let seal = AskingSeal::new(config.seal.clone(), args.seal_in.clone());
     let restored = backup::restore(&args.file, &identities(&args.identity)?, &config, &seal)?;
     let more = json!({
-        "put_aside": restored.aside, "of_the_backup": restored.of_the_backup, "keys_with_uses_given_back": restored.given_back,
+        "put_aside": restored.aside, "of_the_backup": restored.of_the_backup,
+        "keys_with_uses_given_back": restored.given_back,
     });
     tell("restored", &restored.manifest, more, context)?;
     if let Some(aside) = &restored.aside {
