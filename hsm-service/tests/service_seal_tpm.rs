@@ -19,7 +19,7 @@ use std::{
 use keyward_algorithms::ErrorKind;
 use service_support::{
     KEYWARD, ME, Service, State, audit_log, devices::SoftTpm, generate,
-    kills::kill_while_sealed_anew, sign,
+    kills::kill_while_sealed_anew, sign, wait_for,
 };
 use tempfile::TempDir;
 
@@ -148,11 +148,25 @@ fn the_seal_changes_to_the_tpm_and_from_it_while_the_service_signs() {
     sign(&service.client(), &key).unwrap();
 }
 
-/// What goes between a service and its TPM, and whether it is tampered with.
+/// What goes between a service and its TPM.
+#[derive(Default)]
+struct Line {
+    heard: Mutex<Vec<u8>>,
+    tampers: AtomicBool,
+    /// No command gets through to the TPM while a test holds this.
+    hangs: Mutex<()>,
+    ends: AtomicBool,
+}
+
+impl Line {
+    fn hear(&self, bytes: &[u8]) {
+        self.heard.lock().unwrap().extend_from_slice(bytes);
+    }
+}
+
+/// Who sits there.
 struct Tap {
-    heard: Arc<Mutex<Vec<u8>>>,
-    tampers: Arc<AtomicBool>,
-    ends: Arc<AtomicBool>,
+    line: Arc<Line>,
     socket: PathBuf,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -160,36 +174,30 @@ struct Tap {
 impl Tap {
     fn on(tpm: PathBuf, socket: PathBuf) -> Tap {
         let listener = UnixListener::bind(&socket).unwrap();
-        let (heard, tampers) = (Arc::default(), Arc::default());
-        let ends = Arc::new(AtomicBool::new(false));
-        let parts = (Arc::clone(&heard), Arc::clone(&tampers), Arc::clone(&ends));
+        let line: Arc<Line> = Arc::default();
+        let tapped = Arc::clone(&line);
         let tap = move || {
             for client in listener.incoming().map_while(Result::ok) {
-                if parts.2.load(Ordering::SeqCst) {
+                if tapped.ends.load(Ordering::SeqCst) {
                     break;
                 }
-                let _ = relay(client, UnixStream::connect(&tpm).unwrap(), &parts.0, &parts.1);
+                let _ = relay(client, UnixStream::connect(&tpm).unwrap(), &tapped);
             }
         };
-        Tap { heard, tampers, ends, socket, thread: Some(thread::spawn(tap)) }
+        Tap { line, socket, thread: Some(thread::spawn(tap)) }
     }
 }
 
 impl Drop for Tap {
     fn drop(&mut self) {
-        self.ends.store(true, Ordering::SeqCst);
+        self.line.ends.store(true, Ordering::SeqCst);
         let _ = UnixStream::connect(&self.socket);
         let _ = self.thread.take().unwrap().join();
     }
 }
 
 /// One command and one answer after the other.
-fn relay(
-    mut client: UnixStream,
-    mut tpm: UnixStream,
-    heard: &Mutex<Vec<u8>>,
-    tampers: &AtomicBool,
-) -> io::Result<()> {
+fn relay(mut client: UnixStream, mut tpm: UnixStream, line: &Line) -> io::Result<()> {
     let whole = |stream: &mut UnixStream| -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; 10];
         stream.read_exact(&mut bytes)?;
@@ -199,11 +207,13 @@ fn relay(
     };
     loop {
         let command = whole(&mut client)?;
+        line.hear(&command);
+        drop(line.hangs.lock());
         tpm.write_all(&command)?;
         let mut answer = whole(&mut tpm)?;
-        heard.lock().unwrap().extend_from_slice(&[&command[..], &answer].concat());
+        line.hear(&answer);
         // TPM2_Unseal: one bit of the secret that it gives back.
-        if tampers.load(Ordering::SeqCst) && command[6..10] == 0x15eu32.to_be_bytes() {
+        if line.tampers.load(Ordering::SeqCst) && command[6..10] == 0x15eu32.to_be_bytes() {
             answer[20] ^= 1;
         }
         client.write_all(&answer)?;
@@ -220,17 +230,17 @@ fn who_sits_between_the_service_and_its_tpm_neither_learns_the_master_key_nor_ch
     let service = state.start();
     generate(&service.client(), "k", "p-256");
     let (_, master_key) = pem_rfc7468::decode_vec(&fs::read(&copy).unwrap()).unwrap();
-    let heard = tap.heard.lock().unwrap().clone();
+    let heard = tap.line.heard.lock().unwrap().clone();
     let is_there = |secret: &[u8]| heard.windows(secret.len()).any(|part| part == secret);
     // It listens indeed: the command that gives the secret back went by.
     assert!(is_there(&0x15eu32.to_be_bytes()));
     assert!(!is_there(&master_key[..16]) && !is_there(&master_key[16..]));
     assert!(service.terminate().success());
 
-    tap.tampers.store(true, Ordering::SeqCst);
+    tap.line.tampers.store(true, Ordering::SeqCst);
     let service = state.start();
     assert!(reason(&service).contains("was changed on its way"), "{}", reason(&service));
-    tap.tampers.store(false, Ordering::SeqCst);
+    tap.line.tampers.store(false, Ordering::SeqCst);
     ok(&service, &["unseal"]);
 }
 
@@ -335,6 +345,35 @@ fn states_are_counted_while_the_service_runs_and_a_cleared_tpm_is_noticed() {
     state.seal = state.seal.replace(&tpm.address(), &other.address());
     let service = state.start();
     assert!(reason(&service).contains("another TPM"), "{}", reason(&service));
+}
+
+#[test]
+fn keys_are_destroyed_at_once_while_the_tpm_that_is_to_count_hangs() {
+    let tpm = SoftTpm::new();
+    let folder = TempDir::new().unwrap();
+    let tap = Tap::on(tpm.socket(), folder.path().join("tap.sock"));
+    let mut state = counted(&tpm);
+    let tapped = format!("swtpm:path={}", tap.socket.display());
+    state.seal = state.seal.replace(&tpm.address(), &tapped).replace("\"1s\"", "\"1h\"");
+    let service = state.start();
+    let client = service.client();
+    let key = generate(&client, "k", "p-256");
+    client.lock_seal().unwrap();
+
+    let hangs = tap.line.hangs.lock().unwrap();
+    let heard = || tap.line.heard.lock().unwrap().len();
+    let before = heard();
+    let opener = service.client();
+    let opening = thread::spawn(move || opener.unseal(&[], false));
+    wait_for("a command to the TPM", || (heard() > before).then_some(()));
+    assert_eq!(client.show_seal().unwrap().state, "sealed");
+    assert_eq!(client.lock_seal().unwrap().state, "sealed");
+    assert_eq!(client.zeroize(&state.issued.service_id).unwrap().state, "uninitialised");
+    assert!(!opening.is_finished(), "the TPM hangs no more");
+    drop(hangs);
+    assert_eq!(opening.join().unwrap().unwrap_err().kind, ErrorKind::Sealed);
+    assert_eq!(client.status().unwrap().state, "uninitialised");
+    assert_eq!(sign(&client, &key).unwrap_err().kind, ErrorKind::Sealed);
 }
 
 #[test]
