@@ -8,6 +8,7 @@ use std::{
     net::TcpStream,
     os::unix::net::UnixStream,
     process::{Command, Stdio},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -16,9 +17,15 @@ use keyward_algorithms::ErrorKind;
 use keyward_client::{Client, Settings};
 use keyward_protocol::{
     KeySelector,
-    messages::{ReadAudit, request},
+    constants::MAX_RANDOM_BYTES,
+    encode_request,
+    messages::{Random, ReadAudit, Request, request},
 };
-use rustix::fs::{CWD, Mode, mkfifoat};
+use rustix::{
+    fs::{CWD, Mode, mkfifoat},
+    net::sockopt::set_socket_recv_buffer_size,
+};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use service_support::{ME, Service, State, generate, sign, wait_for};
 
 #[test]
@@ -219,13 +226,94 @@ fn keys_are_used_while_as_many_acts_of_management_wait_as_there_are_threads() {
     }
 }
 
+#[test]
+fn what_a_client_does_not_take_of_its_answers_is_not_made() {
+    const ASKED: u64 = 1024;
+    let state = State::with("[limits]\nwrite_ms = 2000\n");
+    let service = state.start();
+    let mut peer = greedy(&service);
+    let mut frames: Vec<u8> = (1..=ASKED).flat_map(random).collect();
+    // No request, so that the service ends the connection once it has been through those before.
+    frames.extend([0xff; 8]);
+    peer.write_all(&frames).unwrap();
+    peer.flush().unwrap();
+    wait_for("the first answer", || (made(&service) > 0).then_some(()));
+    wait_for("the end", || (connections(&service) == 0).then_some(()));
+    assert!(made(&service) < ASKED / 2, "{} answers of {ASKED}", made(&service));
+}
+
+#[test]
+fn a_client_that_does_not_take_its_answers_is_cut_off() {
+    let state = State::with("[limits]\nwrite_ms = 500\n");
+    let service = state.start();
+    let mut peer = greedy(&service);
+    let mut before = 0;
+    // Until all buffers on the way are full.
+    for id in 1.. {
+        let frames: Vec<u8> = (0..8).flat_map(|more| random(8 * id + more)).collect();
+        if peer.write_all(&frames).and_then(|()| peer.flush()).is_err() {
+            break;
+        }
+        wait_for("an answer or the end", || {
+            (made(&service) > before || before > 0 && connections(&service) == 0).then_some(())
+        });
+        if connections(&service) == 0 {
+            break;
+        }
+        before = made(&service);
+    }
+}
+
+/// The frame of a request for as many random bytes as there can be.
+fn random(id: u64) -> Vec<u8> {
+    let operation = Some(request::Operation::Random(Random { length: MAX_RANDOM_BYTES as u32 }));
+    let mut frame = Vec::new();
+    encode_request(&Request { id, operation, ..Request::default() }, &mut frame).unwrap();
+    frame
+}
+
+fn connections(service: &Service) -> u64 {
+    metric(service, "keyward_connections ")
+}
+
+/// How many times random bytes were made.
+fn made(service: &Service) -> u64 {
+    metric(service, "keyward_requests_total{operation=\"random\",algorithm=\"\",outcome=\"ok\"} ")
+}
+
+/// A client that the test lets read or not.
+fn greedy(service: &Service) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+    let machine = service.machine("greedy", &[], &[]);
+    let socket = TcpStream::connect(service.tls_address.trim_start_matches("tls://")).unwrap();
+    set_socket_recv_buffer_size(&socket, 64 << 10).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(machine.path("ca.crt")).unwrap()).unwrap();
+    let own = CertificateDer::from_pem_file(machine.path("client.crt")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(machine.path("client.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_client_auth_cert(vec![own], key)
+        .unwrap();
+    let name = "localhost".try_into().unwrap();
+    let connection = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
+    rustls::StreamOwned::new(connection, socket)
+}
+
 /// How many requests the service has begun and not answered.
 fn in_flight(service: &Service) -> usize {
+    metric(service, "keyward_requests_in_flight ") as usize
+}
+
+/// A number of the service's metrics, by what stands before it.
+fn metric(service: &Service, series: &str) -> u64 {
     let socket = service.socket().with_file_name("health.sock");
     let mut stream = UnixStream::connect(socket).unwrap();
     write!(stream, "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
     let mut page = String::new();
     stream.read_to_string(&mut page).unwrap();
-    let line = page.lines().find_map(|line| line.strip_prefix("keyward_requests_in_flight "));
-    line.unwrap().parse().unwrap()
+    let line = page.lines().find_map(|line| line.strip_prefix(series));
+    line.map_or(0, |number| number.parse().unwrap())
 }

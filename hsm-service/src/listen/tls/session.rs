@@ -51,9 +51,13 @@ pub(super) async fn serve(
     let load = Arc::<Load>::default();
     let connection = Connection { peer, answers, load: Arc::clone(&load) };
     let peer = Arc::clone(&connection.peer);
-    let writing = tokio::spawn(write(Arc::clone(limits), writer, outgoing, load, peer));
+    let mut writing = tokio::spawn(write(Arc::clone(limits), writer, outgoing, load, peer));
     let result = match &place {
-        Ok(_) => read(shared, reader, &connection, limits).await,
+        Ok(_) => tokio::select! {
+            read = read(shared, reader, &connection, limits) => read,
+            // A peer that does not take its answers in time is cut off.
+            _ = &mut writing => return,
+        },
         Err(error) => Err(error.clone()),
     };
     if let Err(error) = result {
@@ -266,8 +270,7 @@ async fn write(
         load.in_flight.fetch_sub(count, Ordering::Relaxed);
         load.unsent.fetch_sub(size, Ordering::Relaxed);
         if !matches!(sent, Ok(Ok(()))) {
-            peer.leave();
-            break;
+            return peer.leave();
         }
     }
     let _ = timeout(limits.write(), writer.shutdown()).await;
