@@ -103,14 +103,14 @@ final class RunningService implements AutoCloseable {
         process = new ProcessBuilder(command).redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(state.resolve("log").toFile()))
             .start();
-        keyward("status", "--wait", "20").succeeded();
+        keyward("status", "--wait", "60").succeeded();
     }
 
     /** Ends it, as a service manager does. */
     void stop() {
         process.destroy();
         try {
-            if (!process.waitFor(20, TimeUnit.SECONDS)) {
+            if (!process.waitFor(60, TimeUnit.SECONDS)) {
                 process.destroyForcibly().waitFor();
                 throw new AssertionError("the service did not end at SIGTERM");
             }

@@ -442,7 +442,7 @@ class SignatureTest {
                 assertInstanceOf(KeywardException.class, failure.getCause()).kind());
             assertTrue(failure.getMessage().contains(service.address()), failure.getMessage());
             service.start();
-            byte[] signature = signWithinSeconds(3, signer);
+            byte[] signature = signWithinSeconds(60, signer);
             assertTrue(verifier("SHA256withECDSA", key.publicKey(), signer).verify(signature));
         }
     }
