@@ -114,3 +114,22 @@ fn loop_until_refused(client: &Client, key: &Key) -> (u32, Error) {
     }
     unreachable!()
 }
+
+#[test]
+fn keys_whose_destruction_the_disk_does_not_take_are_out_of_memory_and_destroyed_later() {
+    let state = State::with(ME);
+    let Some(disk) = FaultyDisk::of(&state) else { return };
+    let service = disk.start(&state);
+    let (client, administrator) = (service.client(), service.administrator());
+    let key = generate(&client, "web", "p-256");
+    disk.fail(&[Call::Write], "keys.db", 0, 1000);
+    let refused = administrator.zeroize(&state.issued.service_id).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Internal, "{refused}");
+    assert!(refused.hint.unwrap().contains("`keyward zeroize` again"));
+    assert!(disk.heal() > 0);
+    assert_eq!(sign(&client, &key).unwrap_err().kind, ErrorKind::Sealed);
+    let seal = administrator.zeroize(&state.issued.service_id).unwrap();
+    assert_eq!((seal.state.as_str(), seal.kind.as_str()), ("uninitialised", ""));
+    assert!(service.terminate().success());
+    assert_eq!(state.start().client().status().unwrap().state, "uninitialised");
+}

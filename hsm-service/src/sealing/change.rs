@@ -73,7 +73,14 @@ impl Service {
         self.give_up();
         let destroyed = self.sealing.store.destroy().and_then(|()| self.front.destroy());
         trail.says(&seal);
-        destroyed?;
+        if let Err(error) = destroyed {
+            // So that it can be asked for again.
+            self.sealing.set(ServiceState::Sealed);
+            return Err(error.hint(
+                "the keys are out of memory, and what opens them may still be on the disk: see to that \
+                 disk, then `keyward zeroize` again; or destroy the disk",
+            ));
+        }
         tracing::warn!(by = %caller.identity, "the data key was destroyed");
         let mut leftover = Vec::new();
         if matches!(row.kind(), Some(SealKind::MasterKey | SealKind::Token)) {
