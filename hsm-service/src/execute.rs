@@ -127,7 +127,7 @@ impl Service {
             }
             Asked::Decapsulate(request) => using::decapsulate(self, caller, request, &mut trail),
             Asked::Rotate(request) => {
-                let plan = rotation::rotate(self, caller, request, &mut trail);
+                let plan = rotation::rotate(self, caller, *request, &mut trail);
                 return self.make(peer, plan, deadline, trail, done);
             }
             Asked::Generate(request) => {

@@ -152,11 +152,11 @@ impl Things {
             }
             Operation::Rotate => {
                 let awaits_certificate = true;
-                Asked::Rotate(messages::Rotate {
+                Asked::Rotate(Box::new(messages::Rotate {
                     key_id: id(7),
                     awaits_certificate,
                     ..Default::default()
-                })
+                }))
             }
             Operation::Trust => Asked::Trust(messages::Trust { key_id: id(5), trusted: false }),
             Operation::Restrict => Asked::Restrict(messages::Restrict {
@@ -233,14 +233,14 @@ impl Things {
                 step: messages::RotationStep::Begin.into(),
             }),
             Operation::MakeBackup => Asked::MakeBackup(messages::MakeBackup {}),
-            Operation::ChangeSeal => Asked::ChangeSeal(messages::ChangeSeal {
+            Operation::ChangeSeal => Asked::ChangeSeal(Box::new(messages::ChangeSeal {
                 present: Vec::new(),
                 next: Some(messages::NewSeal {
                     kind: SealKind::Passphrase as u32,
                     secret: b"ten green bottles".to_vec(),
                     ..messages::NewSeal::default()
                 }),
-            }),
+            })),
             other => panic!("this test does not know how to ask for {}", other.row().name),
         }
     }

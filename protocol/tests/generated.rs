@@ -28,9 +28,12 @@ fn messages_are_those_of_the_schema() {
         .boxed("Response.result.status")
         .boxed("Response.result.key")
         .boxed("Response.result.seal")
+        .boxed("Response.result.authority")
         .boxed("Request.operation.import")
         .boxed("Request.operation.unwrap")
         .boxed("Request.operation.derive_key")
+        .boxed("Request.operation.rotate")
+        .boxed("Request.operation.change_seal")
         .out_dir(&folder)
         .compile_fds(schema)
         .unwrap();

@@ -126,7 +126,7 @@ impl Client {
     /// Makes a key that is to take another's place; the new key.
     pub fn rotate(&self, key: &KeyId, rotate: messages::Rotate) -> Result<Key> {
         let rotate = messages::Rotate { key_id: key.as_bytes().to_vec(), ..rotate };
-        self.key(Operation::Rotate(rotate))
+        self.key(Operation::Rotate(Box::new(rotate)))
     }
 
     /// Replaces the certificate chain beside a key: DER, the key's own first; none removes it.

@@ -57,7 +57,7 @@ impl Client {
 
     fn authority_by(&self, operation: Operation) -> Result<messages::AuthorityState> {
         match self.call(operation)? {
-            response::Result::Authority(state) => Ok(state),
+            response::Result::Authority(state) => Ok(*state),
             _ => Err(unexpected()),
         }
     }

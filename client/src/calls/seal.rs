@@ -53,7 +53,10 @@ impl Client {
         present: Vec<Vec<u8>>,
         next: messages::NewSeal,
     ) -> Result<messages::SealReply> {
-        self.seal(Operation::ChangeSeal(messages::ChangeSeal { present, next: Some(next) }))
+        self.seal(Operation::ChangeSeal(Box::new(messages::ChangeSeal {
+            present,
+            next: Some(next),
+        })))
     }
 
     /// Seals the running service.

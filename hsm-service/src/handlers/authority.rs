@@ -23,14 +23,14 @@ pub(crate) fn show(service: &Service, caller: &Caller, request: &ShowAuthority) 
     };
     let (old_clients, more) = page(old_clients, PAGE);
     let last = old_clients.last().filter(|_| more);
-    Ok(Reply::Authority(AuthorityState {
+    Ok(Reply::Authority(Box::new(AuthorityState {
         service_id: service.authority.service_id().into(),
         ca: present.current.certificate().to_vec(),
         next_ca: present.next.as_ref().map(|one| one.certificate().to_vec()).unwrap_or_default(),
         reached: present.reached().into(),
         next: last.map(|last| last.serial.clone()).unwrap_or_default(),
         old_clients,
-    }))
+    })))
 }
 
 /// Takes the next step of a replacement. The last one shuts out every certificate of the old

@@ -93,7 +93,7 @@ pub mod request {
         #[prost(message, tag = "73")]
         Undelete(super::Undelete),
         #[prost(message, tag = "74")]
-        Rotate(super::Rotate),
+        Rotate(::prost::alloc::boxed::Box<super::Rotate>),
         #[prost(message, tag = "75")]
         Attest(super::Attest),
         #[prost(message, tag = "52")]
@@ -137,7 +137,7 @@ pub mod request {
         #[prost(message, tag = "81")]
         ShowSeal(super::GetSeal),
         #[prost(message, tag = "82")]
-        ChangeSeal(super::ChangeSeal),
+        ChangeSeal(::prost::alloc::boxed::Box<super::ChangeSeal>),
         #[prost(message, tag = "83")]
         LockSeal(super::LockSeal),
         #[prost(message, tag = "84")]
@@ -202,7 +202,7 @@ pub mod response {
         Users(super::Users),
         /// ShowAuthority and RotateAuthority answer with how things are.
         #[prost(message, tag = "56")]
-        Authority(super::AuthorityState),
+        Authority(::prost::alloc::boxed::Box<super::AuthorityState>),
         /// ListApprovals answers with all that it was asked for, Approve, Deny and CancelApproval with the
         /// one as it is now.
         #[prost(message, tag = "64")]
