@@ -15,7 +15,7 @@ use keyward_load::{Load, Opening, Target, TargetBuilder, TlsVersion};
 use rustix::process::Signal;
 
 use crate::{
-    Authority, CommandExt, Identity, OpenSsl, Running, Scratch, Service, ServiceBuilder,
+    Authority, CommandExt, Identity, OpenSsl, Running, SServer, Scratch, Service, ServiceBuilder,
     commands::require, free_port, hosts, shipped, wait_until_up, watch,
 };
 
@@ -164,6 +164,15 @@ impl Site {
         let text = shipped(file, places)
             .replace("/etc/keyward/tls", hosts::text(&self.scratch.folder("tls")));
         self.scratch.write(&format!("conf/{file}"), text)
+    }
+
+    /// A server of OpenSSL's that lets in nobody without a certificate of the site's authority. Its
+    /// page names `s_server`.
+    pub fn demanding_server(&self) -> SServer {
+        let own = self.service.certified_key("server", "p-256", &self.authority);
+        let ca = self.authority.certificate();
+        let demand = ["-Verify", "2", "-verify_return_error", "-CAfile", hosts::text(&ca)];
+        SServer::start(&self.scratch, &self.openssl, &own, &own.uri(), &demand)
     }
 
     /// A program of the machine with the provider in its environment.

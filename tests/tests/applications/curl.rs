@@ -11,12 +11,7 @@ struct World {
 impl World {
     fn new() -> World {
         let site = Site::new(None);
-        let server_key = site.service.certified_key("server", "p-256", &site.authority);
-        let ca = site.authority.certificate();
-        let demand = ["-Verify", "2", "-verify_return_error", "-CAfile", ca.to_str().unwrap()];
-        let key = server_key.uri();
-        let server = SServer::start(&site.scratch, &site.openssl, &server_key, &key, &demand);
-        World { server, site }
+        World { server: site.demanding_server(), site }
     }
 
     fn fetch(&self, caller: &Identity, key: &[&str], version: &[&str]) {

@@ -2,13 +2,11 @@
 
 use keyward_tests::{Client, Host, Signal, Site};
 
-use crate::address_of;
-
 #[test]
 fn lighttpd_serves_through_reloads_and_restarts_of_the_service() {
     Site::new(Some("www-data")).examine(Client::WEB, |site| {
         site.scratch.write("html/index.html", "Hello from lighttpd.\n");
-        let (_, port) = address_of(site);
+        let port = site.address.port();
         let html = site.scratch.join("html");
         let configuration = site.configuration(
             "lighttpd.conf",

@@ -22,11 +22,13 @@ mod unbound;
 
 use std::process::Command;
 
-use keyward_tests::{CommandExt, require};
+use keyward_tests::{CommandExt, Host, Signal, Site, require};
 
-/// What stands in the shipped files for the address of the server, told apart in two.
-fn address_of(site: &keyward_tests::Site) -> (String, String) {
-    (site.address.ip().to_string(), site.address.port().to_string())
+/// Starts a shipped server that an interpreter runs and SIGHUP reloads.
+fn start_script(site: &Site, interpreter: &mut Command, file: &str) -> Host {
+    let places = [("\"127.0.0.1\", 443", &*format!("\"127.0.0.1\", {}", site.address.port()))];
+    let program = site.configuration(file, &places);
+    Host::start(site, interpreter.arg(program), Signal::HUP)
 }
 
 /// The first of the users that this release has: Debian has renamed some.

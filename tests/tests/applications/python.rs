@@ -1,17 +1,13 @@
 //! Python's `ssl` module, as a server and as a client with a certificate.
 
-use keyward_tests::{Client, CommandExt, Host, SServer, Signal, Site};
+use keyward_tests::{Client, CommandExt, Site};
 
-use crate::address_of;
+use crate::start_script;
 
 #[test]
 fn python_serves_through_reloads_and_restarts_of_the_service() {
     Site::new(None).examine(Client::WEB, |site| {
-        let (_, port) = address_of(site);
-        let places = [("(\"127.0.0.1\", 443)", &*format!("(\"127.0.0.1\", {port})"))];
-        let program = site.configuration("https.py", &places);
-        let mut command = site.command("python3", "python3");
-        Host::start(site, command.arg(program), Signal::HUP)
+        start_script(site, &mut site.command("python3", "python3"), "https.py")
     });
 }
 
@@ -28,11 +24,7 @@ print(urllib.request.urlopen(url, context=context).read().decode())
 #[test]
 fn python_proves_itself_to_a_server() {
     let site = Site::new(None);
-    let server_key = site.service.certified_key("server", "p-256", &site.authority);
-    let ca = site.authority.certificate();
-    let demand = ["-Verify", "2", "-verify_return_error", "-CAfile", ca.to_str().unwrap()];
-    let server =
-        SServer::start(&site.scratch, &site.openssl, &server_key, &server_key.uri(), &demand);
+    let (server, ca) = (site.demanding_server(), site.authority.certificate());
     let url = format!("https://localhost:{}/", server.address().port());
     for key_type in ["p-256", "rsa-2048"] {
         let caller = site.service.certified_key(key_type, key_type, &site.authority);

@@ -1,17 +1,14 @@
 //! Ruby's `openssl` library.
 
-use keyward_tests::{Client, CommandExt, Host, OpenSsl, SServer, Signal, Site};
+use keyward_tests::{Client, CommandExt, OpenSsl, Site};
 
-use crate::address_of;
+use crate::start_script;
 
 #[test]
 #[ignore = "its packages come with make matrix"]
 fn ruby_serves_through_reloads_and_restarts_of_the_service() {
     Site::new(None).examine(Client::WEB, |site| {
-        let (_, port) = address_of(site);
-        let places = [("\"127.0.0.1\", 443", &*format!("\"127.0.0.1\", {port}"))];
-        let program = site.configuration("https.rb", &places);
-        Host::start(site, site.command("ruby", "ruby").arg(program), Signal::HUP)
+        start_script(site, &mut site.command("ruby", "ruby"), "https.rb")
     });
 }
 
@@ -47,11 +44,7 @@ puts http.get('/').body
 #[ignore = "its packages come with make matrix"]
 fn ruby_signs_requests_and_proves_itself_to_a_server() {
     let site = Site::new(None);
-    let server_key = site.service.certified_key("server", "p-256", &site.authority);
-    let ca = site.authority.certificate();
-    let demand = ["-Verify", "2", "-verify_return_error", "-CAfile", ca.to_str().unwrap()];
-    let server =
-        SServer::start(&site.scratch, &site.openssl, &server_key, &server_key.uri(), &demand);
+    let (server, ca) = (site.demanding_server(), site.authority.certificate());
     let port = server.address().port().to_string();
     for key_type in ["p-256", "rsa-2048"] {
         let caller = site.service.certified_key(key_type, key_type, &site.authority);
