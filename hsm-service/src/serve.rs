@@ -1,6 +1,7 @@
 //! The life of the service process: start, serve, drain, end.
 
 use std::{
+    fs,
     path::Path,
     sync::{Arc, atomic::Ordering},
     thread,
@@ -20,7 +21,7 @@ use crate::{
 
 /// Runs the service until SIGTERM or SIGINT, then answers what is in flight and ends. When it
 /// listens, it tells systemd and calls `ready` with the addresses. On SIGHUP it reads the file that
-/// its configuration is from again.
+/// its configuration is from again; a service without one ends, since its terminal is gone.
 ///
 /// It hardens the whole process (core dumps, umask, limits) and takes its signals.
 pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])) -> Result<()> {
@@ -33,6 +34,7 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
+    let outlives_terminal = is_ignored(SIGHUP);
     // From here on a signal is not lost, however early it comes.
     let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP]).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("cannot wait for signals: {error}"))
@@ -51,6 +53,7 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
         Reload { service: &service, listeners: &listeners, log: &log, running: config.clone() };
     for signal in signals.forever() {
         match signal {
+            SIGHUP if file.is_none() && !outlives_terminal => break,
             SIGHUP => {
                 let begun = NotifyState::monotonic_usec_now().ok();
                 notify(&[NotifyState::Reloading].into_iter().chain(begun).collect::<Vec<_>>());
@@ -74,6 +77,14 @@ pub fn serve(config: &Config, file: Option<&Path>, ready: impl FnOnce(&[String])
     // Last, for a TPM may hang.
     service.count_last_state();
     Ok(())
+}
+
+/// Whether a signal was ignored from the beginning, as `nohup` has SIGHUP be.
+fn is_ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    ignored.is_some_and(|ignored| ignored >> (signal - 1) & 1 == 1)
 }
 
 /// Where systemd watches the service (`WatchdogSec=`), tells it in time that the store can still be

@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use cli_support::{Ran, Service, keyward};
+use cli_support::{KEYWARD, Ran, Service, keyward};
 use serde_json::Value;
 
 #[test]
@@ -28,6 +28,31 @@ fn a_development_service_prints_its_address_and_leaves_nothing_behind() {
     assert_eq!(ended.status, 0, "{}", ended.stderr);
     assert!(ended.stderr.contains("NOT FOR PRODUCTION"), "{}", ended.stderr);
     assert!(!Path::new(&socket).parent().unwrap().exists(), "{socket} is still there");
+}
+
+#[test]
+fn a_development_service_ends_with_its_terminal_unless_nohup_has_it_stay() {
+    for (shell, stays) in [("exec \"$@\"", false), ("trap '' HUP; exec \"$@\"", true)] {
+        let mut process = Command::new("bash")
+            .args(["-c", shell, "bash", KEYWARD, "serve", "--dev"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("export KEYWARD_ADDRESS=").unwrap().to_owned();
+        let id = process.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+        if stays {
+            let status = keyward(&["status", "--address", &address]).output().unwrap();
+            assert!(status.status.success());
+            assert!(Command::new("kill").arg(&id).status().unwrap().success());
+        }
+        assert!(process.wait().unwrap().success());
+        let socket = address.strip_prefix("unix:").unwrap();
+        assert!(!Path::new(socket).parent().unwrap().exists(), "{socket} is still there");
+    }
 }
 
 #[test]

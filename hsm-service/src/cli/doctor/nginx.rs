@@ -8,6 +8,7 @@ use std::{
     process::Command,
 };
 
+use keyward_algorithms::Role;
 use keyward_client::Client;
 use keyward_protocol::{Error, Key, KeySelector, KeyUri, reference};
 
@@ -62,8 +63,17 @@ pub(super) fn checks(conf: Option<&Path>, client: Option<&Client>) -> Vec<Check>
         .collect();
     let mut checks = vec![environment_check(&conf, &directives, set)];
     checks.extend(workers_note(&directives));
-    if let Some(client) = client {
-        checks.extend(keys.into_iter().map(|key| key.check(client)));
+    let may_see = |client: &Client| {
+        client
+            .status()
+            .is_ok_and(|status| status.roles.iter().any(|role| role == Role::User.word()))
+    };
+    match client {
+        Some(client) if may_see(client) => {
+            checks.extend(keys.into_iter().map(|key| key.check(client)));
+        }
+        Some(_) => checks.push(Check::note(NAME, "your roles do not let you see its keys")),
+        None => {}
     }
     checks
 }
