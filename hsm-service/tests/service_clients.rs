@@ -96,6 +96,15 @@ fn a_client_renews_its_own_certificate_and_gets_no_more_than_it_had() {
     assert_eq!(own.len(), 2);
     assert!(own.iter().all(|one| one.sources == ["127.0.0.0/8"] && one.serial.len() == 16));
     assert!(own[0].ends.abs_diff(own[1].ends) > 300 * 24 * 3600);
+    // Nor does it get more time.
+    let (csr, _) = Authority::client_request().unwrap();
+    let longer = renewed.renew(RenewClient { csr: csr.clone(), days: 8 });
+    assert_eq!(kind(longer), Some(ErrorKind::PermissionDenied));
+    renewed.renew(RenewClient { csr, days: 0 }).unwrap();
+    let listed = service.administrator().list_clients().unwrap();
+    let ends = |days: u64| move |one: &&ClientCertificate| one.ends < one.issued + days * 24 * 3600;
+    let own = || listed.iter().filter(|one| one.user == "web");
+    assert_eq!((own().count(), own().filter(ends(8)).count()), (3, 2), "{listed:?}");
 
     let out = machine.path("new");
     let arguments = ["client", "renew", "--out", out.to_str().unwrap()];

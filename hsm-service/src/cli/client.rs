@@ -67,7 +67,8 @@ pub(crate) struct RenewArgs {
     /// Folder for a new key and its certificate
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Validity in days [default: the service's]
+    /// Validity in days, at most what the present one was issued for [default: as many, or the
+    /// service's if those are fewer]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: Option<u32>,
 }

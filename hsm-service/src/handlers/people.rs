@@ -80,9 +80,9 @@ pub(crate) fn renew(service: &Service, caller: &Caller, request: &RenewClient) -
              another: keyward client enrol",
         )
     })?;
+    let days = days_of_renewal(service, &known, request.days)?;
     let sources: Vec<SourceRange> =
         known.sources.into_iter().filter_map(|text| SourceRange::try_from(text).ok()).collect();
-    let days = days(service, request.days)?;
     let wanted = Wanted { user, roles, sources: &sources, days, pin: false };
     issue(service, caller, &request.csr, &wanted, Some(serial))
 }
@@ -103,6 +103,27 @@ fn days(service: &Service, asked: u32) -> Result<u32> {
         days => {
             let message = format!("{days} days are over the limit of {MAX_CLIENT_DAYS}");
             Err(Error::invalid(message).hint("renew the certificate before it ends"))
+        }
+    }
+}
+
+/// A certificate is renewed for no longer than it was issued for: else who has one for a day, or has
+/// stolen it, would make a year of it.
+fn days_of_renewal(service: &Service, known: &ClientCertificate, asked: u32) -> Result<u32> {
+    const DAY: u64 = 24 * 60 * 60;
+    let had = ((known.ends.saturating_sub(known.issued) + DAY / 2) / DAY).max(1);
+    let had = u32::try_from(had).unwrap_or(MAX_CLIENT_DAYS);
+    match asked {
+        0 => Ok(had.min(service.live.settings().certificates.client_days)),
+        days if days <= had => Ok(days),
+        days => {
+            let message =
+                format!("the certificate was issued for {had} days, and is not renewed for {days}");
+            let hint = format!(
+                "an administrator can issue another: keyward client enrol {} --days {days}",
+                known.user
+            );
+            Err(Error::new(ErrorKind::PermissionDenied, message).hint(hint))
         }
     }
 }
