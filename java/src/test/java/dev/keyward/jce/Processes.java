@@ -15,7 +15,7 @@ import java.util.stream.Stream;
 
 /** Runs other programs, and finds the Java installations to try. */
 final class Processes {
-    private static final long LIMIT_SECONDS = 300;
+    static final long LIMIT_SECONDS = 300;
     /** The jar under test. */
     static final Path JAR = Path.of(System.getProperty("keyward.jar")).toAbsolutePath();
 

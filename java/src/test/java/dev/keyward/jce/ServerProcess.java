@@ -17,7 +17,6 @@ import java.util.regex.Pattern;
 
 /** A server of a test in its own process, from the line with its port to the end of the test. */
 final class ServerProcess implements AutoCloseable {
-    private static final long LIMIT_SECONDS = 90;
     private static final Pattern PORT =
         Pattern.compile("(?<=ports |localhost:|127\\.0\\.0\\.1:|\\d )\\d+");
 
@@ -49,7 +48,7 @@ final class ServerProcess implements AutoCloseable {
         CompletableFuture<String> found = CompletableFuture.supplyAsync(
             () -> lines.lines().filter(wanted.asPredicate()).findFirst().orElse(null));
         try {
-            String line = found.get(LIMIT_SECONDS, TimeUnit.SECONDS);
+            String line = found.get(Processes.LIMIT_SECONDS, TimeUnit.SECONDS);
             if (line != null) {
                 return line;
             }
