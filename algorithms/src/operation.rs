@@ -273,3 +273,17 @@ impl Operation {
         Operation::ALL.iter().copied().find(|operation| operation.row().name == name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_takes_long_or_goes_to_the_disk_is_management_and_the_use_of_keys_is_not() {
+        for operation in Operation::ALL {
+            let row = operation.row();
+            assert!(row.is_management() || !row.slow, "{}", row.name);
+            assert!(!row.is_management() || row.audit != Audit::Use, "{}", row.name);
+        }
+    }
+}
