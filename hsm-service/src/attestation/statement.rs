@@ -37,7 +37,7 @@ pub struct ServiceFacts {
     pub id: String,
     /// Its version.
     pub version: String,
-    /// Whether its cryptography runs in a validated module.
+    /// Whether its cryptography runs in a FIPS module; whether that is validated is for its certificate to say.
     pub fips: bool,
     /// A service for trying things, whose word is worth nothing.
     pub development: bool,

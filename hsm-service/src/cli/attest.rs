@@ -98,7 +98,7 @@ fn check(args: &VerifyArgs, context: &Context) -> Outcome {
 
 fn shown(statement: &Statement) -> String {
     let Statement { time, service, key, .. } = statement;
-    let fips = if service.fips { ", in a validated FIPS module" } else { "" };
+    let fips = if service.fips { ", in a FIPS module" } else { "" };
     let or_none = |moment: &Option<String>| moment.clone().unwrap_or_else(|| "none".into());
     let all =
         if key.algorithms.is_empty() { "all of its type".into() } else { key.algorithms.join(",") };
