@@ -49,10 +49,14 @@ fn a_connection_is_served_on_the_processor_that_its_caller_waits_on() {
         let places = places(service.pid(), "connection");
         assert!(places.contains(&processor.to_string()), "{processor}: {places:?}");
     }
+    let is_free = || places(service.pid(), "connection").iter().all(|place| *place == free[0]);
+
+    // What is no use of a key may start threads, which are not to stay there.
+    client.status().unwrap();
+    assert!(is_free());
+    sign(&client, &key).unwrap();
     sched_setaffinity(None, &everywhere).unwrap();
 
     // Whoever falls silent keeps no thread, and those that it serves next may be anywhere.
-    wait_for("threads that may run everywhere", || {
-        places(service.pid(), "connection").iter().all(|place| *place == free[0]).then_some(())
-    });
+    wait_for("threads that may run everywhere", || is_free().then_some(()));
 }

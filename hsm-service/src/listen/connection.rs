@@ -9,8 +9,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward_algorithms::ErrorKind;
-use keyward_protocol::{FrameReader, constants::MAX_IN_FLIGHT, decode_request, messages::Response};
+use keyward_algorithms::{Audit, ErrorKind};
+use keyward_protocol::{
+    FrameReader,
+    constants::MAX_IN_FLIGHT,
+    decode_request,
+    messages::{Request, Response},
+    operation_of,
+};
 use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
@@ -45,6 +51,13 @@ pub(super) fn check_size(peer: &Peer, bytes: usize) -> Result<()> {
 struct Partial {
     since: Instant,
     bytes: usize,
+}
+
+/// The processor that the caller waits on, where a key is used. Whatever else may be asked for may start
+/// threads, which stay where the one that starts them is kept.
+fn processor_of(request: &Request) -> u32 {
+    let is_use = |operation| matches!(operation_of(operation).row().audit, Audit::Use);
+    if request.operation.as_ref().is_some_and(is_use) { request.processor } else { 0 }
 }
 
 /// A connection. Its socket closes when nobody is serving it and no answer is outstanding.
@@ -190,7 +203,7 @@ impl Connection {
                 return Err(Error::new(ErrorKind::LimitExceeded, message));
             }
             let connection = Arc::clone(self);
-            nearness.notice(request.processor);
+            nearness.notice(processor_of(&request));
             let thread = std::thread::current().id();
             service.execute(&self.peer, request, received, move |response| {
                 connection.answer(response, std::thread::current().id() == thread);
