@@ -1023,7 +1023,8 @@ pub struct RenewClient {
     /// DER PKCS#10 request; its key may be the same or another.
     #[prost(bytes = "vec", tag = "1")]
     pub csr: ::prost::alloc::vec::Vec<u8>,
-    /// Validity in days; 0 means the service's default.
+    /// Validity in days, at most what the present certificate was issued for; 0 means as many as that and
+    /// the service's default allow.
     #[prost(uint32, tag = "2")]
     pub days: u32,
 }
