@@ -405,7 +405,10 @@ fn a_restored_backup_gives_no_uses_back_that_the_service_knows_of() {
         restore.args(["backup", "restore", "--yes", "--identity"]).arg(&identity).arg(&backup);
         let ran = restore.arg("--config").arg(state.path("keyward.toml")).output().unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
-        String::from_utf8(ran.stderr).unwrap()
+        let said = String::from_utf8(ran.stderr).unwrap();
+        let warnings =
+            said.lines().filter(|line| !line.starts_with("what was there before is in "));
+        warnings.collect::<Vec<_>>().join("\n")
     };
     assert_eq!(restore(), "");
     let service = state.start();
