@@ -119,7 +119,7 @@ impl Connection {
     /// Serves requests until none has come for a while.
     pub(super) fn serve(self: &Arc<Connection>, service: &Arc<Service>) -> Left {
         let mut frames = FrameReader::new();
-        let mut nearness = Nearness::default();
+        let mut nearness = Nearness::new();
         let mut partial = None;
         loop {
             let read = self.wait_readable().and_then(|()| {

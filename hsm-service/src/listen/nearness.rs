@@ -5,8 +5,14 @@
 //! which in a virtual machine takes longer than a P-256 signature, and the caller finds the answer
 //! in its cache. Schedulers like to spread the two. So the thread of a connection stays with its
 //! caller, once that has stayed in one place for a few requests.
+//!
+//! With fewer callers than processors that would not last: the caller is woken on a processor that is
+//! idle, and the thread would go after it again and again.
 
-use std::sync::OnceLock;
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU32, Ordering::Relaxed},
+};
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
@@ -15,18 +21,26 @@ const SETTLED: u32 = 3;
 /// After how many moves without settling the thread is no longer kept anywhere.
 const RESTLESS: u32 = 8;
 
+/// How many callers are being served.
+static CALLERS: AtomicU32 = AtomicU32::new(0);
+
 /// Keeps the thread that made it near a caller. When it is dropped, the thread is as free as it was.
-#[derive(Default)]
 pub(super) struct Nearness {
     caller: Caller,
     kept_at: Option<u32>,
 }
 
 impl Nearness {
+    pub(super) fn new() -> Nearness {
+        CALLERS.fetch_add(1, Relaxed);
+        Nearness { caller: Caller::default(), kept_at: None }
+    }
+
     /// Takes notice of a request from a processor: its number plus one, or 0 where that is not known.
     /// Failures are of no account: the thread works wherever it is.
     pub(super) fn notice(&mut self, processor: u32) {
-        let wanted = self.caller.place(processor, self.kept_at);
+        let is_crowded = CALLERS.load(Relaxed) >= everywhere().count();
+        let wanted = self.caller.place(if is_crowded { processor } else { 0 }, self.kept_at);
         if wanted != self.kept_at {
             self.kept_at = wanted;
             let _ = match wanted {
@@ -39,6 +53,7 @@ impl Nearness {
 
 impl Drop for Nearness {
     fn drop(&mut self) {
+        CALLERS.fetch_sub(1, Relaxed);
         if self.kept_at.is_some() {
             let _ = set_free();
         }
@@ -90,7 +105,7 @@ fn set_free() -> rustix::io::Result<()> {
     sched_setaffinity(None, everywhere())
 }
 
-/// Where the service may run, as it was when the first caller settled.
+/// Where the service may run, as it was when the first caller came.
 fn everywhere() -> &'static CpuSet {
     static EVERYWHERE: OnceLock<CpuSet> = OnceLock::new();
     EVERYWHERE.get_or_init(|| sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new()))
