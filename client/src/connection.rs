@@ -126,7 +126,8 @@ impl Connection {
         self.last_id += 1;
         request.id = self.last_id;
         request.timeout_ms = timeout.as_millis() as u32;
-        request.processor = self.processor_that_waits(pause);
+        let pauses = pause.can_pause();
+        request.processor = if pauses { 0 } else { self.processor_that_waits() };
         self.outgoing.clear();
         encode_request(request, &mut self.outgoing).map_err(Broken::Unsendable)?;
         let written = self.stream.write_all(&self.outgoing);
@@ -134,7 +135,7 @@ impl Connection {
             self.outgoing.zeroize();
         }
         written.map_err(|error| lost(&error))?;
-        if pause.can_pause() {
+        if pauses {
             self = self.paused_until_answered(deadline, pause)?;
         }
         match self.receive(deadline)?.result {
@@ -147,9 +148,8 @@ impl Connection {
     }
 
     /// The processor that will be idle until the service on this machine answers, as requests tell it.
-    fn processor_that_waits(&self, pause: &dyn Pause) -> u32 {
-        let waits_here = self.stream.is_local() && !pause.can_pause();
-        waits_here.then(processor).flatten().map_or(0, |number| number + 1)
+    fn processor_that_waits(&self) -> u32 {
+        self.stream.is_local().then(processor).flatten().map_or(0, |number| number + 1)
     }
 
     /// Lets the host work until there is an answer. Where it can't, the read that follows blocks.

@@ -39,7 +39,7 @@ impl Nearness {
     /// Takes notice of a request from a processor: its number plus one, or 0 where that is not known.
     /// Failures are of no account: the thread works wherever it is.
     pub(super) fn notice(&mut self, processor: u32) {
-        let is_crowded = CALLERS.load(Relaxed) >= everywhere().count();
+        let is_crowded = CALLERS.load(Relaxed) >= everywhere().count;
         let wanted = self.caller.place(if is_crowded { processor } else { 0 }, self.kept_at);
         if wanted != self.kept_at {
             self.kept_at = wanted;
@@ -92,7 +92,7 @@ impl Caller {
 /// Keeps this thread at a processor, if that is one of the service's.
 fn keep_at(place: u32) -> rustix::io::Result<()> {
     let number = place as usize - 1;
-    if number < CpuSet::MAX_CPU && everywhere().is_set(number) {
+    if number < CpuSet::MAX_CPU && everywhere().processors.is_set(number) {
         let mut processors = CpuSet::new();
         processors.set(number);
         sched_setaffinity(None, &processors)?;
@@ -102,13 +102,22 @@ fn keep_at(place: u32) -> rustix::io::Result<()> {
 
 /// Lets this thread run wherever the service may.
 fn set_free() -> rustix::io::Result<()> {
-    sched_setaffinity(None, everywhere())
+    sched_setaffinity(None, &everywhere().processors)
 }
 
-/// Where the service may run, as it was when the first caller came.
-fn everywhere() -> &'static CpuSet {
-    static EVERYWHERE: OnceLock<CpuSet> = OnceLock::new();
-    EVERYWHERE.get_or_init(|| sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new()))
+/// Where the service may run.
+struct Everywhere {
+    processors: CpuSet,
+    count: u32,
+}
+
+/// The same, as it was when the first caller came. Counted once, since each use of a key asks.
+fn everywhere() -> &'static Everywhere {
+    static EVERYWHERE: OnceLock<Everywhere> = OnceLock::new();
+    EVERYWHERE.get_or_init(|| {
+        let processors = sched_getaffinity(None).unwrap_or_else(|_| CpuSet::new());
+        Everywhere { processors, count: processors.count() }
+    })
 }
 
 #[cfg(test)]
