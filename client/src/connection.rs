@@ -7,7 +7,7 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
-use keyward_peer_groups::processor;
+use keyward_kernel_facts::processor;
 use keyward_protocol::{
     Error, FrameReader, constants, decode_response, encode_request,
     messages::{Hello, Login, Request, Response, request, response},

@@ -134,9 +134,7 @@ impl Settings {
 /// must not steer it: since it was started, or since it has taken them by its own doing.
 fn is_privileged() -> bool {
     use rustix::process::{getegid, geteuid, getgid, getuid};
-    keyward_secure_execution::is_secure_execution()
-        || getuid() != geteuid()
-        || getgid() != getegid()
+    keyward_kernel_facts::is_secure_execution() || getuid() != geteuid() || getgid() != getegid()
 }
 
 /// A value as TOML has it: text, or a number of seconds.

@@ -118,7 +118,7 @@ impl Stream {
 
     /// The user that listens on a UNIX socket, by the kernel's word.
     pub(crate) fn listener(&self) -> io::Result<u32> {
-        Ok(keyward_peer_groups::peer_credentials(self.as_fd())?.uid)
+        Ok(keyward_kernel_facts::peer_credentials(self.as_fd())?.uid)
     }
 
     /// Whether the other end is on this machine for sure.

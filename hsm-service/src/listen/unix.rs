@@ -163,8 +163,8 @@ impl Door {
 }
 
 fn peer_identity(socket: &std::os::fd::OwnedFd) -> io::Result<(Identity, u32)> {
-    let peer = keyward_peer_groups::peer_credentials(socket)?;
-    let mut gids = keyward_peer_groups::peer_groups(socket)?;
+    let peer = keyward_kernel_facts::peer_credentials(socket)?;
+    let mut gids = keyward_kernel_facts::peer_groups(socket)?;
     gids.push(peer.gid);
     Ok((Identity::Process { uid: peer.uid, gids }, peer.pid))
 }

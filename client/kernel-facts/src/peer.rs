@@ -1,7 +1,6 @@
 //! Who is at the other end of a UNIX socket, as the kernel recorded it when it connected or began to
-//! listen, and where this end runs. No safe crate offers `SO_PEERGROUPS`, `rustix`'s `SO_PEERCRED` takes
-//! no peer whose process has no number here, as those of other containers have none, and its
-//! `sched_getcpu` reads the kernel's vDSO, which is not mapped in hosts under valgrind.
+//! listen. No safe crate offers `SO_PEERGROUPS`, and `rustix`'s `SO_PEERCRED` takes no peer whose
+//! process has no number here, as those of other containers have none.
 
 use std::{
     io,
@@ -78,12 +77,6 @@ pub fn peer_groups(socket: impl AsFd) -> io::Result<Vec<u32>> {
     }
 }
 
-/// The number of the processor that this thread runs on, where the C library tells it.
-pub fn processor() -> Option<u32> {
-    // SAFETY: sched_getcpu(3) takes nothing and answers -1 where it fails.
-    u32::try_from(unsafe { libc::sched_getcpu() }).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::UnixStream;
@@ -104,13 +97,6 @@ mod tests {
         drop(theirs);
         assert_eq!(peer_credentials(&ours).unwrap(), peer);
         assert!(peer_credentials(std::fs::File::open("/dev/null").unwrap()).is_err());
-    }
-
-    #[test]
-    fn a_thread_runs_on_a_processor_of_this_machine() {
-        let possible = std::fs::read_to_string("/sys/devices/system/cpu/possible").unwrap();
-        let last = possible.trim().rsplit(['-', ',']).next().unwrap().parse::<u32>().unwrap();
-        assert!(processor().is_some_and(|number| number <= last));
     }
 
     #[test]
