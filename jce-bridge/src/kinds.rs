@@ -4,6 +4,7 @@
 use jni::{
     Env,
     objects::{JByteArray, JObjectArray, JString},
+    refs::{Auto, Reference},
     sys::{jboolean, jint, jlong},
 };
 use zeroize::Zeroizing;
@@ -130,12 +131,7 @@ impl Chain {
         env: &mut Env<'_>,
         arrays: &JObjectArray<'_, JByteArray<'_>>,
     ) -> Result<Vec<Vec<u8>>, Failure> {
-        (0..arrays.len(env)?)
-            .map(|index| {
-                let array = arrays.get_element(env, index)?;
-                Bytes::read(env, &array)
-            })
-            .collect()
+        each(env, arrays, Bytes::read)
     }
 }
 
@@ -163,13 +159,23 @@ impl Kind for Texts {
 impl Texts {
     pub(crate) fn read(
         env: &mut Env<'_>,
-        array: &JObjectArray<'_, JString<'_>>,
+        strings: &JObjectArray<'_, JString<'_>>,
     ) -> Result<Vec<String>, Failure> {
-        (0..array.len(env)?)
-            .map(|index| {
-                let element = array.get_element(env, index)?;
-                Text::read(env, &element)
-            })
-            .collect()
+        each(env, strings, Text::read)
     }
+}
+
+/// What is read of each element of an array. Its reference is given back at once: a native method may
+/// count on sixteen, and a chain may be longer.
+fn each<'local, E: Reference, T>(
+    env: &mut Env<'local>,
+    array: &JObjectArray<'_, E>,
+    read: impl Fn(&Env<'local>, &E::Kind<'local>) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    (0..array.len(env)?)
+        .map(|index| {
+            let element = Auto::new(array.get_element(env, index)?);
+            read(env, &element)
+        })
+        .collect()
 }
