@@ -218,6 +218,15 @@ mod tests {
     }
 
     #[test]
+    fn nginx_hands_every_setting_on_to_its_next_binary() {
+        let shipped = include_str!("../../nginx-conf/nginx.conf");
+        for name in NAMES.iter().chain(&["config"]) {
+            let line = format!("\nenv KEYWARD_{};\n", name.to_ascii_uppercase());
+            assert!(shipped.contains(&line), "{name}");
+        }
+    }
+
+    #[test]
     fn what_is_no_time_is_refused() {
         for text in ["soon", "-1", "1h", "NaN", "1e9"] {
             assert!(parse_duration("retry_for", text).is_err(), "{text}");
