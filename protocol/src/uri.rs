@@ -53,8 +53,8 @@ impl KeyUri {
         KeyUri { selector: Some(KeySelector::Id(id)), kind: None, pin_source: None }
     }
 
-    /// Reads `pkcs11:object=NAME;id=…;type=…?pin-source=…` (RFC 7512). Attributes of the token
-    /// and of the module do not apply here and are passed over.
+    /// Reads `pkcs11:object=NAME;id=…;type=…?pin-source=…` (RFC 7512). Attributes of the token, of
+    /// the module and of other vendors do not apply here and are passed over.
     pub fn from_pkcs11(uri: &str) -> Result<KeyUri> {
         let Some(rest) = strip_scheme(uri, "pkcs11") else {
             return Err(malformed(uri, "it does not begin with \"pkcs11:\""));
@@ -78,7 +78,9 @@ impl KeyUri {
                 _ => {}
             }
         }
-        read_query(uri, &mut parsed, query, '&')?;
+        for attribute in attributes(query) {
+            read_attribute(uri, &mut parsed, attribute)?;
+        }
         Ok(parsed)
     }
 }
@@ -98,7 +100,12 @@ impl FromStr for KeyUri {
             None => Some(named(uri, &path)?),
         };
         let mut parsed = KeyUri { selector, kind: None, pin_source: None };
-        read_query(uri, &mut parsed, query, '&')?;
+        for attribute in attributes(query) {
+            if !read_attribute(uri, &mut parsed, attribute)? {
+                let shown: String = attribute.chars().take(40).collect();
+                return Err(malformed(uri, &format!("attribute {shown:?} is not known")));
+            }
+        }
         Ok(parsed)
     }
 }
@@ -124,26 +131,26 @@ fn named(uri: &str, path: &str) -> Result<KeySelector> {
     }
 }
 
-fn read_query(uri: &str, parsed: &mut KeyUri, query: &str, separator: char) -> Result<()> {
-    for attribute in query.split(separator).filter(|attribute| !attribute.is_empty()) {
-        match attribute.split_once('=') {
-            Some(("type", value)) => parsed.kind = Some(kind(uri, value)?),
-            Some(("pin-source", value)) => {
-                let decoded = decode(uri, value)?;
-                let path = strip_scheme(&decoded, "file").unwrap_or(&decoded);
-                parsed.pin_source = Some(path.strip_prefix("//").unwrap_or(path).into());
-            }
-            Some(("pin-value", _)) => {
-                return Err(malformed(uri, "a PIN in a URI would be seen by others")
-                    .hint("put it into a file and say pin-source=file:PATH"));
-            }
-            _ => {
-                let shown: String = attribute.chars().take(40).collect();
-                return Err(malformed(uri, &format!("attribute {shown:?} is not known")));
-            }
+fn attributes(query: &str) -> impl Iterator<Item = &str> {
+    query.split('&').filter(|attribute| !attribute.is_empty())
+}
+
+/// Takes in what an attribute of the query says; whether it is known.
+fn read_attribute(uri: &str, parsed: &mut KeyUri, attribute: &str) -> Result<bool> {
+    match attribute.split_once('=') {
+        Some(("type", value)) => parsed.kind = Some(kind(uri, value)?),
+        Some(("pin-source", value)) => {
+            let decoded = decode(uri, value)?;
+            let path = strip_scheme(&decoded, "file").unwrap_or(&decoded);
+            parsed.pin_source = Some(path.strip_prefix("//").unwrap_or(path).into());
         }
+        Some(("pin-value", _)) => {
+            return Err(malformed(uri, "a PIN in a URI would be seen by others")
+                .hint("put it into a file and say pin-source=file:PATH"));
+        }
+        _ => return Ok(false),
     }
-    Ok(())
+    Ok(true)
 }
 
 fn kind(uri: &str, word: &str) -> Result<ObjectKind> {
@@ -239,6 +246,11 @@ mod tests {
         let id = "%00%01%02%03%04%05%06%07%08%09%0a%0b%0c%0d%0e%0f";
         let uri = KeyUri::from_pkcs11(&format!("pkcs11:object=web;id={id}")).unwrap();
         assert_eq!(uri.to_string(), "keyward:id=000102030405060708090a0b0c0d0e0f");
+        // What names a module, and so belongs to every pkcs11-provider.
+        let module = "module-path=/usr/lib/softhsm/libsofthsm2.so&x-vendor=1&pin-source=/etc/pin";
+        let uri = KeyUri::from_pkcs11(&format!("pkcs11:object=web?{module}")).unwrap();
+        assert_eq!(uri.pin_source, Some("/etc/pin".into()));
+        assert!(KeyUri::from_pkcs11("pkcs11:object=web?pin-value=1234").is_err());
     }
 
     #[test]
