@@ -110,9 +110,7 @@ impl Client {
 
     /// The addresses, as a person writes them.
     pub fn place(&self) -> String {
-        let addresses: Vec<String> =
-            self.0.settings.addresses.iter().map(Address::to_string).collect();
-        addresses.join(",")
+        self.0.place()
     }
 
     /// Asks the service to do something and waits for its answer, which is never a
@@ -349,12 +347,16 @@ impl Shared {
         sleep(until.saturating_duration_since(Instant::now()));
     }
 
-    fn still_away(&self) -> Error {
+    fn place(&self) -> String {
         let addresses: Vec<String> =
             self.settings.addresses.iter().map(Address::to_string).collect();
+        addresses.join(",")
+    }
+
+    fn still_away(&self) -> Error {
         Error::new(
             ErrorKind::Unavailable,
-            format!("cannot reach the service at {}: it is still away", addresses.join(",")),
+            format!("cannot reach the service at {}: it is still away", self.place()),
         )
         .hint("start the service; requests go through again within a second of its return")
     }
