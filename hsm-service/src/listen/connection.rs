@@ -245,7 +245,8 @@ impl Connection {
     fn refuse(&self, error: Error) {
         tracing::debug!(caller = %self.peer.caller().identity, "closing a connection: {error}");
         self.outbox.put(&mut respond(0, Err(error)));
-        self.outbox.try_flush(&self.socket);
+        // Also what a lane's thread is sending just now, which may have taken this along.
+        self.flush();
         let _ = shutdown(&self.socket, Shutdown::Both);
         self.peer.leave();
     }
