@@ -271,7 +271,17 @@ pub(crate) fn try_to_wrap(
     wrapping::wrap(key, with, choice).map(drop)
 }
 
-/// Runs work: what is fast at once, what is slow in a lane of its own.
+/// On what terms work is done.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms {
+    /// When nobody waits for it any more.
+    pub(crate) deadline: Instant,
+    /// The calling thread serves one caller, who does nothing but wait: nobody is held up by it.
+    pub(crate) caller_waits: bool,
+}
+
+/// Runs work: what is fast at once, what is slow in a lane of its own, or by the thread of a caller who
+/// waits while the lane has room.
 pub(crate) struct Backend {
     slow: Lane,
     making: Lane,
@@ -297,12 +307,20 @@ impl Backend {
         &self,
         peer: &Arc<Peer>,
         work: Work,
-        deadline: Instant,
+        terms: Terms,
         done: impl FnOnce(Result<Product>) + Send + 'static,
     ) {
+        let Terms { deadline, caller_waits } = terms;
         let (lane, queue) = match work.pace() {
             Pace::Fast => return done(guarded(|| work.run_for(peer))),
-            Pace::Slow => (&self.slow, Queue::Slow),
+            Pace::Slow => {
+                // Neither the way to another thread nor its niceness, as long as that is no flood.
+                if caller_waits && let Some(_place) = self.slow.enter() {
+                    peer.meter.waited(Queue::Slow, Duration::ZERO);
+                    return done(guarded(|| work.run_for(peer)));
+                }
+                (&self.slow, Queue::Slow)
+            }
             Pace::Making => (&self.making, Queue::Making),
         };
         let since = Instant::now();

@@ -16,7 +16,7 @@ use crate::{
     Error, Result, Service,
     approvals::Gate,
     audit::Trail,
-    backend::{BUSY_RETRY, Product, guarded},
+    backend::{BUSY_RETRY, Product, Terms, guarded},
     handlers::{
         approvals, authority, backup, certificates, keys, login, making, people, rotation, seal,
         session, symmetric, using, wrapping,
@@ -32,8 +32,8 @@ pub(crate) type Reply = response::Result;
 
 impl Service {
     /// Carries out a request that came at the given time, and calls the completion with the
-    /// answer: before this returns when the work is fast, later and on another thread when it is
-    /// slow.
+    /// answer: before this returns when the work is fast or the caller waits, or later and on another
+    /// thread when it is slow.
     pub(crate) fn execute(
         self: &Arc<Self>,
         peer: &Arc<Peer>,
@@ -47,6 +47,7 @@ impl Service {
                 0 => self.live.settings().limits.request(),
                 limit => Duration::from_millis(limit.into()),
             };
+        let terms = Terms { deadline, caller_waits: request.processor != 0 };
         let Some(mut operation) = request.operation else {
             return done(respond(id, Err(unknown_operation())));
         };
@@ -119,22 +120,22 @@ impl Service {
             Asked::Wrap(request) => wrapping::wrap(self, caller, request, &mut trail),
             Asked::Unwrap(request) => {
                 let plan = wrapping::unwrap(self, caller, *request, &mut trail);
-                return self.make(peer, plan, deadline, trail, done);
+                return self.make(peer, plan, terms, trail, done);
             }
             Asked::DeriveKey(request) => {
                 let plan = wrapping::derive_key(self, caller, *request, &mut trail);
-                return self.make(peer, plan, deadline, trail, done);
+                return self.make(peer, plan, terms, trail, done);
             }
             Asked::Decapsulate(request) => using::decapsulate(self, caller, request, &mut trail),
             Asked::Rotate(request) => {
                 let plan = rotation::rotate(self, caller, *request, &mut trail);
-                return self.make(peer, plan, deadline, trail, done);
+                return self.make(peer, plan, terms, trail, done);
             }
             Asked::Generate(request) => {
-                return self.make(peer, making::generate(caller, request), deadline, trail, done);
+                return self.make(peer, making::generate(caller, request), terms, trail, done);
             }
             Asked::Import(request) => {
-                return self.make(peer, making::import(caller, *request), deadline, trail, done);
+                return self.make(peer, making::import(caller, *request), terms, trail, done);
             }
             Asked::Login(request) => {
                 let found = login::log_in(self, peer, caller, request);
@@ -150,7 +151,7 @@ impl Service {
             }
         };
         match work {
-            Ok(work) => self.backend.submit(peer, work, deadline, move |product| {
+            Ok(work) => self.backend.submit(peer, work, terms, move |product| {
                 done(trail.finish(product.and_then(using::output)));
             }),
             Err(error) => done(trail.finish(Err(error))),
@@ -249,14 +250,14 @@ impl Service {
         self: &Arc<Self>,
         peer: &Arc<Peer>,
         plan: Result<making::Plan>,
-        deadline: Instant,
+        terms: Terms,
         trail: Trail,
         done: impl FnOnce(Result<Reply>) + Send + 'static,
     ) {
         match plan {
             Ok(making::Plan { work, draft }) => {
                 let service = Arc::clone(self);
-                self.backend.submit(peer, work, deadline, move |product| {
+                self.backend.submit(peer, work, terms, move |product| {
                     let kept = product.and_then(|product: Product| {
                         if let Product::Key(key) = &product
                             && service.live.approved_only()

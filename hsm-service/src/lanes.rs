@@ -124,9 +124,28 @@ impl Lane {
         self.queue.filled.notify_one();
     }
 
+    /// A place for work that the caller's own thread does, if nobody waits and not all are taken.
+    pub(crate) fn enter(&self) -> Option<Place<'_>> {
+        let Waiting { load, .. } = &mut *self.queue.lock();
+        let is_free = load.waiting == 0 && load.running < load.threads;
+        is_free.then(|| {
+            load.running += 1;
+            Place(&self.queue)
+        })
+    }
+
     /// How much it has to do.
     pub(crate) fn load(&self) -> Load {
         self.queue.lock().load
+    }
+}
+
+/// A piece of work of a lane that is in work elsewhere, until it is dropped.
+pub(crate) struct Place<'a>(&'a Queue);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.lock().load.running -= 1;
     }
 }
 
@@ -200,6 +219,26 @@ mod tests {
         fn bytes(&self) -> usize {
             if self.1.starts_with("large") { MAX_WAITING_BYTES / 2 } else { 0 }
         }
+    }
+
+    #[test]
+    fn a_callers_thread_has_a_place_while_one_is_free_and_nobody_waits() {
+        let options = LaneOptions { name: "test", threads: 1, niceness: 0, capacity: 3 };
+        let lane = Lane::start(&options).unwrap();
+        let place = lane.enter().expect("nobody is there");
+        assert!(lane.enter().is_none(), "all places are taken");
+        assert_eq!(lane.load().running, 1);
+        drop(place);
+        let (entered, begun) = channel();
+        let (go, gate) = channel::<()>();
+        lane.push(&"gate".into(), Box::new(Gate(entered, gate)));
+        begun.recv().unwrap();
+        assert!(lane.enter().is_none(), "the lane's own thread has the place");
+        let (sender, notes) = channel();
+        lane.push(&"a".into(), Box::new(Note(sender, "a1".into())));
+        assert!(lane.enter().is_none(), "somebody was there first");
+        go.send(()).unwrap();
+        assert_eq!(notes.recv().unwrap(), "a1");
     }
 
     /// Holds a lane until it is told to go on.

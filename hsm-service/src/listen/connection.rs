@@ -208,6 +208,7 @@ impl Connection {
             service.execute(&self.peer, request, received, move |response| {
                 connection.answer(response, std::thread::current().id() == thread);
             });
+            nearness.note_time(received.elapsed());
         }
         Ok(taken)
     }

@@ -7,11 +7,15 @@
 //! caller, once that has stayed in one place for a few requests.
 //!
 //! With fewer callers than processors that would not last: the caller is woken on a processor that is
-//! idle, and the thread would go after it again and again.
+//! idle, and the thread would go after it again and again. And where the work takes long, a wake-up is
+//! nothing beside it, but a processor that is free should take it.
 
-use std::sync::{
-    OnceLock,
-    atomic::{AtomicU32, Ordering::Relaxed},
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -20,6 +24,9 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 const SETTLED: u32 = 3;
 /// After how many moves without settling the thread is no longer kept anywhere.
 const RESTLESS: u32 = 8;
+/// What takes this long goes wherever there is room: so long Linux takes a processor's cache for worth
+/// waiting for (`sched_migration_cost_ns`).
+const LONG: Duration = Duration::from_micros(500);
 
 /// How many callers are being served.
 static CALLERS: AtomicU32 = AtomicU32::new(0);
@@ -28,19 +35,21 @@ static CALLERS: AtomicU32 = AtomicU32::new(0);
 pub(super) struct Nearness {
     caller: Caller,
     kept_at: Option<u32>,
+    is_long: bool,
 }
 
 impl Nearness {
     pub(super) fn new() -> Nearness {
         CALLERS.fetch_add(1, Relaxed);
-        Nearness { caller: Caller::default(), kept_at: None }
+        Nearness { caller: Caller::default(), kept_at: None, is_long: false }
     }
 
     /// Takes notice of a request from a processor: its number plus one, or 0 where that is not known.
     /// Failures are of no account: the thread works wherever it is.
     pub(super) fn notice(&mut self, processor: u32) {
         let is_crowded = CALLERS.load(Relaxed) >= everywhere().count;
-        let wanted = self.caller.place(if is_crowded { processor } else { 0 }, self.kept_at);
+        let is_near = is_crowded && !self.is_long;
+        let wanted = self.caller.place(if is_near { processor } else { 0 }, self.kept_at);
         if wanted != self.kept_at {
             self.kept_at = wanted;
             let _ = match wanted {
@@ -48,6 +57,11 @@ impl Nearness {
                 None => set_free(),
             };
         }
+    }
+
+    /// Takes notice of how long a request took.
+    pub(super) fn note_time(&mut self, time: Duration) {
+        self.is_long = time >= LONG;
     }
 }
 

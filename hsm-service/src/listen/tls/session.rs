@@ -221,7 +221,9 @@ struct Execution {
 
 impl Job for Execution {
     fn run(self: Box<Self>) {
-        let Execution { service, connection, request, received, .. } = *self;
+        let Execution { service, connection, mut request, received, .. } = *self;
+        // Callers on other machines share these threads, so none is worked for as if it were alone.
+        request.processor = 0;
         if connection.peer.has_left() {
             return;
         }
