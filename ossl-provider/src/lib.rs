@@ -11,8 +11,8 @@
 //!   `signature`, `asym_cipher`, `keyexch`, `kem`, one module per operation of OpenSSL's, and for
 //!   secret keys `secret`, `cipher` and `mac`.
 //!
-//! The provider prints nothing, starts no thread and installs no handler. It keeps no state
-//! outside its instances, of which a process may have several.
+//! The provider prints nothing, not even of a panic, starts no thread and installs no handler. It
+//! keeps no state outside its instances, of which a process may have several.
 
 mod asym_cipher;
 mod capabilities;

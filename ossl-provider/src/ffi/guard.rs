@@ -2,8 +2,9 @@
 //! lands in OpenSSL's error queue.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    cell::Cell,
+    panic::{AssertUnwindSafe, catch_unwind, set_hook},
+    sync::{Arc, Once},
 };
 
 use keyward_algorithms::ErrorKind;
@@ -37,6 +38,33 @@ impl<T: Scope + ?Sized> Scope for Arc<T> {
     }
 }
 
+thread_local! {
+    /// Where the last panic of this thread happened, until it is told.
+    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
+}
+
+/// Keeps panics from printing: standard error is the host's, or by now a connection of its own. What
+/// is known of one is told with the error that it becomes. The hook is this module's alone, as the
+/// whole of Rust's library is.
+pub(crate) fn silence_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            // Of a thread that is about to end there may be nothing left to remember it by.
+            _ = PLACE.try_with(|last| last.set(place));
+        }));
+    });
+}
+
+/// What a panic is to the application.
+fn bug() -> Error {
+    let place = PLACE.try_with(Cell::take).ok().flatten();
+    let place = place.map(|place| format!(" at {place}")).unwrap_or_default();
+    Error::new(ErrorKind::Internal, format!("a bug in the Keyward provider{place}"))
+        .hint("please report it with what the application was doing")
+}
+
 /// Runs the body on what a handle led to. The fallback is the answer where there is none, where
 /// the body fails and where it panics.
 pub(crate) fn guard<S: Scope, T>(
@@ -54,9 +82,7 @@ pub(crate) fn guard<S: Scope, T>(
         Err(payload) => {
             // Dropping the payload could panic again.
             std::mem::forget(payload);
-            let bug = Error::new(ErrorKind::Internal, "a bug in the Keyward provider")
-                .hint("please report it with what the application was doing");
-            scope.core().raise(&bug);
+            scope.core().raise(&bug());
             fallback
         }
     }
@@ -94,6 +120,27 @@ mod tests {
         assert_eq!((answer, fake::raised()), (7, vec![ErrorKind::Internal.code()]));
         assert_eq!(guard_quietly(7, || -> Option<i32> { panic!("a bug") }), 7);
         assert!(fake::raised().is_empty());
+    }
+
+    /// Set in the process that the next test starts: a hook is for the whole of one.
+    const SILENCED: &str = "KEYWARD_TEST_SILENCED";
+
+    #[test]
+    fn a_panic_prints_nothing_and_is_told_with_its_place() {
+        if std::env::var_os(SILENCED).is_some() {
+            silence_panics();
+            guard_quietly((), || panic!("a bug"));
+            assert!(bug().message.contains("guard.rs:"));
+            assert!(!bug().message.contains("guard.rs:"));
+            return;
+        }
+        let test = "ffi::guard::tests::a_panic_prints_nothing_and_is_told_with_its_place";
+        let mut program = std::process::Command::new(std::env::current_exe().unwrap());
+        let output = program.args(["--exact", test, "--nocapture"]).env(SILENCED, "1").output();
+        let output = output.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.contains("1 passed"), "{said}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     }
 
     #[test]

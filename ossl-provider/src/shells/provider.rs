@@ -14,7 +14,7 @@ use crate::{
         builder::Callback,
         core::{Core, reason},
         dispatch::{Algorithms, Descriptors, c_names, descriptors, dispatch},
-        guard::{guard, guard_quietly, release},
+        guard::{guard, guard_quietly, release, silence_panics},
         handle, names,
         params::{Answer, Questions},
     },
@@ -172,6 +172,7 @@ pub(crate) unsafe fn init(
     // SAFETY: the core passes a place for our instance.
     let provctx = unsafe { provctx.as_mut() };
     let (Some(to_core), Some(provctx)) = (to_core, provctx) else { return 0 };
+    silence_panics();
     guard_quietly(0, || {
         *provctx = handle::share(Provider::new(core));
         *to_core = FUNCTIONS.as_ptr();
