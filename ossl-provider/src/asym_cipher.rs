@@ -57,8 +57,8 @@ pub(crate) enum Direction {
     Decrypt,
 }
 
-impl CipherContext {
-    pub(crate) fn new(provider: Arc<Provider>) -> CipherContext {
+impl From<Arc<Provider>> for CipherContext {
+    fn from(provider: Arc<Provider>) -> CipherContext {
         CipherContext {
             provider,
             key: None,
@@ -69,7 +69,9 @@ impl CipherContext {
             tls: TlsVersions { client: 0, negotiated: 0 },
         }
     }
+}
 
+impl CipherContext {
     pub(crate) fn init(
         &mut self,
         key: Option<Arc<Key>>,
@@ -84,7 +86,7 @@ impl CipherContext {
             if direction == Direction::Decrypt {
                 key.remote()?;
             }
-            *self = CipherContext { key: Some(key), ..CipherContext::new(self.provider.clone()) };
+            *self = CipherContext { key: Some(key), ..CipherContext::from(self.provider.clone()) };
         }
         self.key()?;
         self.set_params(params)
@@ -149,11 +151,6 @@ impl CipherContext {
 
 impl Settable for CipherContext {
     fn set_params(&mut self, params: Params<'_>) -> Result<()> {
-        let digest = |name| {
-            let Some(param) = params.get(name) else { return Ok(None) };
-            let text = param.text()?;
-            Digest::from_name(text).map(Some).ok_or_else(|| unsupported(format!("digest {text}")))
-        };
         let version = |name| -> Result<Option<u16>> {
             let Some(param) = params.get(name) else { return Ok(None) };
             let number = param.integer()?;
@@ -164,8 +161,8 @@ impl Settable for CipherContext {
         if let Some(padding) = params.get(names::PAD_MODE) {
             self.scheme = padding_named(padding)?;
         }
-        self.digest = digest(names::DIGEST)?.or(self.digest);
-        self.mgf1 = digest(names::MGF1_DIGEST)?.or(self.mgf1);
+        self.digest = params.digest(names::DIGEST)?.or(self.digest);
+        self.mgf1 = params.digest(names::MGF1_DIGEST)?.or(self.mgf1);
         if let Some(label) = params.get(names::OAEP_LABEL) {
             self.label = label.octets()?.to_vec();
         }
@@ -188,7 +185,6 @@ impl Settable for CipherContext {
 impl Gettable for CipherContext {
     fn get_params(&self, mut questions: Questions<'_>) -> Result<()> {
         let (digest, mgf1) = self.oaep_digests();
-        let digest_answer = |digest: Digest| Answer::Text(digest.row().openssl[0].into());
         questions.answer_each(|name, wants_text| {
             Ok(match name {
                 _ if name == names::PAD_MODE => {
@@ -198,8 +194,8 @@ impl Gettable for CipherContext {
                         false => Answer::Integer(row.openssl_pad_number.into()),
                     })
                 }
-                _ if name == names::DIGEST => Some(digest_answer(digest)),
-                _ if name == names::MGF1_DIGEST => Some(digest_answer(mgf1)),
+                _ if name == names::DIGEST => Some(digest.into()),
+                _ if name == names::MGF1_DIGEST => Some(mgf1.into()),
                 _ if name == names::OAEP_LABEL => Some(Answer::Octets((&self.label).into())),
                 _ if name == names::TLS_CLIENT_VERSION => {
                     Some(Answer::Integer(self.tls.client.into()))

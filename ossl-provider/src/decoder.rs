@@ -47,11 +47,13 @@ pub(crate) enum Decoded {
     HandedOver(bool),
 }
 
-impl DecoderContext {
-    pub(crate) fn new(provider: Arc<Provider>) -> DecoderContext {
+impl From<Arc<Provider>> for DecoderContext {
+    fn from(provider: Arc<Provider>) -> DecoderContext {
         DecoderContext { provider }
     }
+}
 
+impl DecoderContext {
     /// Reads one PEM block and no further, so that what follows it in the file stays for others.
     pub(crate) fn decode_pem(&self, mut input: Bio<'_>, callback: Callback) -> Result<Decoded> {
         let Some(block) = read_block(&mut input) else { return Ok(Decoded::NotOurs) };

@@ -64,11 +64,13 @@ impl Format {
     }
 }
 
-impl EncoderContext {
-    pub(crate) fn new(provider: Arc<Provider>) -> EncoderContext {
+impl From<Arc<Provider>> for EncoderContext {
+    fn from(provider: Arc<Provider>) -> EncoderContext {
         EncoderContext { provider }
     }
+}
 
+impl EncoderContext {
     pub(crate) fn encode(
         &self,
         key: &Key,

@@ -43,11 +43,13 @@ pub(crate) enum Side {
     Decapsulate,
 }
 
-impl KemContext {
-    pub(crate) fn new(provider: Arc<Provider>) -> KemContext {
+impl From<Arc<Provider>> for KemContext {
+    fn from(provider: Arc<Provider>) -> KemContext {
         KemContext { provider, key: None }
     }
+}
 
+impl KemContext {
     pub(crate) fn init(
         &mut self,
         key: Option<Arc<Key>>,

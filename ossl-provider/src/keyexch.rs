@@ -60,11 +60,13 @@ impl Scope for AgreementContext {
     }
 }
 
-impl AgreementContext {
-    pub(crate) fn new(provider: Arc<Provider>) -> AgreementContext {
+impl From<Arc<Provider>> for AgreementContext {
+    fn from(provider: Arc<Provider>) -> AgreementContext {
         AgreementContext { provider, key: None, peer: None, derivation: None }
     }
+}
 
+impl AgreementContext {
     pub(crate) fn init(&mut self, key: Option<Arc<Key>>, params: Params<'_>) -> Result<()> {
         let key = key.ok_or_else(too_early)?;
         key.remote()?;
@@ -138,10 +140,8 @@ impl Settable for AgreementContext {
             };
         }
         let Some(derivation) = &mut self.derivation else { return Ok(()) };
-        if let Some(name) = params.get(names::KDF_DIGEST) {
-            let name = name.text()?;
-            derivation.digest =
-                Digest::from_name(name).ok_or_else(|| unsupported(format!("the digest {name}")))?;
+        if let Some(digest) = params.digest(names::KDF_DIGEST)? {
+            derivation.digest = digest;
         }
         if let Some(length) = params.get(names::KDF_OUTLEN) {
             derivation.output_bytes = usize::try_from(length.integer()?)
@@ -166,7 +166,7 @@ impl Gettable for AgreementContext {
                     Some(Answer::Text(derivation.as_ref().map_or("", |_| X963).into()))
                 }
                 (name, Some(derivation)) if name == names::KDF_DIGEST => {
-                    Some(Answer::Text(derivation.digest.row().openssl[0].into()))
+                    Some(derivation.digest.into())
                 }
                 (name, Some(derivation)) if name == names::KDF_OUTLEN => {
                     Some(Answer::Integer(derivation.output_bytes as i64))

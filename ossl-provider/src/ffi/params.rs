@@ -2,9 +2,11 @@
 
 use std::{borrow::Cow, ffi::CStr, marker::PhantomData};
 
+use keyward_algorithms::Digest;
 use keyward_protocol::{Error, Result};
 
 use super::{bindings::OSSL_PARAM, dispatch::ParamType, guard::Scope};
+use crate::failure::unsupported;
 
 /// A list of parameters with values, in the order that the core gave.
 #[derive(Clone, Copy)]
@@ -24,6 +26,13 @@ impl<'a> Params<'a> {
     /// The parameter of this name.
     pub(crate) fn get(self, name: &CStr) -> Option<Param<'a>> {
         self.iter().find(|param| param.name() == name)
+    }
+
+    /// The digest that the parameter of this name names.
+    pub(crate) fn digest(self, name: &CStr) -> Result<Option<Digest>> {
+        let Some(param) = self.get(name) else { return Ok(None) };
+        let text = param.text()?;
+        Digest::from_name(text).map(Some).ok_or_else(|| unsupported(format!("the digest {text}")))
     }
 
     fn iter(self) -> impl Iterator<Item = Param<'a>> {
@@ -160,6 +169,13 @@ pub(crate) enum Answer<'a> {
     BigUnsigned(Cow<'a, [u8]>),
 }
 
+impl From<Digest> for Answer<'_> {
+    /// OpenSSL's name of a digest.
+    fn from(digest: Digest) -> Self {
+        Answer::Text(digest.row().openssl[0].into())
+    }
+}
+
 impl<'a> Questions<'a> {
     /// # Safety
     /// `first` is null or leads to a list that ends with an entry without a key, whose values have
@@ -231,8 +247,10 @@ fn set(param: &mut OSSL_PARAM, value: &Answer<'_>) -> Result<()> {
             set_bytes(param, first)
         }
         Answer::BigUnsigned(number) if is(ParamType::Unsigned) || is(ParamType::Integer) => {
-            let size =
-                number.len().max(1).max(if param.data.is_null() { 0 } else { param.data_size });
+            // Where there may be a sign, it must not seem to be set.
+            let sign = is(ParamType::Integer) && number.first().is_some_and(|byte| *byte > 0x7f);
+            let least = number.len().max(1) + usize::from(sign);
+            let size = least.max(if param.data.is_null() { 0 } else { param.data_size });
             let mut bytes = vec![0; size];
             bytes[size - number.len()..].copy_from_slice(number);
             if cfg!(target_endian = "little") {
@@ -373,6 +391,15 @@ mod tests {
         assert!(!number(Unsigned, -1).0);
         let wide = answered::<16>(Integer, Answer::Integer(-2));
         assert_eq!(wide, (true, (-2_i128).to_ne_bytes()));
+    }
+
+    #[test]
+    fn large_numbers_do_not_turn_negative() {
+        use ParamType::{Integer, Unsigned};
+        let number = || Answer::BigUnsigned((&[0xff][..]).into());
+        assert_eq!(answered::<1>(Unsigned, number()), (true, [0xff]));
+        assert!(!answered::<1>(Integer, number()).0);
+        assert_eq!(answered::<2>(Integer, number()), (true, 255_i16.to_ne_bytes()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::context::{dup, free, get_params, set_params};
+use super::context::{dup, free, get_params, new, set_params};
 use crate::{
     asym_cipher::{CipherContext, Direction, GETTABLE, SETTABLE},
     ffi::{
@@ -13,11 +13,10 @@ use crate::{
         params::Params,
     },
     key::Key,
-    provider::Provider,
 };
 
 pub(super) static RSA: &[OSSL_DISPATCH] = dispatch![
-    OSSL_FUNC_ASYM_CIPHER_NEWCTX: OSSL_FUNC_asym_cipher_newctx_fn = new,
+    OSSL_FUNC_ASYM_CIPHER_NEWCTX: OSSL_FUNC_asym_cipher_newctx_fn = new::<CipherContext>,
     OSSL_FUNC_ASYM_CIPHER_FREECTX: OSSL_FUNC_asym_cipher_freectx_fn = free::<CipherContext>,
     OSSL_FUNC_ASYM_CIPHER_DUPCTX: OSSL_FUNC_asym_cipher_dupctx_fn = dup::<CipherContext>,
     OSSL_FUNC_ASYM_CIPHER_ENCRYPT_INIT: OSSL_FUNC_asym_cipher_encrypt_init_fn = encrypt_init,
@@ -31,14 +30,6 @@ pub(super) static RSA: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_ASYM_CIPHER_SETTABLE_CTX_PARAMS: OSSL_FUNC_asym_cipher_settable_ctx_params_fn =
         settable,
 ];
-
-unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes the provider that OSSL_provider_init made.
-    let provider = unsafe { handle::another_share::<Provider>(provctx) };
-    guard(provider, std::ptr::null_mut(), |provider| {
-        Ok(handle::give(CipherContext::new(provider.clone())))
-    })
-}
 
 unsafe fn init(
     ctx: *mut c_void,

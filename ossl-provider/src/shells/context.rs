@@ -1,13 +1,28 @@
 //! The functions that all contexts of operations have, whatever the operation.
 
-use std::ffi::{c_int, c_void};
-
-use crate::ffi::{
-    bindings::OSSL_PARAM,
-    guard::{Scope, guard, release},
-    handle,
-    params::{Gettable, Params, Questions, Settable},
+use std::{
+    ffi::{c_int, c_void},
+    sync::Arc,
 };
+
+use crate::{
+    ffi::{
+        bindings::OSSL_PARAM,
+        guard::{Scope, guard, release},
+        handle,
+        params::{Gettable, Params, Questions, Settable},
+    },
+    provider::Provider,
+};
+
+/// A context that starts with nothing but the provider.
+pub(super) unsafe extern "C" fn new<C: From<Arc<Provider>>>(provctx: *mut c_void) -> *mut c_void {
+    // SAFETY: the core passes the provider that OSSL_provider_init made.
+    let provider = unsafe { handle::another_share::<Provider>(provctx) };
+    guard(provider, std::ptr::null_mut(), |provider| {
+        Ok(handle::give(C::from(Arc::clone(provider))))
+    })
+}
 
 pub(super) unsafe extern "C" fn free<C>(ctx: *mut c_void) {
     // SAFETY: the core gives up a context that `new` or `dup` of the same table made.

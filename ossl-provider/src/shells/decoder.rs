@@ -5,6 +5,7 @@ use std::ffi::{c_int, c_void};
 use keyward_algorithms::Family;
 use keyward_protocol::Error;
 
+use super::context::{free, new};
 use crate::{
     decoder::{Decoded, DecoderContext},
     ffi::{
@@ -12,17 +13,16 @@ use crate::{
         bio::Bio,
         builder::Callback,
         dispatch::dispatch,
-        guard::{Scope, guard, guard_quietly, release},
+        guard::{Scope, guard},
         handle,
     },
     keymgmt::Selection,
-    provider::Provider,
 };
 
 /// From a PEM file to the structure in it.
 pub(super) static PEM: &[OSSL_DISPATCH] = dispatch![
-    OSSL_FUNC_DECODER_NEWCTX: OSSL_FUNC_decoder_newctx_fn = new,
-    OSSL_FUNC_DECODER_FREECTX: OSSL_FUNC_decoder_freectx_fn = free,
+    OSSL_FUNC_DECODER_NEWCTX: OSSL_FUNC_decoder_newctx_fn = new::<DecoderContext>,
+    OSSL_FUNC_DECODER_FREECTX: OSSL_FUNC_decoder_freectx_fn = free::<DecoderContext>,
     OSSL_FUNC_DECODER_DECODE: OSSL_FUNC_decoder_decode_fn = decode::<PEM_BLOCK>,
 ];
 
@@ -31,8 +31,8 @@ macro_rules! from_der {
     ($name:ident, $family:ident) => {
         #[allow(non_upper_case_globals)] // Named as the family is, for the table of decoders.
         pub(super) static $name: &[OSSL_DISPATCH] = dispatch![
-            OSSL_FUNC_DECODER_NEWCTX: OSSL_FUNC_decoder_newctx_fn = new,
-            OSSL_FUNC_DECODER_FREECTX: OSSL_FUNC_decoder_freectx_fn = free,
+            OSSL_FUNC_DECODER_NEWCTX: OSSL_FUNC_decoder_newctx_fn = new::<DecoderContext>,
+            OSSL_FUNC_DECODER_FREECTX: OSSL_FUNC_decoder_freectx_fn = free::<DecoderContext>,
             OSSL_FUNC_DECODER_DOES_SELECTION: OSSL_FUNC_decoder_does_selection_fn = does_selection,
             OSSL_FUNC_DECODER_DECODE: OSSL_FUNC_decoder_decode_fn =
                 decode::<{ Family::$family.code() }>,
@@ -54,18 +54,6 @@ from_der!(MlKem1024, MlKem1024);
 
 /// Stands for the first step where a family stands for the second; families begin at 1.
 const PEM_BLOCK: u32 = 0;
-
-unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes the provider that OSSL_provider_init made.
-    let provider = unsafe { handle::another_share::<Provider>(provctx) };
-    guard_quietly(std::ptr::null_mut(), || Some(handle::give(DecoderContext::new(provider?))))
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` made.
-    let context = unsafe { handle::take::<DecoderContext>(ctx) };
-    release(context);
-}
 
 /// A reference is a private key to those who load it; no selection means whatever there is.
 unsafe extern "C" fn does_selection(_: *mut c_void, selection: c_int) -> c_int {

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
+use super::context::{free, new};
 use crate::{
     encoder::{EncoderContext, Format},
     failure::unsupported,
@@ -9,19 +10,18 @@ use crate::{
         bindings::{OSSL_CORE_BIO, OSSL_DISPATCH, OSSL_PARAM, OSSL_PASSPHRASE_CALLBACK},
         bio::Bio,
         dispatch::dispatch,
-        guard::{Scope, guard, guard_quietly, release},
+        guard::{Scope, guard, guard_quietly},
         handle,
     },
     key::Key,
     keymgmt::Selection,
-    provider::Provider,
 };
 
 macro_rules! format {
     ($name:ident, $format:ident) => {
         pub(super) static $name: &[OSSL_DISPATCH] = dispatch![
-            OSSL_FUNC_ENCODER_NEWCTX: OSSL_FUNC_encoder_newctx_fn = new,
-            OSSL_FUNC_ENCODER_FREECTX: OSSL_FUNC_encoder_freectx_fn = free,
+            OSSL_FUNC_ENCODER_NEWCTX: OSSL_FUNC_encoder_newctx_fn = new::<EncoderContext>,
+            OSSL_FUNC_ENCODER_FREECTX: OSSL_FUNC_encoder_freectx_fn = free::<EncoderContext>,
             OSSL_FUNC_ENCODER_DOES_SELECTION: OSSL_FUNC_encoder_does_selection_fn =
                 does_selection::<{ Format::$format as u32 }>,
             OSSL_FUNC_ENCODER_ENCODE: OSSL_FUNC_encoder_encode_fn =
@@ -36,18 +36,6 @@ format!(PKCS1_DER, Pkcs1Der);
 format!(PKCS1_PEM, Pkcs1Pem);
 format!(REFERENCE_PEM, ReferencePem);
 format!(TEXT, Text);
-
-unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes the provider that OSSL_provider_init made.
-    let provider = unsafe { handle::another_share::<Provider>(provctx) };
-    guard_quietly(std::ptr::null_mut(), || Some(handle::give(EncoderContext::new(provider?))))
-}
-
-unsafe extern "C" fn free(ctx: *mut c_void) {
-    // SAFETY: the core gives up a context that `new` made.
-    let context = unsafe { handle::take::<EncoderContext>(ctx) };
-    release(context);
-}
 
 unsafe extern "C" fn does_selection<const FORMAT: u32>(_: *mut c_void, selection: c_int) -> c_int {
     guard_quietly(0, || Some(c_int::from(Format::from_code(FORMAT)?.holds(Selection(selection)))))

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::context::{dup, free, set_params};
+use super::context::{dup, free, new, set_params};
 use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
@@ -13,11 +13,10 @@ use crate::{
     },
     kem::{KemContext, SETTABLE, Side},
     key::Key,
-    provider::Provider,
 };
 
 pub(super) static ML_KEM: &[OSSL_DISPATCH] = dispatch![
-    OSSL_FUNC_KEM_NEWCTX: OSSL_FUNC_kem_newctx_fn = new,
+    OSSL_FUNC_KEM_NEWCTX: OSSL_FUNC_kem_newctx_fn = new::<KemContext>,
     OSSL_FUNC_KEM_FREECTX: OSSL_FUNC_kem_freectx_fn = free::<KemContext>,
     OSSL_FUNC_KEM_DUPCTX: OSSL_FUNC_kem_dupctx_fn = dup::<KemContext>,
     OSSL_FUNC_KEM_ENCAPSULATE_INIT: OSSL_FUNC_kem_encapsulate_init_fn = encapsulate_init,
@@ -27,14 +26,6 @@ pub(super) static ML_KEM: &[OSSL_DISPATCH] = dispatch![
     OSSL_FUNC_KEM_SET_CTX_PARAMS: OSSL_FUNC_kem_set_ctx_params_fn = set_params::<KemContext>,
     OSSL_FUNC_KEM_SETTABLE_CTX_PARAMS: OSSL_FUNC_kem_settable_ctx_params_fn = settable,
 ];
-
-unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes the provider that OSSL_provider_init made.
-    let provider = unsafe { handle::another_share::<Provider>(provctx) };
-    guard(provider, std::ptr::null_mut(), |provider| {
-        Ok(handle::give(KemContext::new(provider.clone())))
-    })
-}
 
 unsafe fn init(ctx: *mut c_void, key: *mut c_void, params: *const OSSL_PARAM, side: Side) -> c_int {
     // SAFETY: the core passes a context of ours.

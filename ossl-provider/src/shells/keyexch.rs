@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_void};
 
-use super::context::{dup, free, get_params, set_params};
+use super::context::{dup, free, get_params, new, set_params};
 use crate::{
     ffi::{
         bindings::{OSSL_DISPATCH, OSSL_PARAM},
@@ -13,43 +13,36 @@ use crate::{
     },
     key::Key,
     keyexch::{AgreementContext, ECDH_GETTABLE, ECDH_SETTABLE, X25519_SETTABLE},
-    provider::Provider,
 };
 
-pub(super) static ECDH: &[OSSL_DISPATCH] = dispatch![
-    OSSL_FUNC_KEYEXCH_NEWCTX: OSSL_FUNC_keyexch_newctx_fn = new,
-    OSSL_FUNC_KEYEXCH_FREECTX: OSSL_FUNC_keyexch_freectx_fn = free::<AgreementContext>,
-    OSSL_FUNC_KEYEXCH_DUPCTX: OSSL_FUNC_keyexch_dupctx_fn = dup::<AgreementContext>,
-    OSSL_FUNC_KEYEXCH_INIT: OSSL_FUNC_keyexch_init_fn = init,
-    OSSL_FUNC_KEYEXCH_SET_PEER: OSSL_FUNC_keyexch_set_peer_fn = set_peer,
-    OSSL_FUNC_KEYEXCH_DERIVE: OSSL_FUNC_keyexch_derive_fn = derive,
-    OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS: OSSL_FUNC_keyexch_set_ctx_params_fn = set_params::<AgreementContext>,
-    OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS: OSSL_FUNC_keyexch_settable_ctx_params_fn =
-        ecdh_settable,
-    OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS: OSSL_FUNC_keyexch_get_ctx_params_fn = get_params::<AgreementContext>,
+/// The functions of an agreement: what can be set, and more.
+macro_rules! agreement {
+    ($settable:ident $(, $($more:tt)*)?) => {
+        dispatch![
+            OSSL_FUNC_KEYEXCH_NEWCTX: OSSL_FUNC_keyexch_newctx_fn = new::<AgreementContext>,
+            OSSL_FUNC_KEYEXCH_FREECTX: OSSL_FUNC_keyexch_freectx_fn = free::<AgreementContext>,
+            OSSL_FUNC_KEYEXCH_DUPCTX: OSSL_FUNC_keyexch_dupctx_fn = dup::<AgreementContext>,
+            OSSL_FUNC_KEYEXCH_INIT: OSSL_FUNC_keyexch_init_fn = init,
+            OSSL_FUNC_KEYEXCH_SET_PEER: OSSL_FUNC_keyexch_set_peer_fn = set_peer,
+            OSSL_FUNC_KEYEXCH_DERIVE: OSSL_FUNC_keyexch_derive_fn = derive,
+            OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS: OSSL_FUNC_keyexch_set_ctx_params_fn =
+                set_params::<AgreementContext>,
+            OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS: OSSL_FUNC_keyexch_settable_ctx_params_fn =
+                $settable,
+            $($($more)*)?
+        ]
+    };
+}
+
+pub(super) static ECDH: &[OSSL_DISPATCH] = agreement!(
+    ecdh_settable,
+    OSSL_FUNC_KEYEXCH_GET_CTX_PARAMS: OSSL_FUNC_keyexch_get_ctx_params_fn =
+        get_params::<AgreementContext>,
     OSSL_FUNC_KEYEXCH_GETTABLE_CTX_PARAMS: OSSL_FUNC_keyexch_gettable_ctx_params_fn =
         ecdh_gettable,
-];
+);
 
-pub(super) static X25519: &[OSSL_DISPATCH] = dispatch![
-    OSSL_FUNC_KEYEXCH_NEWCTX: OSSL_FUNC_keyexch_newctx_fn = new,
-    OSSL_FUNC_KEYEXCH_FREECTX: OSSL_FUNC_keyexch_freectx_fn = free::<AgreementContext>,
-    OSSL_FUNC_KEYEXCH_DUPCTX: OSSL_FUNC_keyexch_dupctx_fn = dup::<AgreementContext>,
-    OSSL_FUNC_KEYEXCH_INIT: OSSL_FUNC_keyexch_init_fn = init,
-    OSSL_FUNC_KEYEXCH_SET_PEER: OSSL_FUNC_keyexch_set_peer_fn = set_peer,
-    OSSL_FUNC_KEYEXCH_DERIVE: OSSL_FUNC_keyexch_derive_fn = derive,
-    OSSL_FUNC_KEYEXCH_SET_CTX_PARAMS: OSSL_FUNC_keyexch_set_ctx_params_fn = set_params::<AgreementContext>,
-    OSSL_FUNC_KEYEXCH_SETTABLE_CTX_PARAMS: OSSL_FUNC_keyexch_settable_ctx_params_fn =
-        x25519_settable,
-];
-
-unsafe extern "C" fn new(provctx: *mut c_void) -> *mut c_void {
-    // SAFETY: the core passes the provider that OSSL_provider_init made.
-    let provider = unsafe { handle::another_share::<Provider>(provctx) };
-    guard(provider, std::ptr::null_mut(), |provider| {
-        Ok(handle::give(AgreementContext::new(provider.clone())))
-    })
-}
+pub(super) static X25519: &[OSSL_DISPATCH] = agreement!(x25519_settable);
 
 unsafe extern "C" fn init(ctx: *mut c_void, key: *mut c_void, params: *const OSSL_PARAM) -> c_int {
     // SAFETY: the core passes a context of ours.
