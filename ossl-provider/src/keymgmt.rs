@@ -80,9 +80,6 @@ static ML_KEM: Descriptors = descriptors![
     PUB: Octets, ENCODED_PUBLIC_KEY: Octets,
 ];
 
-/// What can be set in an empty key.
-pub(crate) static SETTABLE: Descriptors = descriptors![ENCODED_PUBLIC_KEY: Octets];
-
 static RSA_PUBLIC: Descriptors = descriptors![RSA_N: Unsigned, RSA_E: Unsigned];
 static RSA_PSS_PUBLIC: Descriptors = descriptors![
     RSA_N: Unsigned, RSA_E: Unsigned, DIGEST: Utf8, MASKGENFUNC: Utf8, MGF1_DIGEST: Utf8,
@@ -91,6 +88,9 @@ static RSA_PSS_PUBLIC: Descriptors = descriptors![
 static EC_PUBLIC: Descriptors =
     descriptors![GROUP: Utf8, EC_ENCODING: Utf8, EC_POINT_FORMAT: Utf8, PUB: Octets];
 static RAW_PUBLIC: Descriptors = descriptors![PUB: Octets];
+
+static ENCODED: Descriptors = descriptors![ENCODED_PUBLIC_KEY: Octets];
+static NOTHING: Descriptors = descriptors![];
 
 /// What can be asked of keys of a family.
 pub(crate) fn gettable(family: Family) -> Descriptors {
@@ -102,6 +102,21 @@ pub(crate) fn gettable(family: Family) -> Descriptors {
         Family::X25519 => X25519,
         Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => ML_DSA,
         Family::MlKem512 | Family::MlKem768 | Family::MlKem1024 => ML_KEM,
+    }
+}
+
+/// What can be set in an empty key of a family: those have it that travel by themselves.
+pub(crate) fn settable(family: Family) -> Descriptors {
+    match family {
+        Family::Ec
+        | Family::Ed25519
+        | Family::X25519
+        | Family::MlKem512
+        | Family::MlKem768
+        | Family::MlKem1024 => ENCODED,
+        Family::Rsa | Family::RsaPss | Family::MlDsa44 | Family::MlDsa65 | Family::MlDsa87 => {
+            NOTHING
+        }
     }
 }
 
@@ -153,14 +168,16 @@ impl Key {
         }
     }
 
-    /// A key with the selected parts. With all of them it is the same key, which never changes.
+    /// A key with the selected parts. With all of them it is the same key, which never changes once it
+    /// has a value.
     pub(crate) fn duplicate(self: &Arc<Self>, selection: Selection) -> Result<Arc<Key>> {
-        if selection.private() || (selection.public() && !self.has_private()) {
-            return Ok(self.clone());
-        }
-        if selection.public() && self.has_public() {
-            let spki = self.public()?.spki.clone();
-            return Ok(Key::public_only(self.provider.clone(), spki)?.into());
+        if let Ok(public) = self.public() {
+            if selection.private() || (selection.public() && !self.has_private()) {
+                return Ok(self.clone());
+            }
+            if selection.public() {
+                return Ok(Key::public_only(self.provider.clone(), public.spki.clone())?.into());
+            }
         }
         let copy = Key::empty(self.provider.clone(), self.family);
         if let Some(curve) = self.curve().filter(|_| selection.domain_parameters()) {
@@ -177,7 +194,13 @@ impl Key {
             (Family::Ec, Some(curve)) => Public::ec(curve, encoded)?,
             (Family::Ed25519 | Family::X25519, _) => Public::raw(self.family, encoded)?,
             (family, _) if MlKem::of(family).is_some() => Public::raw(family, encoded)?,
-            _ => return Err(Error::invalid("the key is on no curve yet")),
+            (Family::Ec, None) => return Err(Error::invalid("the key is on no curve yet")),
+            (family, _) => {
+                let name = family.row().name;
+                return Err(unsupported(format!(
+                    "setting a key of type {name} by an encoded point"
+                )));
+            }
         })
     }
 
@@ -202,7 +225,7 @@ impl Key {
                 _ if name == names::SECURITY_CATEGORY => {
                     security_category(self.family).map(|number| Answer::Integer(number.into()))
                 }
-                _ if name == names::DEFAULT_DIGEST => key_type.default_digest().map(digest_answer),
+                _ if name == names::DEFAULT_DIGEST => key_type.default_digest().map(Answer::from),
                 _ if name == names::MANDATORY_DIGEST => public.and_then(mandatory_digest),
                 _ => self
                     .curve()
@@ -259,7 +282,8 @@ impl Key {
                 Public::rsa(self.family, &n, &e, restriction(params)?)?
             }
             Family::Ec => {
-                let name = params.get(names::GROUP).ok_or_else(missing)?.text()?;
+                let name = params.get(names::GROUP);
+                let name = name.ok_or_else(|| unsupported("a curve without a name"))?.text()?;
                 let curve = Curve::from_name(name)
                     .ok_or_else(|| unsupported(format!("the curve {name}")))?;
                 let Some(point) = params.get(names::PUB) else { return self.put_on_curve(curve) };
@@ -274,10 +298,6 @@ fn c_string(text: &str) -> Result<CString> {
     CString::new(text).map_err(|_| Error::invalid("a name has a NUL in it"))
 }
 
-fn digest_answer(digest: Digest) -> Answer<'static> {
-    Answer::Text(digest.row().openssl[0].into())
-}
-
 /// The category that NIST's post-quantum algorithms say their strength by.
 fn security_category(family: Family) -> Option<u8> {
     let ml_dsa = MlDsa::of(family).map(|set| set.row().security_category);
@@ -289,7 +309,7 @@ fn mandatory_digest(public: &Public) -> Option<Answer<'static>> {
     match public.family {
         Family::Ed25519 => Some(Answer::Text("".into())),
         family if MlDsa::of(family).is_some() => Some(Answer::Text("".into())),
-        _ => public.restriction().map(|bound| digest_answer(bound.digest)),
+        _ => public.restriction().map(|bound| bound.digest.into()),
     }
 }
 
@@ -329,9 +349,9 @@ fn public_answer<'a>(name: &CStr, public: &'a Public) -> Option<Answer<'a>> {
 /// What an RSA-PSS key is bound to.
 fn restriction_answer(name: &CStr, bound: PssRestriction) -> Option<Answer<'static>> {
     match name {
-        _ if name == names::DIGEST => Some(digest_answer(bound.digest)),
+        _ if name == names::DIGEST => Some(bound.digest.into()),
         _ if name == names::MASKGENFUNC => Some(Answer::Text("MGF1".into())),
-        _ if name == names::MGF1_DIGEST => Some(digest_answer(bound.mgf1)),
+        _ if name == names::MGF1_DIGEST => Some(bound.mgf1.into()),
         _ if name == names::PSS_SALTLEN => Some(Answer::Integer(bound.min_salt_bytes as i64)),
         _ => None,
     }
@@ -339,12 +359,7 @@ fn restriction_answer(name: &CStr, bound: PssRestriction) -> Option<Answer<'stat
 
 /// What an RSA-PSS key of another provider is bound to. The defaults are those of RFC 4055, 3.1.
 fn restriction(params: Params<'_>) -> Result<Option<PssRestriction>> {
-    let digest = |name| {
-        let Some(param) = params.get(name) else { return Ok(None) };
-        let text = param.text()?;
-        Digest::from_name(text).map(Some).ok_or_else(|| unsupported(format!("the digest {text}")))
-    };
-    let (hash, mgf1) = (digest(names::DIGEST)?, digest(names::MGF1_DIGEST)?);
+    let (hash, mgf1) = (params.digest(names::DIGEST)?, params.digest(names::MGF1_DIGEST)?);
     let salt = params.get(names::PSS_SALTLEN).map(|salt| salt.integer()).transpose()?;
     if hash.is_none() && mgf1.is_none() && salt.is_none() {
         return Ok(None);

@@ -83,23 +83,25 @@ impl Public {
         Public::from_spki(write(algorithm, &key)?)
     }
 
-    /// A key on a curve from its point in any form (SEC 1, 2.3.3).
+    /// A key on a curve from its point in any form (SEC 1, 2.3.3). One that is not on it is refused
+    /// here and not at its first use: others believe in what was taken in.
     pub(crate) fn ec(curve: Curve, point: &[u8]) -> Result<Public> {
         let named = curve.row().oid.to_der().map_err(malformed)?;
         let parameters = Some(AnyRef::from_der(&named).map_err(malformed)?);
         let algorithm = AlgorithmIdentifier { oid: Family::Ec.row().oid, parameters };
-        let spki = write(algorithm, point)?;
-        if point.first() == Some(&UNCOMPRESSED) {
-            return Public::from_spki(spki);
-        }
-        let key = PublicKey::from_spki(&spki).map_err(from_crypto)?;
-        Public::from_spki(key.to_spki())
+        let key = PublicKey::from_spki(&write(algorithm, point)?).map_err(from_crypto)?;
+        let public = Public::from_spki(key.to_spki())?;
+        Ok(Public { ready: OnceLock::from(Ok(key)), ..public })
     }
 
-    /// A key that is no more than bytes: Ed25519, X25519, ML-DSA, ML-KEM.
+    /// A key that is no more than bytes: Ed25519, X25519, ML-DSA, ML-KEM. Of ML-KEM not all are one.
     pub(crate) fn raw(family: Family, bytes: &[u8]) -> Result<Public> {
         let algorithm = AlgorithmIdentifier { oid: family.row().oid, parameters: None };
-        Public::from_spki(write(algorithm, bytes)?)
+        let public = Public::from_spki(write(algorithm, bytes)?)?;
+        if MlKem::of(family).is_some() {
+            public.ready()?;
+        }
+        Ok(public)
     }
 
     /// The type of the key, as far as Keyward's table goes: RSA moduli of any size have one here.
@@ -148,9 +150,6 @@ impl Public {
         info.key.as_bytes().map(<[u8]>::to_vec).ok_or_else(|| malformed(()))
     }
 }
-
-/// The first byte of an uncompressed point.
-const UNCOMPRESSED: u8 = 4;
 
 fn malformed(_: impl Sized) -> Error {
     Error::invalid("the public key is malformed")
@@ -211,18 +210,37 @@ mod tests {
         assert_eq!(again.material, key.material);
     }
 
+    /// The coordinates of the base point of P-256 (SEC 2, 2.4.2).
+    fn base_point() -> [Vec<u8>; 2] {
+        [
+            "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+            "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5",
+        ]
+        .map(|hex| {
+            (0..32).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect()
+        })
+    }
+
     #[test]
     fn a_compressed_point_is_the_same_key() {
-        // The base point of P-256 (SEC 2, 2.4.2).
-        let x = "6b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296";
-        let y = "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5";
-        let bytes = |hex: &str| -> Vec<u8> {
-            (0..32).map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap()).collect()
-        };
-        let compressed = [vec![3], bytes(x)].concat();
-        let uncompressed = [vec![4], bytes(x), bytes(y)].concat();
+        let [x, y] = base_point();
+        let compressed = [&[3], &x[..]].concat();
+        let uncompressed = [&[4], &x[..], &y].concat();
         let key = Public::ec(Curve::P256, &compressed).unwrap();
         assert_eq!(key.material, Material::Ec { curve: Curve::P256, point: uncompressed });
+    }
+
+    #[test]
+    fn what_is_no_public_key_is_not_taken_in() {
+        let [x, mut y] = base_point();
+        y[31] ^= 1;
+        let off_the_curve = [&[4], &x[..], &y].concat();
+        for point in [&off_the_curve[..], &off_the_curve[..64], &[0], &[]] {
+            assert!(Public::ec(Curve::P256, point).is_err(), "{point:?}");
+        }
+        // Coefficients above the modulus (FIPS 203, 7.2).
+        assert!(Public::raw(Family::MlKem768, &[0xff; 1184]).is_err());
+        assert!(Public::raw(Family::MlKem768, &[0; 1184]).is_ok());
     }
 
     #[test]

@@ -55,8 +55,14 @@ fn keys_are_checked_as_those_of_other_providers_are() {
         trial(host, "soundness", &format!("keyward:{name}"));
     }
     assert!(host.openssl("pkey -in keyward:p-256 -check -noout").contains("Key is valid"));
-    host.configure_providers("keyward = keyward_sect\ndefault = default_sect", "", "");
-    trial(host, "off-the-curve", "none");
+}
+
+#[test]
+fn public_keys_from_elsewhere_are_taken_in_only_if_they_are_keys() {
+    let service = Service::start().with_keys(&KEYS[1..2]);
+    let first = "keyward = keyward_sect\ndefault = default_sect";
+    service.host.configure_providers(first, "", "");
+    trial(&service.host, "imports", "keyward:p-256");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::{
         params::{Params, Questions},
     },
     key::Key,
-    keymgmt::{SETTABLE, Selection, exchangeable, gettable},
+    keymgmt::{Selection, exchangeable, gettable, settable},
     provider::Provider,
     store::type_name,
 };
@@ -35,7 +35,7 @@ macro_rules! family {
                 gettable_params::<{ Family::$family.code() }>,
             OSSL_FUNC_KEYMGMT_SET_PARAMS: OSSL_FUNC_keymgmt_set_params_fn = set_params,
             OSSL_FUNC_KEYMGMT_SETTABLE_PARAMS: OSSL_FUNC_keymgmt_settable_params_fn =
-                settable_params,
+                settable_params::<{ Family::$family.code() }>,
             OSSL_FUNC_KEYMGMT_IMPORT: OSSL_FUNC_keymgmt_import_fn = import,
             OSSL_FUNC_KEYMGMT_IMPORT_TYPES: OSSL_FUNC_keymgmt_import_types_fn =
                 types::<{ Family::$family.code() }>,
@@ -142,8 +142,8 @@ unsafe extern "C" fn set_params(key: *mut c_void, params: *const OSSL_PARAM) -> 
     guard(key, 0, |key| key.set_params(params).map(|()| 1))
 }
 
-unsafe extern "C" fn settable_params(_: *mut c_void) -> *const OSSL_PARAM {
-    SETTABLE.as_ptr()
+unsafe extern "C" fn settable_params<const FAMILY: u32>(_: *mut c_void) -> *const OSSL_PARAM {
+    guard_quietly(std::ptr::null(), || Some(settable(family(FAMILY)?).as_ptr()))
 }
 
 unsafe extern "C" fn gettable_params<const FAMILY: u32>(_: *mut c_void) -> *const OSSL_PARAM {

@@ -182,26 +182,66 @@ static void soundness(const char *uri)
     EVP_PKEY_free(key);
 }
 
-/* A point that is not on its curve, in a host that asks our module first. */
-static void off_the_curve(const char *unused)
+/* A key on P-256 of this point, or of none, as the first provider takes it in; null if it does not. */
+static EVP_PKEY *taken_in(const unsigned char *point, size_t length)
 {
-    unsigned char point[65] = {4, 1, 2, 3};
     OSSL_PARAM params[] = {
         OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
-        OSSL_PARAM_construct_end()};
+        OSSL_PARAM_construct_end(), OSSL_PARAM_construct_end()};
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
     EVP_PKEY *key = NULL;
+    int selection = EVP_PKEY_KEY_PARAMETERS;
 
-    (void)unused;
+    if (point != NULL) {
+        params[1] = OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, (void *)point, length);
+        selection = EVP_PKEY_PUBLIC_KEY;
+    }
     CHECK(EVP_PKEY_fromdata_init(ctx) == 1);
-    CHECK(EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) == 1);
-    CHECK(strcmp(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)), "keyward") == 0);
+    if (EVP_PKEY_fromdata(ctx, &key, selection, params) == 1)
+        CHECK(strcmp(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)), "keyward") == 0);
+    else
+        CHECK(ERR_peek_error() != 0);
+    ERR_clear_error();
     EVP_PKEY_CTX_free(ctx);
-    ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    CHECK(EVP_PKEY_public_check(ctx) != 1);
-    EVP_PKEY_CTX_free(ctx);
+    return key;
+}
+
+/* Whether a key has a public half. */
+static int has_value(const EVP_PKEY *key)
+{
+    size_t length;
+
+    return EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_PUB_KEY, NULL, 0, &length) == 1;
+}
+
+/* Public keys from elsewhere, in a host that asks our module first. The argument is a key of theirs. */
+static void imports(const char *uri)
+{
+    EVP_PKEY *source = load(NULL, uri), *key, *empty, *copy;
+    unsigned char point[65];
+    size_t length;
+
+    CHECK(EVP_PKEY_get_octet_string_param(source, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point),
+                                          &length) == 1);
+    CHECK(length == sizeof(point));
+    CHECK((key = taken_in(point, length)) != NULL && has_value(key));
     EVP_PKEY_free(key);
+
+    /* What a copy of a key without a value gets is its own. */
+    CHECK((empty = taken_in(NULL, 0)) != NULL && !has_value(empty));
+    CHECK((copy = EVP_PKEY_dup(empty)) != NULL && !has_value(copy));
+    CHECK(EVP_PKEY_set1_encoded_public_key(copy, point, length) == 1);
+    CHECK(has_value(copy) && !has_value(empty));
+    EVP_PKEY_free(copy);
+
+    /* A point that is not on its curve is none, whichever way it comes. */
+    point[length - 1] ^= 1;
+    CHECK(taken_in(point, length) == NULL);
+    CHECK(EVP_PKEY_set1_encoded_public_key(empty, point, length) != 1);
+    ERR_clear_error();
+    CHECK(!has_value(empty));
+    EVP_PKEY_free(empty);
+    EVP_PKEY_free(source);
 }
 
 static int is_digest(const char *name, const char *other)
@@ -288,7 +328,7 @@ static const struct {
     void (*run)(const char *uri);
 } trials[] = {
     {"messages", messages}, {"buffers", buffers},       {"soundness", soundness},
-    {"bound", bound},       {"parameters", parameters}, {"off-the-curve", off_the_curve},
+    {"bound", bound},       {"parameters", parameters}, {"imports", imports},
 };
 
 int main(int argc, char **argv)
