@@ -73,7 +73,7 @@ impl Clients {
     /// so many already.
     pub(crate) fn add(
         &self,
-        certificate: ClientCertificate,
+        mut certificate: ClientCertificate,
         renews: Option<&[u8]>,
         most: usize,
     ) -> Result<()> {
@@ -90,6 +90,7 @@ impl Clients {
                 let old = register.by_serial.get_mut(serial).filter(|old| old.revoked == 0);
                 let old = old.ok_or_else(|| revoked(serial, &certificate.user))?;
                 old.renewed_as.clone_from(&certificate.serial);
+                certificate.enrolment = enrolment_of(old).to_vec();
             }
             register.by_serial.insert(certificate.serial.clone(), certificate);
             Ok(())
@@ -115,13 +116,7 @@ impl Clients {
     pub(crate) fn revoke_user(&self, user: &str) -> Result<Vec<ClientCertificate>> {
         let mut revoked = Vec::new();
         self.change(|register| {
-            let now = now();
-            for certificate in register.by_serial.values_mut() {
-                if certificate.user == user && certificate.revoked == 0 {
-                    certificate.revoked = now;
-                    revoked.push(certificate.clone());
-                }
-            }
+            revoked = register.revoke(|certificate| certificate.user == user);
             if !register.revoked_users.iter().any(|known| known == user) {
                 register.revoked_users.push(user.to_owned());
             }
@@ -130,22 +125,22 @@ impl Clients {
         Ok(revoked)
     }
 
-    /// Revokes one certificate, which must be in the list; none where it is revoked already.
-    pub(crate) fn revoke(&self, serial: &[u8]) -> Result<Vec<ClientCertificate>> {
-        if self.get(serial).is_none() {
+    /// Revokes one certificate, which must be in the list, and unless it is meant alone all that are from
+    /// the same enrolment: whoever had its key may have renewed it, and one that was renewed may have
+    /// kept its key. Those that were revoked by this.
+    pub(crate) fn revoke(&self, serial: &[u8], alone: bool) -> Result<Vec<ClientCertificate>> {
+        let Some(named) = self.get(serial) else {
             let message = format!("no certificate with the serial number {} is known", hex(serial));
             return Err(Error::new(ErrorKind::NotFound, message).hint(
                 "`keyward client list` shows them; all of a user's are revoked by the user's name",
             ));
-        }
+        };
         let mut revoked = Vec::new();
         self.change(|register| {
-            if let Some(certificate) = register.by_serial.get_mut(serial)
-                && certificate.revoked == 0
-            {
-                certificate.revoked = now();
-                revoked.push(certificate.clone());
-            }
+            revoked = register.revoke(|certificate| match alone {
+                true => certificate.serial == serial,
+                false => enrolment_of(certificate) == enrolment_of(&named),
+            });
             Ok(())
         })?;
         Ok(revoked)
@@ -170,12 +165,7 @@ impl Clients {
     /// Revokes the certificates that another authority than this one has issued.
     pub(crate) fn revoke_all_not_of(&self, authority: &[u8]) -> Result<()> {
         self.change(|register| {
-            let now = now();
-            for certificate in register.by_serial.values_mut() {
-                if certificate.revoked == 0 && certificate.authority != authority {
-                    certificate.revoked = now;
-                }
-            }
+            register.revoke(|certificate| certificate.authority != authority);
             Ok(())
         })
     }
@@ -249,6 +239,14 @@ impl Clients {
     }
 }
 
+/// The serial number of the certificate that the holder of one was enrolled with.
+pub(crate) fn enrolment_of(certificate: &ClientCertificate) -> &[u8] {
+    match certificate.enrolment.as_slice() {
+        [] => &certificate.serial,
+        first => first,
+    }
+}
+
 fn revoked(serial: &[u8], user: &str) -> Error {
     let message = format!("the certificate {} of \"{user}\" is revoked", hex(serial));
     Error::new(ErrorKind::Unauthenticated, message)
@@ -286,6 +284,18 @@ impl Register {
                 self.revoked_users.push(user);
             }
         }
+    }
+
+    /// Revokes those that are meant and that were not before; these.
+    fn revoke(&mut self, is_meant: impl Fn(&ClientCertificate) -> bool) -> Vec<ClientCertificate> {
+        let now = now();
+        let valid = self.by_serial.values_mut().filter(|one| one.revoked == 0 && is_meant(one));
+        valid
+            .map(|certificate| {
+                certificate.revoked = now;
+                certificate.clone()
+            })
+            .collect()
     }
 
     fn decode(bytes: &[u8]) -> Result<Register> {

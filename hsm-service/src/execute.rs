@@ -193,7 +193,7 @@ impl Service {
             Asked::ListCertificates(request) => certificates::list(self, caller, &request),
             Asked::Enrol(request) => people::enrol(self, caller, &request),
             Asked::ListClients(request) => people::list(self, caller, &request),
-            Asked::RevokeClient(request) => people::revoke(self, caller, &request),
+            Asked::RevokeClient(request) => people::revoke(self, caller, &request, trail),
             Asked::RenewClient(request) => people::renew(self, caller, &request),
             Asked::ListUsers(request) => people::users(self, caller, &request),
             Asked::ShowAuthority(request) => authority::show(self, caller, &request),

@@ -125,7 +125,7 @@ fn who_was_let_in_or_shut_out_since_a_backup_stays_so_after_its_restore() {
     };
     set_pin(b"the former one");
     let backup = make(&service);
-    let revoke = RevokeClient { user: "web1".into(), serial: Vec::new() };
+    let revoke = RevokeClient { user: "web1".into(), ..RevokeClient::default() };
     assert_eq!(service.administrator().revoke_client(revoke).unwrap().len(), 1);
     set_pin(b"the latter one");
     let later = service.machine("web3", &[], &["127.0.0.0/8"]);

@@ -2,6 +2,8 @@
 
 mod service_support;
 
+use std::path::Path;
+
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
     Error,
@@ -13,14 +15,14 @@ use keyward_service::{
 };
 use prost::Message;
 use rustix::process::{Signal, kill_process};
-use service_support::{ME, State, generate, sign};
+use service_support::{ME, Machine, State, generate, sign};
 
 fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {
     result.err().map(|error| error.kind)
 }
 
 fn user(name: &str) -> RevokeClient {
-    RevokeClient { user: name.into(), serial: Vec::new() }
+    RevokeClient { user: name.into(), ..RevokeClient::default() }
 }
 
 #[test]
@@ -70,12 +72,60 @@ fn one_certificate_of_a_user_can_be_revoked_by_its_serial_number() {
     let serial = administrator.list_clients().unwrap();
     let serial = serial.into_iter().find(|one| one.user == "web").unwrap().serial;
     let second = service.enrol("web", &[]);
-    administrator.revoke_client(RevokeClient { user: String::new(), serial }).unwrap();
+    administrator.revoke_client(RevokeClient { serial, ..RevokeClient::default() }).unwrap();
     assert_eq!(kind(first.list("")), Some(ErrorKind::Unauthenticated));
     second.list("").unwrap();
-    let unknown = RevokeClient { user: String::new(), serial: vec![1, 2, 3] };
+    let unknown = RevokeClient { serial: vec![1, 2, 3], ..RevokeClient::default() };
     assert_eq!(kind(administrator.revoke_client(unknown)), Some(ErrorKind::NotFound));
     assert_eq!(kind(second.revoke_client(user("web"))), Some(ErrorKind::PermissionDenied));
+}
+
+#[test]
+fn who_revokes_a_certificate_shuts_out_whoever_renewed_it_too() {
+    let state = State::new();
+    let service = state.start();
+    let administrator = service.machine("root", &["admin"], &[]);
+    let machine = service.machine("web", &[], &[]);
+    let other = service.enrol("web", &[]);
+    let serials = || {
+        let listed = service.administrator().list_clients().unwrap();
+        let own = listed.into_iter().filter(|one| one.user == "web" && one.revoked == 0);
+        own.map(|one| one.serial).collect::<Vec<_>>()
+    };
+    let before = serials();
+    // A thief renews what was stolen with a key of his own, and the machine with the old one.
+    let renew = |machine: &Machine, folder: &Path| {
+        let arguments = ["client", "renew", "--out", folder.to_str().unwrap()];
+        let ran = machine.command(&service, &arguments).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        let [ca, cert, key] = ["ca.crt", "client.crt", "client.key"].map(|file| folder.join(file));
+        service.tls_client(&ca, &cert, &key)
+    };
+    let first = machine.client(&service);
+    let stolen = renew(&machine, &machine.path("stolen"));
+    let second = renew(&machine, &machine.path("second"));
+    for client in [&first, &stolen, &second, &other] {
+        client.list("").unwrap();
+    }
+    let renewed: Vec<_> = serials().into_iter().filter(|one| !before.contains(one)).collect();
+    assert_eq!(renewed.len(), 2);
+
+    let revoke = |serial: &[u8], more: &[&str]| {
+        let serial: String = serial.iter().map(|byte| format!("{byte:02x}")).collect();
+        let arguments = [&["client", "revoke", "--yes", "--serial", &serial], more].concat();
+        let ran = administrator.command(&service, &arguments).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap().lines().count()
+    };
+    // Where no more is meant, no more is revoked.
+    assert_eq!(revoke(&renewed[0], &["--alone"]), 1);
+    first.list("").unwrap();
+    assert_eq!([&stolen, &second].iter().filter(|client| client.list("").is_ok()).count(), 1);
+    assert_eq!(revoke(&renewed[1], &[]), 2);
+    for client in [&first, &stolen, &second] {
+        assert_eq!(kind(client.list("")), Some(ErrorKind::Unauthenticated));
+    }
+    other.list("").unwrap();
 }
 
 #[test]

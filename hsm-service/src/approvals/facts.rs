@@ -86,6 +86,7 @@ pub(super) fn facts(request: &request::Operation, key: Option<&Record>) -> Resul
         Asked::RevokeClient(asked) => {
             facts.add("user", &asked.user);
             facts.add("serial", &hex(&asked.serial));
+            facts.flag("no other of its enrolment", asked.alone);
         }
         Asked::RotateAuthority(asked) => {
             let step = asked.step().as_str_name().trim_start_matches("ROTATION_STEP_");

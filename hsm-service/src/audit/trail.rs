@@ -186,7 +186,8 @@ impl Trail {
                 self.detail = format!("user {}", asked.user);
             }
             Asked::RevokeClient(asked) => {
-                self.detail = format!("certificate {}", crate::issue::hex(&asked.serial));
+                let alone = if asked.alone { " alone" } else { "" };
+                self.detail = format!("certificate {}{alone}", crate::issue::hex(&asked.serial));
             }
             Asked::RotateAuthority(asked) => {
                 self.detail =

@@ -28,7 +28,7 @@ use super::{
     time,
     x509::{Signer, Subject, certificate_request, name},
 };
-use crate::{issue::hex, sources::SourceRange};
+use crate::{clients::enrolment_of, issue::hex, sources::SourceRange};
 
 /// Let in machines that reach the service over TLS, and shut them out
 #[derive(Debug, Subcommand)]
@@ -75,13 +75,15 @@ pub(crate) struct RenewArgs {
 
 /// Shut out a client, at once and on connections that are open
 ///
-/// Revokes all certificates of the user NAME, or the one with a serial number. Nothing undoes it;
-/// `client enrol` lets a client in again.
+/// Revokes all certificates of the user NAME, or the one with a serial number and all that are from the
+/// same enrolment: those that it was renewed from or that were renewed from it, since whoever had its
+/// key may have renewed it. Nothing undoes it; `client enrol` lets a client in again.
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
   keyward client revoke web2
-  keyward client revoke --serial 5a0c…")]
+  keyward client revoke --serial 5a0c…
+  keyward client revoke --serial 5a0c… --alone    once it is renewed with a new key")]
 pub(crate) struct RevokeArgs {
     /// The user whose certificates are revoked
     #[arg(value_parser = arguments::user_name)]
@@ -90,6 +92,9 @@ pub(crate) struct RevokeArgs {
     /// The serial number of one certificate, as `client list` shows it
     #[arg(long, value_name = "HEX", value_parser = arguments::serial_number)]
     serial: Option<SerialNumber>,
+    /// Revoke no other certificate of its enrolment
+    #[arg(long, requires = "serial")]
+    alone: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
@@ -183,12 +188,15 @@ struct Line {
     issued_by: String,
     ends: String,
     revoked: Option<String>,
+    /// The serial number of the certificate that its holder was enrolled with.
+    enrolment: String,
 }
 
 impl Line {
     fn of(certificate: ClientCertificate, now: u64) -> Line {
         Line {
             serial: hex(&certificate.serial),
+            enrolment: hex(enrolment_of(&certificate)),
             state: match certificate {
                 ClientCertificate { revoked: 1.., .. } => "revoked",
                 ClientCertificate { ends, .. } if ends < now => "ended",
@@ -208,7 +216,10 @@ impl Line {
 fn revoke(args: &RevokeArgs, context: &Context) -> Outcome {
     let what = match (&args.name, &args.serial) {
         (Some(name), _) => format!("all certificates of \"{name}\""),
-        (None, Some(serial)) => format!("the certificate {}", hex(&serial.0)),
+        (None, Some(serial)) if args.alone => format!("the certificate {}", hex(&serial.0)),
+        (None, Some(serial)) => {
+            format!("the certificate {} and all of the same enrolment", hex(&serial.0))
+        }
         (None, None) => return Err(Failure::usage("nothing is named", "name a user")),
     };
     context.confirm(&format!("Revoke {what}, for ever?"), args.yes)?;
@@ -218,6 +229,7 @@ fn revoke(args: &RevokeArgs, context: &Context) -> Outcome {
         .revoke_client(RevokeClient {
             user: args.name.clone().unwrap_or_default(),
             serial: args.serial.as_ref().map(|serial| serial.0.clone()).unwrap_or_default(),
+            alone: args.alone,
         })?
         .into_iter()
         .map(|certificate| Line::of(certificate, now))

@@ -14,6 +14,7 @@ use keyward_protocol::{
 use super::page;
 use crate::{
     Error, Result, Service,
+    audit::Trail,
     config::PinPolicy,
     execute::Reply,
     identity::{Caller, Identity, IdentityPattern, Role},
@@ -183,15 +184,20 @@ fn clients(certificates: Vec<ClientCertificate>) -> Reply {
     Reply::Clients(Clients { certificates, next })
 }
 
-/// Shuts out a certificate, or all of a user, at once.
-pub(crate) fn revoke(service: &Service, caller: &Caller, request: &RevokeClient) -> Result<Reply> {
+/// Shuts out a certificate with what is from the same enrolment, or all of a user, at once.
+pub(crate) fn revoke(
+    service: &Service,
+    caller: &Caller,
+    request: &RevokeClient,
+    trail: &mut Trail,
+) -> Result<Reply> {
     policy::authorise(caller, Operation::RevokeClient, Target::Service)?;
     let revoked = match (request.user.is_empty(), request.serial.is_empty()) {
         (false, true) => {
             check_name("user", &request.user)?;
             service.clients.revoke_user(&request.user)?
         }
-        (true, false) => service.clients.revoke(&request.serial)?,
+        (true, false) => service.clients.revoke(&request.serial, request.alone)?,
         _ => {
             return Err(Error::invalid("name either a user or a serial number to be revoked"));
         }
@@ -200,6 +206,10 @@ pub(crate) fn revoke(service: &Service, caller: &Caller, request: &RevokeClient)
     for certificate in &revoked {
         let serial = hex(&certificate.serial);
         tracing::info!(user = certificate.user, serial, by = %caller.identity, "revoked");
+    }
+    if !revoked.is_empty() {
+        let serials: Vec<String> = revoked.iter().map(|one| hex(&one.serial)).collect();
+        trail.says(&format!("revoked {}: {}", serials.len(), serials.join(", ")));
     }
     // The list has the rest.
     Ok(clients(revoked))

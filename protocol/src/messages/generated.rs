@@ -1007,14 +1007,21 @@ pub struct ClientCertificate {
     /// The serial number of the certificate that its holder got instead of it.
     #[prost(bytes = "vec", tag = "21")]
     pub renewed_as: ::prost::alloc::vec::Vec<u8>,
+    /// The serial number of the certificate that its holder was enrolled with; empty where that is this one.
+    #[prost(bytes = "vec", tag = "22")]
+    pub enrolment: ::prost::alloc::vec::Vec<u8>,
 }
-/// Shuts out one certificate, by its serial number, or all of a user.
+/// Shuts out all certificates of a user; or one by its serial number with all that are from the same
+/// enrolment: what it was renewed from, and what was renewed from it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RevokeClient {
     #[prost(string, tag = "1")]
     pub user: ::prost::alloc::string::String,
     #[prost(bytes = "vec", tag = "2")]
     pub serial: ::prost::alloc::vec::Vec<u8>,
+    /// The one with the serial number and no other.
+    #[prost(bool, tag = "3")]
+    pub alone: bool,
 }
 /// Issues another certificate for the user of the caller's own, with the same roles and sources;
 /// answered as Enrol is.
