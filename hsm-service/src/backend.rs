@@ -23,6 +23,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     Error, Result,
+    identity::Caller,
     keys::{Key, Material},
     lanes::{Job, Lane, LaneOptions, Load},
     metrics::{Queue, Series},
@@ -302,7 +303,8 @@ impl Backend {
     }
 
     /// Carries out work and then calls the completion, on this thread or another. Work whose
-    /// deadline passes while it waits is not begun, nor is work for a peer that has left.
+    /// deadline passes while it waits is not begun, nor is work for a peer that has left or that may
+    /// not ask for it any more.
     pub(crate) fn submit(
         &self,
         peer: &Arc<Peer>,
@@ -325,8 +327,9 @@ impl Backend {
         };
         let since = Instant::now();
         let peer = Arc::clone(peer);
-        let user = Arc::clone(&peer.caller().queue);
-        lane.push(&user, Box::new(Waiting { peer, work, queue, since, deadline, done }));
+        let asker = peer.caller();
+        let user = Arc::clone(&asker.queue);
+        lane.push(&user, Box::new(Waiting { peer, asker, work, queue, since, deadline, done }));
     }
 
     /// How much its lanes have to do.
@@ -338,6 +341,8 @@ impl Backend {
 /// Work in a lane.
 struct Waiting<D> {
     peer: Arc<Peer>,
+    /// Who asked for it.
+    asker: Arc<Caller>,
     work: Work,
     queue: Queue,
     since: Instant,
@@ -347,13 +352,19 @@ struct Waiting<D> {
 
 impl<D: FnOnce(Result<Product>) + Send> Job for Waiting<D> {
     fn run(self: Box<Self>) {
-        let Waiting { peer, work, queue, since, deadline, done } = *self;
+        let Waiting { peer, asker, work, queue, since, deadline, done } = *self;
         if peer.has_left() {
             return;
         }
         let now = Instant::now();
         peer.meter.waited(queue, now.duration_since(since));
-        done(if now < deadline { guarded(|| work.run_for(&peer)) } else { Err(late()) });
+        done(match now < deadline {
+            true => guarded(|| {
+                peer.may_still(&asker, work.series().operation())?;
+                work.run_for(&peer)
+            }),
+            false => Err(late()),
+        });
     }
 
     fn refuse(self: Box<Self>) {

@@ -3,18 +3,21 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError, RwLock,
+        Arc, Mutex, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
 
+use keyward_algorithms::{ErrorKind, Operation};
+
 use crate::{
-    Service,
+    Error, Result, Service,
     audit::{Audit, Origin},
     config::PinPolicy,
     identity::{Caller, Identity},
     metrics::Meter,
     pins::{self, Login},
+    policy,
 };
 
 /// Where a connection comes from.
@@ -49,6 +52,7 @@ impl std::fmt::Display for Source {
 
 /// Who is on the other side, and whether it still is.
 pub(crate) struct Peer {
+    service: Weak<Service>,
     identity: Identity,
     source: Source,
     /// When what proves the identity ends, in seconds since 1970.
@@ -73,7 +77,7 @@ struct Known {
 impl Peer {
     /// The other side of a new connection.
     pub(crate) fn new(
-        service: &Service,
+        service: &Arc<Service>,
         identity: Identity,
         source: Source,
         valid_until: u64,
@@ -81,6 +85,7 @@ impl Peer {
         let connection = service.audit.next_connection();
         let known = Known::now(service, &identity, source, valid_until, connection, None);
         Peer {
+            service: Arc::downgrade(service),
             identity,
             source,
             valid_until,
@@ -122,6 +127,22 @@ impl Peer {
         let caller = Arc::clone(&fresh.caller);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         caller
+    }
+
+    /// Refuses what has waited for its turn where the one who asked for it may not ask for it any more:
+    /// was shut out, is another user by now, or finds the service sealed.
+    pub(crate) fn may_still(&self, asker: &Caller, operation: Operation) -> Result<()> {
+        // A service that is gone has answered.
+        let Some(service) = self.service.upgrade() else { return Ok(()) };
+        service.sealing.admit(operation)?;
+        let caller = self.caller_now(&service);
+        caller.refusal().map_or(Ok(()), Err)?;
+        policy::admit(&caller, operation)?;
+        if asker.user.is_none() || asker.user == caller.user {
+            return Ok(());
+        }
+        let message = format!("{} is another user by now than when it asked", caller.identity);
+        Err(Error::new(ErrorKind::Unauthenticated, message).hint("repeat the request"))
     }
 
     /// Notes that nobody waits for answers any more, so that work for them is not begun.

@@ -133,7 +133,12 @@ impl Service {
     }
 
     /// The other side of a new connection, which comes from somewhere, and what proves it ends.
-    pub(crate) fn peer(&self, identity: Identity, source: Source, valid_until: u64) -> Arc<Peer> {
+    pub(crate) fn peer(
+        self: &Arc<Self>,
+        identity: Identity,
+        source: Source,
+        valid_until: u64,
+    ) -> Arc<Peer> {
         Arc::new(Peer::new(self, identity, source, valid_until))
     }
 

@@ -13,9 +13,16 @@ use std::{
 
 use keyward_algorithms::{Encryption, ErrorKind, KeyType, Signature};
 use keyward_client::Client;
-use keyward_protocol::{CipherRequest, Error, SignRequest};
+use keyward_protocol::{
+    CipherRequest, Error, SignRequest,
+    messages::{Generate, Response, request, response},
+};
 use rustix::process::{Signal, kill_process};
-use service_support::{KEYWARD, ME, Service, State, generate, named, sign};
+use service_support::{
+    KEYWARD, ME, Service, State, generate, named,
+    raw::{self, Raw},
+    sign,
+};
 
 /// Writes another configuration and lets the service read it; comes back when it has.
 fn reload(state: &mut State, service: &Service, more: &str) {
@@ -51,6 +58,38 @@ impl Drop for Stop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn slow_work_that_waits_for_its_turn_is_not_done_for_who_is_no_user_any_more() {
+    const ASKED: u64 = 30;
+    let mut state = State::with(ME);
+    let service = state.start();
+    let mut peer = Raw::connect(service.socket());
+    for id in 1..=ASKED {
+        let (name, key_type) = (format!("k{id}"), "rsa-4096".into());
+        let make = Generate { name, key_type, ..Generate::default() };
+        peer.send(id, request::Operation::Generate(make));
+    }
+    // What comes after them on the connection is answered when all of them wait.
+    peer.send(0x1000, raw::status());
+    let mut answers: Vec<Response> = Vec::new();
+    while answers.last().is_none_or(|answer| answer.id != 0x1000) {
+        answers.push(peer.receive().unwrap());
+    }
+    reload(&mut state, &service, "");
+    while answers.len() as u64 <= ASKED {
+        answers.push(peer.receive().unwrap());
+    }
+    let refused = answers.iter().filter(|answer| match &answer.result {
+        Some(response::Result::Failure(failure)) => {
+            assert_eq!(failure.kind, ErrorKind::Unauthenticated.code(), "{failure:?}");
+            true
+        }
+        _ => false,
+    });
+    let refused = refused.count() as u64;
+    assert!(refused > ASKED / 2, "{refused} of {ASKED} were refused");
 }
 
 fn kind<T>(result: Result<T, Error>) -> Option<ErrorKind> {

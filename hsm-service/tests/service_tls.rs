@@ -18,15 +18,14 @@ use keyward_client::{Client, Settings};
 use keyward_protocol::{
     KeySelector,
     constants::MAX_RANDOM_BYTES,
-    encode_request,
-    messages::{Random, ReadAudit, Request, request},
+    messages::{Generate, Random, ReadAudit, RevokeClient, request},
 };
 use rustix::{
     fs::{CWD, Mode, mkfifoat},
     net::sockopt::set_socket_recv_buffer_size,
 };
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
-use service_support::{ME, Service, State, generate, sign, wait_for};
+use service_support::{ME, Service, State, generate, raw, sign, wait_for};
 
 #[test]
 fn an_enrolled_client_signs_over_tls() {
@@ -264,12 +263,37 @@ fn a_client_that_does_not_take_its_answers_is_cut_off() {
     }
 }
 
+#[test]
+fn slow_work_that_waits_for_its_turn_is_not_done_for_who_was_shut_out_meanwhile() {
+    const ASKED: u64 = 40;
+    let state = State::new();
+    let service = state.start();
+    let mut peer = greedy(&service);
+    // One key is made at a time, and each takes long.
+    let make = |id: u64| Generate {
+        name: format!("k{id}"),
+        key_type: "rsa-4096".into(),
+        ..Generate::default()
+    };
+    let asked = (1..=ASKED).map(|id| raw::request(id, request::Operation::Generate(make(id))));
+    let frames: Vec<u8> = asked.flat_map(raw::frame).collect();
+    peer.write_all(&frames).unwrap();
+    peer.flush().unwrap();
+    let ended = |outcome: &str| {
+        let labels = format!("operation=\"generate\",algorithm=\"\",outcome=\"{outcome}\"");
+        metric(&service, &format!("keyward_requests_total{{{labels}}} "))
+    };
+    wait_for("all of it", || (in_flight(&service) as u64 + ended("ok") >= ASKED).then_some(()));
+    let revoke = RevokeClient { user: "greedy".into(), ..RevokeClient::default() };
+    assert_eq!(service.administrator().revoke_client(revoke).unwrap().len(), 1);
+    wait_for("the end", || (ended("ok") + ended("unauthenticated") == ASKED).then_some(()));
+    assert!(ended("ok") < ASKED / 2, "{} of {ASKED} keys", ended("ok"));
+}
+
 /// The frame of a request for as many random bytes as there can be.
 fn random(id: u64) -> Vec<u8> {
-    let operation = Some(request::Operation::Random(Random { length: MAX_RANDOM_BYTES as u32 }));
-    let mut frame = Vec::new();
-    encode_request(&Request { id, operation, ..Request::default() }, &mut frame).unwrap();
-    frame
+    let random = Random { length: MAX_RANDOM_BYTES as u32 };
+    raw::frame(raw::request(id, request::Operation::Random(random)))
 }
 
 fn connections(service: &Service) -> u64 {

@@ -254,6 +254,11 @@ impl Trail {
         }
     }
 
+    /// Refuses what has waited for its turn where its caller may not ask for it any more.
+    pub(crate) fn may_still(&self) -> Result<()> {
+        self.peer.may_still(&self.caller, self.operation)
+    }
+
     /// Adds to what the log says of the request.
     pub(crate) fn says(&mut self, more: &str) {
         let space = if self.detail.is_empty() { "" } else { " " };

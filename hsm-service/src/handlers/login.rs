@@ -164,7 +164,10 @@ impl<D: FnOnce(Result<Reply>) + Send> Job for Hashing<D> {
         }
         let now = Instant::now();
         peer.meter.waited(Queue::Logins, now.duration_since(since));
-        let result = if now < deadline { guarded(|| rest(&mut trail)) } else { Err(late()) };
+        let result = match now < deadline {
+            true => guarded(|| trail.may_still().and_then(|()| rest(&mut trail))),
+            false => Err(late()),
+        };
         done(trail.finish(result));
     }
 

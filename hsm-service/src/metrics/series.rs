@@ -153,6 +153,11 @@ impl Series {
         &TABLE.names
     }
 
+    /// Its operation.
+    pub(crate) fn operation(self) -> Operation {
+        TABLE.names[self.index()].operation
+    }
+
     pub(super) fn index(self) -> usize {
         self.0.into()
     }

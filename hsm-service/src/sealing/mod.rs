@@ -333,8 +333,8 @@ impl Service {
         self.approvals.load()
     }
 
-    /// Seals the running service, or ends what is about to open it. What is in flight is still
-    /// answered.
+    /// Seals the running service, or ends what is about to open it. What is begun is still answered,
+    /// and what waits for its turn is refused.
     pub(crate) fn lock_seal(&self) -> Result<SealReply> {
         let mut custody = self.sealing.custody();
         custody.step();

@@ -25,7 +25,7 @@ impl Raw {
     }
 
     pub fn send(&mut self, id: u64, operation: request::Operation) {
-        self.send_with(Request { id, operation: Some(operation), ..Default::default() });
+        self.send_with(self::request(id, operation));
     }
 
     pub fn send_with(&mut self, request: Request) {
@@ -69,6 +69,10 @@ impl Raw {
     pub fn is_closed(&mut self) -> bool {
         matches!(self.stream.read(&mut [0]), Ok(0) | Err(_))
     }
+}
+
+pub fn request(id: u64, operation: request::Operation) -> Request {
+    Request { id, operation: Some(operation), ..Default::default() }
 }
 
 pub fn frame(request: Request) -> Vec<u8> {
