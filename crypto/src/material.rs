@@ -12,6 +12,7 @@ use crate::{
     aws_lc::{Pkey, RsaKey},
     error::Result,
     pss::{self, PssAlgorithm},
+    rsa_decryption,
 };
 
 pub(crate) struct Material {
@@ -93,6 +94,41 @@ impl Material {
             (None, _, _) => true,
         };
         if fits { Ok(()) } else { Err(CryptoError::input("the input has the wrong size")) }
+    }
+
+    /// Refuses what cannot be signed, as far as that is seen without the private half.
+    pub(crate) fn check_signing(
+        &self,
+        algorithm: &Signature,
+        pss: Option<PssParameters>,
+        input: &[u8],
+    ) -> Result<()> {
+        self.check_signature_input(algorithm, input)?;
+        match (algorithm.scheme, algorithm.digest) {
+            (Scheme::RsaPss, Some(digest)) => self.pss_parameters(digest, pss).map(drop),
+            (Scheme::RsaRaw, _) => rsa_decryption::check_block(self.pkey.rsa()?, input).map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses an agreement with a key that is not on the same curve.
+    pub(crate) fn check_agreement(&self, peer: &Material) -> Result<()> {
+        if peer.key_type != self.key_type {
+            return Err(CryptoError::input("the peer's key is of another type"));
+        }
+        match self.key_type {
+            KeyType::Ec(_) | KeyType::X25519 => Ok(()),
+            _ => Err(CryptoError::Unsupported),
+        }
+    }
+
+    /// Refuses a ciphertext that no secret is taken out of.
+    pub(crate) fn check_ciphertext(&self, ciphertext: &[u8]) -> Result<()> {
+        let KeyType::MlKem(set) = self.key_type else { return Err(CryptoError::Unsupported) };
+        if ciphertext.len() != set.row().ciphertext_bytes {
+            return Err(CryptoError::input("the ciphertext has the wrong size"));
+        }
+        Ok(())
     }
 
     /// The parameters of an RSASSA-PSS signature, which the key must allow and have room for.

@@ -221,9 +221,7 @@ impl PrivateKey {
     /// it was read; an all-zero X25519 secret fails here.
     pub fn derive(&self, peer: &PublicKey) -> Result<Zeroizing<Vec<u8>>> {
         let peer = peer.material();
-        if peer.key_type != self.key_type() {
-            return Err(CryptoError::input("the peer's key is of another type"));
-        }
+        self.material.check_agreement(peer)?;
         match self.key_type() {
             KeyType::Ec(curve) => self.material.pkey.ecdh(curve, &peer.pkey),
             KeyType::X25519 => self.material.pkey.x25519(&peer.pkey),
@@ -235,10 +233,7 @@ impl PrivateKey {
     /// ML-KEM. A ciphertext that was made otherwise gives a secret that looks random; only one of
     /// another size is an error.
     pub fn decapsulate(&self, ciphertext: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-        let KeyType::MlKem(set) = self.key_type() else { return Err(CryptoError::Unsupported) };
-        if ciphertext.len() != set.row().ciphertext_bytes {
-            return Err(CryptoError::input("the ciphertext has the wrong size"));
-        }
+        self.material.check_ciphertext(ciphertext)?;
         self.material.pkey.decapsulate(ciphertext)
     }
 }

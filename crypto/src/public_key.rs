@@ -6,10 +6,11 @@ use keyward_algorithms::{Encryption, KeyType, Scheme, Signature};
 use zeroize::Zeroizing;
 
 use crate::{
-    CryptoError, OaepParameters, PssParameters, PssRestriction, PssVerification,
+    CryptoError, OaepParameters, PssParameters, PssRestriction, PssVerification, TlsVersions,
     aws_lc::{Padding, RsaKey},
     error::Result,
     material::Material,
+    rsa_decryption,
 };
 
 /// A public key.
@@ -111,6 +112,46 @@ impl PublicKey {
         let is_too_short = (0..restriction.min_salt_bytes)
             .any(|salt| rsa.verify_pss(digest, mgf1, Some(salt), input, signature).is_ok());
         if is_too_short { Err(CryptoError::Failed) } else { Ok(()) }
+    }
+
+    /// Refuses what [`PrivateKey::sign`] with the private half would, as far as it is seen without that.
+    ///
+    /// [`PrivateKey::sign`]: crate::PrivateKey::sign
+    pub fn check_signing(
+        &self,
+        algorithm: &Signature,
+        pss: Option<PssParameters>,
+        input: &[u8],
+    ) -> Result<()> {
+        self.material.check_signing(algorithm, pss, input)
+    }
+
+    /// The same for [`PrivateKey::decrypt`].
+    ///
+    /// [`PrivateKey::decrypt`]: crate::PrivateKey::decrypt
+    pub fn check_decryption(
+        &self,
+        scheme: Encryption,
+        oaep: Option<OaepParameters<'_>>,
+        tls: Option<TlsVersions>,
+        input: &[u8],
+    ) -> Result<()> {
+        let rsa = self.material.rsa_for_encryption()?;
+        rsa_decryption::check(rsa, scheme, oaep, tls, input).map(drop)
+    }
+
+    /// The same for [`PrivateKey::derive`].
+    ///
+    /// [`PrivateKey::derive`]: crate::PrivateKey::derive
+    pub fn check_agreement(&self, peer: &PublicKey) -> Result<()> {
+        self.material.check_agreement(&peer.material)
+    }
+
+    /// The same for [`PrivateKey::decapsulate`].
+    ///
+    /// [`PrivateKey::decapsulate`]: crate::PrivateKey::decapsulate
+    pub fn check_ciphertext(&self, ciphertext: &[u8]) -> Result<()> {
+        self.material.check_ciphertext(ciphertext)
     }
 
     /// What an RSA signature without salt was made of: with [`Scheme::RsaPkcs1`] what its padding

@@ -43,12 +43,11 @@ pub(crate) fn decrypt(
     tls: Option<TlsVersions>,
     ciphertext: &[u8],
 ) -> Result<Zeroizing<Vec<u8>>> {
-    let ciphertext = full_length(ciphertext, rsa.size())?;
+    let ciphertext = check(rsa, scheme, oaep, tls, ciphertext)?;
     match scheme {
         Encryption::RsaRaw => private_operation(rsa, &ciphertext),
         Encryption::RsaOaep => {
             let oaep = oaep.unwrap_or_default();
-            oaep.max_message_bytes(rsa.size())?;
             rsa.decrypt_oaep(oaep.digest, oaep.mgf1, oaep.label, &ciphertext)
         }
         Encryption::RsaPkcs1 => {
@@ -63,6 +62,37 @@ pub(crate) fn decrypt(
             tls_premaster::remove_padding(&private_operation(rsa, &ciphertext)?, versions)
         }
     }
+}
+
+/// The ciphertext in the modulus' length, unless it is refused whatever the private half is.
+pub(crate) fn check(
+    rsa: RsaKey<'_>,
+    scheme: Encryption,
+    oaep: Option<OaepParameters<'_>>,
+    tls: Option<TlsVersions>,
+    ciphertext: &[u8],
+) -> Result<Vec<u8>> {
+    let ciphertext = full_length(ciphertext, rsa.size())?;
+    match scheme {
+        Encryption::RsaOaep => {
+            oaep.unwrap_or_default().max_message_bytes(rsa.size())?;
+        }
+        Encryption::RsaTls if tls.is_none() => {
+            return Err(CryptoError::input("the TLS protocol versions are missing"));
+        }
+        _ => {}
+    }
+    check_block(rsa, &ciphertext)?;
+    Ok(ciphertext)
+}
+
+/// The modulus, which the block has to be smaller than.
+pub(crate) fn check_block(rsa: RsaKey<'_>, block: &[u8]) -> Result<Vec<u8>> {
+    let modulus = rsa.modulus()?;
+    if block >= modulus.as_slice() {
+        return Err(CryptoError::input("the input is not smaller than the modulus"));
+    }
+    Ok(modulus)
 }
 
 /// The ciphertext in the modulus' length: some programs leave leading zeros out, and OpenSSL takes
@@ -81,10 +111,7 @@ fn full_length(ciphertext: &[u8], size: usize) -> Result<Vec<u8>> {
 
 /// The bare RSA function on a block of the modulus' size (RFC 8017, 5.1.2).
 pub(crate) fn private_operation(rsa: RsaKey<'_>, block: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
-    let modulus = rsa.modulus()?;
-    if block >= modulus.as_slice() {
-        return Err(CryptoError::input("the input is not smaller than the modulus"));
-    }
+    let modulus = check_block(rsa, block)?;
     if is_own_power(block, &modulus) {
         return Ok(Zeroizing::new(block.to_vec()));
     }

@@ -72,26 +72,17 @@ impl SecretKey {
         tag_bytes: usize,
         plaintext: &[u8],
     ) -> Result<Enciphered> {
-        self.check_is(SecretKind::Aes)?;
-        let row = cipher.row();
+        self.check_encryption(cipher, iv, tag_bytes, plaintext)?;
         let iv = match iv {
-            Some(_) if row.own_iv => {
-                let what = "the initialisation vector is drawn by the service, never given";
-                return Err(CryptoError::input(what));
-            }
             Some(iv) => iv.to_vec(),
             None => {
-                let mut iv = vec![0; row.iv_bytes];
+                let mut iv = vec![0; cipher.row().iv_bytes];
                 aws_lc::fill_random(&mut iv)?;
                 iv
             }
         };
-        if row.whole_blocks && !plaintext.len().is_multiple_of(BLOCK_BYTES) {
-            return Err(CryptoError::input("the input is no whole number of blocks"));
-        }
         let output = match cipher {
             SymmetricCipher::AesGcm => {
-                check_tag_size(tag_bytes)?;
                 Gcm::new(&self.bytes, tag_bytes)?.seal(&iv, aad, plaintext)?
             }
             _ => {
@@ -101,6 +92,30 @@ impl SecretKey {
             }
         };
         Ok(Enciphered { iv, output })
+    }
+
+    /// Refuses what [`SecretKey::encrypt`] does, without encrypting.
+    pub fn check_encryption(
+        &self,
+        cipher: SymmetricCipher,
+        iv: Option<&[u8]>,
+        tag_bytes: usize,
+        plaintext: &[u8],
+    ) -> Result<()> {
+        self.check_is(SecretKind::Aes)?;
+        let row = cipher.row();
+        match iv {
+            Some(_) if row.own_iv => {
+                let what = "the initialisation vector is drawn by the service, never given";
+                return Err(CryptoError::input(what));
+            }
+            Some(iv) => check_iv_size(cipher, iv)?,
+            None => {}
+        }
+        if row.whole_blocks && !plaintext.len().is_multiple_of(BLOCK_BYTES) {
+            return Err(CryptoError::input("the input is no whole number of blocks"));
+        }
+        check_tag_size(cipher, tag_bytes)
     }
 
     /// Decrypts what [`SecretKey::encrypt`] made. A wrong tag, a wrong padding and a wrong length
@@ -113,19 +128,25 @@ impl SecretKey {
         tag_bytes: usize,
         ciphertext: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        self.check_is(SecretKind::Aes)?;
-        if iv.len() != cipher.row().iv_bytes {
-            return Err(CryptoError::input("the initialisation vector has the wrong size"));
-        }
+        self.check_decryption(cipher, iv, tag_bytes)?;
         match cipher {
-            SymmetricCipher::AesGcm => {
-                check_tag_size(tag_bytes)?;
-                Gcm::new(&self.bytes, tag_bytes)?.open(iv, aad, ciphertext)
-            }
+            SymmetricCipher::AesGcm => Gcm::new(&self.bytes, tag_bytes)?.open(iv, aad, ciphertext),
             // A padding of its own block is always there, so an empty ciphertext is as wrong.
             _ if cipher.row().padded && ciphertext.is_empty() => Err(CryptoError::Failed),
             _ => aws_lc::crypt(cipher, Direction::Decrypt, &self.bytes, iv, ciphertext),
         }
+    }
+
+    /// Refuses what [`SecretKey::decrypt`] does whatever the ciphertext is.
+    pub fn check_decryption(
+        &self,
+        cipher: SymmetricCipher,
+        iv: &[u8],
+        tag_bytes: usize,
+    ) -> Result<()> {
+        self.check_is(SecretKind::Aes)?;
+        check_iv_size(cipher, iv)?;
+        check_tag_size(cipher, tag_bytes)
     }
 
     /// The message authentication code of a message.
@@ -151,8 +172,15 @@ impl SecretKey {
 /// The size of an AES block in bytes.
 const BLOCK_BYTES: usize = 16;
 
-fn check_tag_size(tag_bytes: usize) -> Result<()> {
-    if SymmetricCipher::TAG_BYTES.contains(&tag_bytes) {
+fn check_iv_size(cipher: SymmetricCipher, iv: &[u8]) -> Result<()> {
+    if iv.len() == cipher.row().iv_bytes {
+        return Ok(());
+    }
+    Err(CryptoError::input("the initialisation vector has the wrong size"))
+}
+
+fn check_tag_size(cipher: SymmetricCipher, tag_bytes: usize) -> Result<()> {
+    if cipher != SymmetricCipher::AesGcm || SymmetricCipher::TAG_BYTES.contains(&tag_bytes) {
         return Ok(());
     }
     Err(CryptoError::input("a tag has 12 to 16 bytes"))

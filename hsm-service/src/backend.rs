@@ -1,6 +1,7 @@
 //! Carries out cryptographic work: takes a request and a completion, so that the completion may
 //! come later and from another thread.
 
+mod pairs;
 mod symmetric;
 mod wrapping;
 
@@ -14,10 +15,7 @@ use std::{
 };
 
 use keyward_algorithms::{ErrorKind, KeyType, Operation, SecretKind, SymmetricCipher, Wrapping};
-use keyward_crypto::{
-    CryptoError, Enciphered, OaepParameters, PrivateKey, PssParameters, PublicKey, SecretKey,
-    TlsVersions,
-};
+use keyward_crypto::{CryptoError, Enciphered, PrivateKey, SecretKey};
 use keyward_protocol::messages;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -28,7 +26,6 @@ use crate::{
     lanes::{Job, Lane, LaneOptions, Load},
     metrics::{Queue, Series},
     peer::Peer,
-    store::Record,
 };
 
 /// Work with a private key. The caller is allowed to have it done.
@@ -180,16 +177,38 @@ impl Work {
                 }
                 key.take_use(false)
             }
+            other => other.key().map_or(Ok(()), |key| key.take_use(false)),
+        }
+    }
+
+    /// The key that is used; what is wrapped, where that is done with another.
+    pub(crate) fn key(&self) -> Option<&Key> {
+        match self {
             Work::Sign(key, _)
             | Work::Decrypt(key, _)
             | Work::Derive(key, _)
+            | Work::Encipher(key, _)
             | Work::Decipher(key, _)
             | Work::Mac(key, _)
             | Work::VerifyMac(key, _)
+            | Work::Wrap(key, ..)
             | Work::Unwrap(key, ..)
             | Work::DeriveKey(key, ..)
-            | Work::Decapsulate(key, _) => key.take_use(false),
-            Work::Generate(_) | Work::Import(_) | Work::ImportSecret(..) => Ok(()),
+            | Work::Decapsulate(key, _) => Some(key),
+            Work::Generate(_) | Work::Import(_) | Work::ImportSecret(..) => None,
+        }
+    }
+
+    /// Refuses what cannot be done, as far as that is seen without what is secret of its key.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Work::Sign(key, request) => pairs::check_signing(key, request),
+            Work::Decrypt(key, request) => pairs::check_decryption(key, request),
+            Work::Derive(key, request) => pairs::check_agreement(key, request),
+            Work::Decapsulate(key, request) => pairs::check_ciphertext(key, request),
+            Work::Encipher(key, request) => symmetric::check_encryption(key, request),
+            Work::Decipher(key, request) => symmetric::check_decryption(key, request),
+            _ => Ok(()),
         }
     }
 
@@ -205,10 +224,12 @@ impl Work {
 
     fn run(self) -> Result<Product> {
         match self {
-            Work::Sign(key, request) => sign(&key, &request).map(Product::Bytes),
-            Work::Decrypt(key, request) => decrypt(&key, &request).map(Product::Bytes),
-            Work::Derive(key, request) => derive(&key, &request).map(Product::Bytes),
-            Work::Decapsulate(key, request) => decapsulate(&key, &request).map(Product::Bytes),
+            Work::Sign(key, request) => pairs::sign(&key, &request).map(Product::Bytes),
+            Work::Decrypt(key, request) => pairs::decrypt(&key, &request).map(Product::Bytes),
+            Work::Derive(key, request) => pairs::derive(&key, &request).map(Product::Bytes),
+            Work::Decapsulate(key, request) => {
+                pairs::decapsulate(&key, &request).map(Product::Bytes)
+            }
             Work::Encipher(key, mut request) => {
                 let enciphered = symmetric::encipher(&key, &request).map(Product::Enciphered);
                 request.input.zeroize();
@@ -394,74 +415,6 @@ pub(crate) fn late() -> Error {
 fn busy() -> Error {
     Error::new(ErrorKind::Busy, "too many slow requests are waiting")
         .hint("try again later, or use keys of another type: P-256 is a hundred times faster")
-}
-
-fn sign(key: &Key, request: &messages::Sign) -> Result<Vec<u8>> {
-    let algorithm = request.algorithm.unwrap_or_default();
-    let request = algorithm.with_input(&request.input)?;
-    let pss = match request.pss {
-        None => None,
-        Some(pss) => Some(PssParameters {
-            mgf1: pss.mgf1,
-            salt_bytes: pss
-                .salt_bytes
-                .ok_or_else(|| Error::invalid("a PSS signature needs the length of its salt"))?,
-        }),
-    };
-    let signed = match request.deterministic {
-        true => key.private()?.sign_deterministic(request.algorithm, request.input),
-        false => key.private()?.sign(request.algorithm, pss, request.input),
-    };
-    signed.map_err(|error| {
-        let how = if request.deterministic { "deterministic " } else { "" };
-        let what = format!(
-            "cannot sign with key \"{}\" ({}) and {how}{}",
-            key.record.name, key.record.key_type, request.algorithm.name
-        );
-        match request.deterministic {
-            true => {
-                explain(error, &what).hint("ML-DSA alone can be signed with or without randomness")
-            }
-            false => explain(error, &what),
-        }
-    })
-}
-
-fn decrypt(key: &Key, request: &messages::Decrypt) -> Result<Vec<u8>> {
-    let cipher = request.cipher.clone().unwrap_or_default();
-    let request = cipher.with_input(&request.input)?;
-    let oaep = request.oaep.map(|oaep| OaepParameters {
-        digest: oaep.digest,
-        mgf1: oaep.mgf1,
-        label: oaep.label,
-    });
-    let tls = request.tls.map(|tls| TlsVersions { client: tls.client, negotiated: tls.negotiated });
-    let plain = key.private()?.decrypt(request.scheme, oaep, tls, request.input);
-    plain.map(|mut plain| std::mem::take(&mut *plain)).map_err(|error| {
-        let what = format!(
-            "cannot decrypt with key \"{}\" ({}) and {}",
-            key.record.name,
-            key.record.key_type,
-            request.scheme.row().name
-        );
-        explain(error, &what)
-    })
-}
-
-fn derive(key: &Key, request: &messages::Derive) -> Result<Vec<u8>> {
-    let what = || format!("cannot derive with key \"{}\"", key.record.name);
-    let peer = PublicKey::from_spki(&request.peer_spki).map_err(|error| explain(error, &what()))?;
-    let secret = key.private()?.derive(&peer).map_err(|error| explain(error, &what()))?;
-    let mut secret = secret;
-    Ok(std::mem::take(&mut *secret))
-}
-
-fn decapsulate(key: &Key, request: &messages::Decapsulate) -> Result<Vec<u8>> {
-    let secret = key.private()?.decapsulate(&request.ciphertext).map_err(|error| {
-        let Record { name, key_type, .. } = &key.record;
-        explain(error, &format!("cannot decapsulate with key \"{name}\" ({key_type})"))
-    });
-    secret.map(|mut secret| std::mem::take(&mut *secret))
 }
 
 /// The error for what the cryptography refused.

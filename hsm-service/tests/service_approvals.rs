@@ -6,11 +6,13 @@ mod service_support;
 use std::{thread, time::Duration};
 
 use keyward_algorithms::{
-    Derivation, Digest, ErrorKind, KeyType, Operation, Right, Rights, Signature, Wrapping,
+    Derivation, Digest, Encryption, ErrorKind, KeyType, Operation, Right, Rights, Signature,
+    SymmetricCipher, Wrapping,
 };
 use keyward_client::{Client, KeyTemplate, Pin, WrapWith};
 use keyward_protocol::{
-    ApprovalId, Error, Key, KeyId, KeySelector, Restrictions, SignRequest, WrappingChoice,
+    ApprovalId, CipherRequest, Error, Key, KeyId, KeySelector, OaepParameters, PssParameters,
+    Restrictions, SignRequest, SymmetricRequest, WrappingChoice,
     messages::{self, ApprovalState, request::Operation as Asked},
 };
 use keyward_service::{issue::Authority, store::SealKind};
@@ -571,6 +573,75 @@ fn what_is_refused_anyway_uses_up_no_approval() {
     assert!(left(id));
     signature("ecdsa-sha256", &[7; 32]).unwrap();
     assert!(!left(id));
+}
+
+#[test]
+fn what_is_refused_whatever_the_secret_is_uses_up_no_approval() {
+    let (mut world, service) = World::new();
+    let alice = world.alice.client(&service);
+    let make = |name: &str, key_type: &str, usage: &[Right]| {
+        let restrictions = Restrictions { needs_approval: true, ..Restrictions::default() };
+        let usage = Some(Rights::of(usage));
+        let template = KeyTemplate { usage, restrictions, ..named(name) };
+        alice.generate(KeyType::from_name(key_type).unwrap(), &template).unwrap()
+    };
+    let rsa = make("rsa", "rsa-2048", &[Right::Sign, Right::Decrypt]);
+    let raw = make("raw", "rsa-2048", &[Right::Raw]);
+    let x25519 = make("x25519", "x25519", &[Right::Derive]);
+    let ml_kem = make("ml-kem", "ml-kem-768", &[Right::Derive]);
+    let aes = make("aes", "aes-256", &[Right::Encrypt, Right::Decrypt]);
+    let other = generate(&alice, "other", "p-256");
+    let service = world.again(service, &quorum(&["use-key"], 1));
+    let [alice, bob] = [&world.alice, &world.bob].map(|one| one.client(&service));
+    let approvals: Vec<_> = [&rsa, &raw, &x25519, &ml_kem, &aes]
+        .map(|key| {
+            let id = alice.ask_for_uses(&key.id, 1, 600).unwrap();
+            bob.approve(id).unwrap();
+            id
+        })
+        .into();
+
+    let sign = |key: &Key, name: &str, salt_bytes: Option<usize>, deterministic, input: &[u8]| {
+        let algorithm = Signature::from_name(name).unwrap();
+        let pss =
+            salt_bytes.map(|bytes| PssParameters { mgf1: Digest::Sha256, salt_bytes: Some(bytes) });
+        alice.sign(&key.id, &SignRequest { algorithm, pss, deterministic, input })
+    };
+    let decrypt = |key: &Key, scheme, digest: Option<Digest>, input: &[u8]| {
+        let oaep = digest.map(|digest| OaepParameters { digest, mgf1: digest, label: b"" });
+        alice.decrypt(&key.id, &CipherRequest { scheme, oaep, tls: None, input })
+    };
+    let cipher =
+        |cipher, iv, tag_bytes, input| SymmetricRequest { cipher, iv, aad: b"", tag_bytes, input };
+    // 256 bytes have room for a digest of 32, a salt of 222, and two more.
+    let refused = [
+        kind(sign(&rsa, "rsa-pss-sha256", Some(223), false, &[7; 32])),
+        kind(sign(&rsa, "rsa-pss-sha256", Some(32), false, &[7; 31])),
+        kind(sign(&raw, "rsa-raw", None, false, &[0xff; 256])),
+        kind(sign(&raw, "rsa-raw", None, false, &[1; 255])),
+        kind(decrypt(&raw, Encryption::RsaRaw, None, &[0xff; 256])),
+        kind(decrypt(&rsa, Encryption::RsaPkcs1, None, &[1; 257])),
+        kind(decrypt(&rsa, Encryption::RsaOaep, Some(Digest::Sha256), &[])),
+        kind(alice.derive(&x25519.id, &other.spki)),
+        kind(alice.derive(&x25519.id, b"no key")),
+        kind(alice.decapsulate(&ml_kem.id, &[1; 1087])),
+        kind(alice.encipher(&aes.id, &cipher(SymmetricCipher::AesGcm, &[1; 12], 16, b"text"))),
+        kind(alice.encipher(&aes.id, &cipher(SymmetricCipher::AesCbc, &[1; 16], 0, b"text"))),
+        kind(alice.decipher(&aes.id, &cipher(SymmetricCipher::AesGcm, &[1; 11], 16, &[1; 20]))),
+    ];
+    for (number, kind) in refused.iter().enumerate() {
+        assert_eq!(*kind, Some(ErrorKind::InvalidArgument), "{number}");
+    }
+    let unknown = sign(&rsa, "rsa-pkcs1-sha256", None, true, &[7; 32]);
+    assert_eq!(kind(unknown), Some(ErrorKind::Unsupported));
+    for id in approvals {
+        assert_eq!(state_of(&alice, id), ApprovalState::Approved);
+    }
+    sign(&rsa, "rsa-pss-sha256", Some(222), false, &[7; 32]).unwrap();
+    assert_eq!(
+        kind(sign(&rsa, "rsa-pss-sha256", Some(222), false, &[7; 32])),
+        Some(ErrorKind::ApprovalRequired)
+    );
 }
 
 #[test]

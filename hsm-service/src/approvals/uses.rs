@@ -15,8 +15,8 @@ use super::{
     gate::encoded,
 };
 use crate::{
-    Error, Result, Service, audit::Trail, clock::now, execute::Reply, identity::Caller, keys::Key,
-    policy, span::Span, store::Record,
+    Error, Result, Service, audit::Trail, backend::Work, clock::now, execute::Reply,
+    identity::Caller, keys::Key, policy, span::Span, store::Record,
 };
 
 /// How many uses, and for how long, one approval can be for.
@@ -51,7 +51,8 @@ impl Service {
         let (key, wants_approval) = self.allowed(caller, operation, right, trail, id)?;
         if wants_approval {
             trail.uses(&key);
-            self.spend(caller, &[&*key], trail)?;
+            check_limits(&key, trail)?;
+            self.spend_approvals(caller, &[&*key], trail)?;
         }
         Ok(key)
     }
@@ -70,17 +71,16 @@ impl Service {
         self.keys.usable(caller, operation, right, algorithm, approved_only, id)
     }
 
-    /// Spends a use of each of these keys, or of none and asks for one. None is spent on what their
-    /// limits or their types refuse anyway.
-    pub(crate) fn spend(&self, caller: &Caller, keys: &[&Key], trail: &mut Trail) -> Result<()> {
-        for key in keys {
-            key.look_for_use()?;
-            check_algorithm(&key.record, trail.algorithm())?;
-        }
-        self.spend_approvals(caller, keys, trail)
+    /// Spends a use of the key that does this work, or asks for one. None is spent on what is refused
+    /// anyway, as far as that is seen without what is secret of the key.
+    pub(crate) fn spend_for(&self, caller: &Caller, work: &Work, trail: &mut Trail) -> Result<()> {
+        let Some(key) = work.key() else { return Ok(()) };
+        check_limits(key, trail)?;
+        work.check()?;
+        self.spend_approvals(caller, &[key], trail)
     }
 
-    /// The same for what is known to succeed.
+    /// Spends a use of each of these keys, or of none and asks for one.
     pub(crate) fn spend_approvals(
         &self,
         caller: &Caller,
@@ -131,8 +131,10 @@ impl Service {
     }
 }
 
-/// Refuses an algorithm that keys of the type do not have.
-fn check_algorithm(record: &Record, algorithm: &str) -> Result<()> {
+/// Refuses what the limits of a key do, and an algorithm that keys of its type do not have.
+fn check_limits(key: &Key, trail: &Trail) -> Result<()> {
+    key.look_for_use()?;
+    let (record, algorithm) = (&key.record, trail.algorithm());
     let possible = algorithms_of(record.key_type);
     if possible.iter().any(|one| permits(one, algorithm)) {
         return Ok(());

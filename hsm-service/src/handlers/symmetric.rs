@@ -17,9 +17,9 @@ pub(crate) fn encipher(
     request: Encipher,
     trail: &mut Trail,
 ) -> Result<Work> {
-    let key = usable(service, caller, Operation::Encipher, &request.key_id, trail)?;
+    let (key, wants) = allowed(service, caller, Operation::Encipher, &request.key_id, trail)?;
     check(service, request.cipher.as_ref(), request.input.len())?;
-    Ok(Work::Encipher(key, request))
+    spend(service, caller, wants, Work::Encipher(key, request), trail)
 }
 
 pub(crate) fn decipher(
@@ -28,9 +28,9 @@ pub(crate) fn decipher(
     request: Decipher,
     trail: &mut Trail,
 ) -> Result<Work> {
-    let key = usable(service, caller, Operation::Decipher, &request.key_id, trail)?;
+    let (key, wants) = allowed(service, caller, Operation::Decipher, &request.key_id, trail)?;
     check(service, request.cipher.as_ref(), request.input.len().saturating_sub(OVERHEAD_BYTES))?;
-    Ok(Work::Decipher(key, request))
+    spend(service, caller, wants, Work::Decipher(key, request), trail)
 }
 
 pub(crate) fn mac(
@@ -39,9 +39,9 @@ pub(crate) fn mac(
     request: Mac,
     trail: &mut Trail,
 ) -> Result<Work> {
-    let key = usable(service, caller, Operation::Mac, &request.key_id, trail)?;
+    let (key, wants) = allowed(service, caller, Operation::Mac, &request.key_id, trail)?;
     check_size("a message", request.input.len())?;
-    Ok(Work::Mac(key, request))
+    spend(service, caller, wants, Work::Mac(key, request), trail)
 }
 
 pub(crate) fn verify_mac(
@@ -50,21 +50,35 @@ pub(crate) fn verify_mac(
     request: VerifyMac,
     trail: &mut Trail,
 ) -> Result<Work> {
-    let key = usable(service, caller, Operation::VerifyMac, &request.key_id, trail)?;
+    let (key, wants) = allowed(service, caller, Operation::VerifyMac, &request.key_id, trail)?;
     check_size("a message", request.input.len())?;
-    Ok(Work::VerifyMac(key, request))
+    spend(service, caller, wants, Work::VerifyMac(key, request), trail)
 }
 
-fn usable(
+fn allowed(
     service: &Service,
     caller: &Caller,
     operation: Operation,
     id: &[u8],
     trail: &mut Trail,
-) -> Result<Arc<Key>> {
-    let key = service.usable(caller, operation, None, trail, &KeyId::try_from(id)?)?;
+) -> Result<(Arc<Key>, bool)> {
+    let (key, wants) = service.allowed(caller, operation, None, trail, &KeyId::try_from(id)?)?;
     trail.uses(&key);
-    Ok(key)
+    Ok((key, wants))
+}
+
+/// The work, for which a use is spent where its key wants an approval.
+fn spend(
+    service: &Service,
+    caller: &Caller,
+    wants: bool,
+    work: Work,
+    trail: &mut Trail,
+) -> Result<Work> {
+    if wants {
+        service.spend_for(caller, &work, trail)?;
+    }
+    Ok(work)
 }
 
 /// By how much a ciphertext may be longer than its plaintext: a tag, or a block of padding.

@@ -4,7 +4,7 @@ use aws_lc_rs::rand;
 use keyward_algorithms::{Encryption, ErrorKind, Operation, Right, Scheme};
 use keyward_crypto::{Enciphered, OaepParameters, PssVerification};
 use keyward_protocol::{
-    KeyId, SignRequest,
+    KeyId,
     constants::{MAX_MESSAGE_BYTES, MAX_RANDOM_BYTES},
     messages::{self, Decapsulate, Decrypt, Derive, Encrypt, Random, Sign, Verify},
 };
@@ -30,22 +30,13 @@ pub(crate) fn sign(
     let right = scheme.map_or(Right::Sign, |scheme| scheme.row().right);
     check_message(&request.input)?;
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let (key, wants_approval) =
-        service.allowed(caller, Operation::Sign, Some(right), trail, &id)?;
+    let (key, wants) = service.allowed(caller, Operation::Sign, Some(right), trail, &id)?;
     trail.uses(&key);
-    if wants_approval {
-        // What can't be signed uses up no approval.
-        let algorithm = request.algorithm.unwrap_or_default();
-        let SignRequest { algorithm, input, .. } = algorithm.with_input(&request.input)?;
-        if let Some(digest) = algorithm.digest.filter(|digest| digest.row().size != input.len()) {
-            let (name, size) = (algorithm.name, digest.row().size);
-            let message =
-                format!("{name} signs a digest of {size} bytes, and not of {}", input.len());
-            return Err(Error::invalid(message));
-        }
-        service.spend(caller, &[&*key], trail)?;
+    let work = Work::Sign(key, request);
+    if wants {
+        service.spend_for(caller, &work, trail)?;
     }
-    Ok(Work::Sign(key, request))
+    Ok(work)
 }
 
 pub(crate) fn decrypt(
@@ -57,9 +48,13 @@ pub(crate) fn decrypt(
     let scheme = request.cipher.as_ref().and_then(|cipher| Encryption::from_code(cipher.scheme));
     let right = scheme.map_or(Right::Decrypt, |scheme| scheme.row().right);
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.usable(caller, Operation::Decrypt, Some(right), trail, &id)?;
+    let (key, wants) = service.allowed(caller, Operation::Decrypt, Some(right), trail, &id)?;
     trail.uses(&key);
-    Ok(Work::Decrypt(key, request))
+    let work = Work::Decrypt(key, request);
+    if wants {
+        service.spend_for(caller, &work, trail)?;
+    }
+    Ok(work)
 }
 
 pub(crate) fn derive(
@@ -69,9 +64,13 @@ pub(crate) fn derive(
     trail: &mut Trail,
 ) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.usable(caller, Operation::Derive, None, trail, &id)?;
+    let (key, wants) = service.allowed(caller, Operation::Derive, None, trail, &id)?;
     trail.uses(&key);
-    Ok(Work::Derive(key, request))
+    let work = Work::Derive(key, request);
+    if wants {
+        service.spend_for(caller, &work, trail)?;
+    }
+    Ok(work)
 }
 
 pub(crate) fn decapsulate(
@@ -81,9 +80,13 @@ pub(crate) fn decapsulate(
     trail: &mut Trail,
 ) -> Result<Work> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let key = service.usable(caller, Operation::Decapsulate, None, trail, &id)?;
+    let (key, wants) = service.allowed(caller, Operation::Decapsulate, None, trail, &id)?;
     trail.uses(&key);
-    Ok(Work::Decapsulate(key, request))
+    let work = Work::Decapsulate(key, request);
+    if wants {
+        service.spend_for(caller, &work, trail)?;
+    }
+    Ok(work)
 }
 
 /// The answer to work that gives bytes.

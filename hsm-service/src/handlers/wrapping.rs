@@ -79,7 +79,7 @@ pub(crate) fn unwrap(
     trail: &mut Trail,
 ) -> Result<Plan> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let with = service.usable(caller, Operation::Unwrap, None, trail, &id)?;
+    let (with, wants) = service.allowed(caller, Operation::Unwrap, None, trail, &id)?;
     trail.says(&format!("with {}/{}", with.record.owner, with.record.name));
     let secret = match (request.key_type.as_str(), SecretKind::from_name(&request.key_type)) {
         ("", _) => None,
@@ -101,7 +101,11 @@ pub(crate) fn unwrap(
     if let Some((kind, bits)) = secret {
         draft.check(KeyType::Secret(kind, bits.unwrap_or(kind.row().default_bits)))?;
     }
-    Ok(Plan { work: Work::Unwrap(with, secret, request), draft })
+    let work = Work::Unwrap(with, secret, request);
+    if wants {
+        service.spend_for(caller, &work, trail)?;
+    }
+    Ok(Plan { work, draft })
 }
 
 pub(crate) fn derive_key(
@@ -111,7 +115,7 @@ pub(crate) fn derive_key(
     trail: &mut Trail,
 ) -> Result<Plan> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
-    let from = service.usable(caller, Operation::DeriveKey, None, trail, &id)?;
+    let (from, wants) = service.allowed(caller, Operation::DeriveKey, None, trail, &id)?;
     trail.says(&format!("from {}/{}", from.record.owner, from.record.name));
     let key_type = known_type(&request.key_type)?;
     let KeyType::Secret(kind, bits) = key_type else {
@@ -130,5 +134,9 @@ pub(crate) fn derive_key(
     };
     let draft = child.draft(caller, &from.record)?;
     draft.check(key_type)?;
-    Ok(Plan { work: Work::DeriveKey(from, kind, bits, request), draft })
+    let work = Work::DeriveKey(from, kind, bits, request);
+    if wants {
+        service.spend_for(caller, &work, trail)?;
+    }
+    Ok(Plan { work, draft })
 }
