@@ -49,6 +49,31 @@ fn by_me(service: &Service, pin_file: Option<&str>, arguments: &[&str]) -> Ran {
     run(&mut command)
 }
 
+#[test]
+fn a_key_shared_with_nobody_that_is_known_warns_that_the_name_may_be_a_slip() {
+    let state = State::with("[[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\n");
+    let service = state.start();
+    service.enrol("web1", &[]);
+    let mine = |arguments: &[&str]| {
+        let ran = by_me(&service, None, arguments);
+        assert_eq!(ran.status, 0, "{arguments:?}: {}", ran.stderr);
+        ran
+    };
+    mine(&["key", "generate", "web", "--type", "p-256"]);
+    let known = mine(&["key", "share", "web", "web1"]);
+    assert_eq!(known.stderr, "");
+    let slip = mine(&["key", "share", "web", "web-1", "--json"]);
+    let shown: Value = serde_json::from_str(&slip.stdout).unwrap();
+    let warning = shown["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("nobody is the user \"web-1\" so far"), "{warning}");
+    assert_eq!(slip.stderr, format!("warning: {warning}\n"));
+    // Clients may come later, so it holds all the same.
+    assert_eq!(shown["grants"].as_array().unwrap().len(), 2);
+    assert_eq!(mine(&["key", "unshare", "web", "web-1"]).stderr, "");
+    let none = mine(&["key", "unshare", "web", "web-1"]);
+    assert!(none.stderr.contains("\"web-1\" had no rights on key \"web\""), "{}", none.stderr);
+}
+
 fn listed(boss: &Machine, service: &Service, name: &str) -> Value {
     let users: Value =
         serde_json::from_str(&by_boss(boss, service, &["user", "list", "--json"])).unwrap();

@@ -37,6 +37,8 @@ pub struct Key {
     pub version: u64,
     /// What it is held to, and what became of it.
     pub attributes: KeyAttributes,
+    /// What may be wrong with what was just done to it.
+    pub warnings: Vec<String>,
 }
 
 /// What a key is held to, and what became of it: [`messages::KeyAttributes`] with its parts in place.
@@ -170,6 +172,7 @@ impl TryFrom<messages::KeyInfo> for Key {
                 .collect(),
             version: info.version,
             attributes: info.attributes.unwrap_or_default().into(),
+            warnings: info.warnings,
         })
     }
 }
@@ -200,6 +203,7 @@ impl From<Key> for messages::KeyInfo {
                 .collect(),
             version: key.version,
             attributes: Some(key.attributes.into()),
+            warnings: key.warnings,
         }
     }
 }

@@ -12,7 +12,7 @@ use keyward_protocol::{
 use prost::Message;
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
-use super::rotation;
+use super::{people, rotation};
 use crate::{
     Error, Result, Service,
     attestation::{Attester, ServiceFacts},
@@ -253,11 +253,13 @@ pub(crate) fn share(
         // Whoever may use a key may see it.
         rights = rights.union(Rights::of(&[Right::See]));
     }
-    change(service, caller, Operation::Share, &request.key_id, trail, |record| {
+    let mut had_any = false;
+    let changed = change(service, caller, Operation::Share, &request.key_id, trail, |record| {
         if request.user == record.owner {
             let message = format!("\"{}\" owns key \"{}\"", request.user, record.name);
             return Err(Error::invalid(message).hint("an owner has every right already"));
         }
+        had_any = !record.rights_of(&request.user).is_empty();
         record.grant(&request.user, rights);
         if record.grants.len() > MAX_GRANTS {
             let message =
@@ -265,7 +267,21 @@ pub(crate) fn share(
             return Err(Error::new(ErrorKind::LimitExceeded, message));
         }
         Ok(())
-    })
+    });
+    let mut reply = changed?;
+    if let Reply::Key(info) = &mut reply {
+        // Neither is an error: a user may come later, and rights be taken twice to be sure.
+        let user = &request.user;
+        if rights.is_empty() && !had_any {
+            info.warnings.push(format!("\"{user}\" had no rights on key \"{}\"", info.name));
+        } else if !rights.is_empty() && !people::exists(service, user) {
+            info.warnings.push(format!(
+                "nobody is the user \"{user}\" so far: no [[user]] section of the service's \
+                 configuration and no client certificate that is valid names it"
+            ));
+        }
+    }
+    Ok(reply)
 }
 
 /// The most users that one key is shared with.

@@ -231,9 +231,14 @@ pub(crate) fn users(service: &Service, caller: &Caller, request: &ListUsers) -> 
     Ok(Reply::Users(Users { users, next }))
 }
 
+/// Whether the configuration or a certificate names a user so.
+pub(crate) fn exists(service: &Service, name: &str) -> bool {
+    all(service, "").any(|user| user.name == name)
+}
+
 /// Refuses the name of nobody.
 pub(crate) fn check_exists(service: &Service, name: &str) -> Result<()> {
-    if all(service, "").any(|user| user.name == name) {
+    if exists(service, name) {
         return Ok(());
     }
     Err(Error::new(ErrorKind::NotFound, format!("there is no user \"{name}\""))

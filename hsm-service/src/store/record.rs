@@ -105,6 +105,7 @@ impl Record {
             },
             version: self.version,
             attributes,
+            warnings: Vec::new(),
         }
     }
 

@@ -402,6 +402,9 @@ pub struct KeyInfo {
     pub version: u64,
     #[prost(message, optional, tag = "14")]
     pub attributes: ::core::option::Option<KeyAttributes>,
+    /// What may be wrong with what was just done to it, for people.
+    #[prost(string, repeated, tag = "15")]
+    pub warnings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 /// What a key is held to. Set at its birth; later it can only become tighter.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

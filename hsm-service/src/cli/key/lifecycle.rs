@@ -70,7 +70,8 @@ pub(crate) struct RenameArgs {
 
 /// Let another user use a key
 ///
-/// The user has these rights from then on and no others.
+/// The user has these rights from then on and no others. A name that nobody has may be given, since
+/// whoever is to have it may come later: it is warned of.
 #[derive(Args, Debug)]
 #[command(after_help = "Example:\n  keyward key share web www-data --rights see,sign")]
 pub(crate) struct ShareArgs {

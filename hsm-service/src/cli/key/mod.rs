@@ -160,7 +160,9 @@ pub(crate) fn run(command: &KeyCommand, context: &Context) -> Outcome {
 /// Prints a key with all its attributes.
 fn show(key: &Key, context: &Context) -> Outcome {
     let view = KeyView::new(key)?;
-    context.output.result(&view, || view.text())
+    context.output.result(&view, || view.text())?;
+    key.warnings.iter().for_each(|warning| context.output.note(&format!("warning: {warning}")));
+    Ok(())
 }
 
 fn list(args: &ListArgs, context: &Context) -> Outcome {

@@ -40,6 +40,8 @@ pub(crate) struct KeyView {
     grants: Vec<GrantView>,
     /// What became of it, oldest first; told only to those who may manage the key.
     history: Vec<EventView>,
+    /// What may be wrong with what was just done to it.
+    warnings: Vec<String>,
 }
 
 /// What the uses of a key are held to.
@@ -128,6 +130,7 @@ impl KeyView {
                 .map(|(user, rights)| GrantView { user: user.clone(), rights: words(*rights) })
                 .collect(),
             history: key.attributes.history.iter().map(EventView::new).collect(),
+            warnings: key.warnings.clone(),
         })
     }
 
