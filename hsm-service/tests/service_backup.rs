@@ -7,12 +7,15 @@ use std::{
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use keyward_algorithms::{ErrorKind, Mac};
 use keyward_client::Pin;
 use keyward_protocol::messages::{AuditEntry, RevokeClient, RotationStep};
 use keyward_service::{init::SealChoice, store::Passphrase};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use service_support::{KEYWARD, ME, Service, State, audit_log, generate, sign};
 use tempfile::TempDir;
 
@@ -101,6 +104,45 @@ fn restore(state: &State, backup: &Path, identity: &Path) -> String {
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");
     said
+}
+
+#[test]
+fn there_is_a_store_at_every_moment_of_a_restore() {
+    let (state, identity) = state_with_backups();
+    let backup = make(&state.start());
+    let folder = state.data().parent().unwrap().to_owned();
+    let [one, other] = ["one", "other"].map(|name| folder.join(name));
+    [&one, &other].iter().for_each(|path| fs::create_dir(path).unwrap());
+    if renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).is_err() {
+        println!("1 skipped: names cannot be swapped on this file system");
+        return;
+    }
+    let (done, database) = (AtomicBool::new(false), state.data().join("keys.db"));
+    let missing = thread::scope(|scope| {
+        let watching = scope.spawn(|| {
+            let mut missing = 0;
+            while !done.load(Ordering::Relaxed) {
+                missing += u64::from(!database.exists());
+            }
+            missing
+        });
+        for _ in 0..3 {
+            restore(&state, &backup, &identity);
+        }
+        done.store(true, Ordering::Relaxed);
+        watching.join().unwrap()
+    });
+    assert_eq!(missing, 0, "looks that found no store");
+    // What was there lies beside it, and nothing else.
+    let mut names: Vec<String> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("restore"))
+        .collect();
+    names.sort();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with("data.before-restore-")), "{names:?}");
+    state.start().client().status().unwrap();
 }
 
 #[test]

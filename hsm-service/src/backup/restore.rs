@@ -10,6 +10,11 @@ use std::{
 
 use keyward_algorithms::{ErrorKind, KeyType, SecretKind};
 use keyward_protocol::KeyId;
+use rustix::{
+    fs::{CWD, RenameFlags, renameat_with},
+    io::Errno,
+};
+use tempfile::TempDir;
 
 use super::{
     age::Identity,
@@ -89,10 +94,10 @@ pub fn restore(
     people::note(store, format!("restore of a backup made at {}", moment(manifest.created)))?;
     drop(present);
     let aside = data.exists().then(|| aside(parent));
-    if let Some(aside) = &aside {
-        fs::rename(&data, aside).map_err(|error| moving("put aside", &data, &error))?;
+    match &aside {
+        Some(aside) => swap(draft, &data, aside)?,
+        None => rename(draft.path(), &data)?,
     }
-    fs::rename(draft.path(), &data).map_err(|error| moving("put in place", &data, &error))?;
     fs::File::open(parent)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| moving("sync", parent, &error))?;
@@ -178,6 +183,25 @@ fn unread(error: Error, data: &Path) -> Error {
         )),
         _ => error,
     }
+}
+
+/// Puts the draft in the place of the folder, which is put aside: in one step where the file system can
+/// swap names, so that the place is never empty, whenever the machine fails.
+fn swap(draft: TempDir, data: &Path, aside: &Path) -> Result<()> {
+    match renameat_with(CWD, draft.path(), CWD, data, RenameFlags::EXCHANGE) {
+        // What was there has the draft's name, and is not to be removed as one.
+        Ok(()) => rename(&draft.keep(), aside),
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            rename(data, aside)?;
+            rename(draft.path(), data)
+        }
+        Err(error) => Err(moving("put in place", data, &error.into())),
+    }
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to)
+        .map_err(|error| moving(&format!("rename {} to", from.display()), to, &error))
 }
 
 /// A name beside the folder that nothing has yet.
