@@ -33,4 +33,5 @@ pub use process::{Running, Signal, cpu_time_of, group_members, memory_of, owner_
 pub use scratch::Scratch;
 pub use service::{Identity, Service, ServiceBuilder};
 pub use site::{Client, Host, Site};
+pub use watch::patience;
 pub use workshop::{Workshop, plain};

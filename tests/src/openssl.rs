@@ -27,6 +27,7 @@ pub struct OpenSsl {
     conf: PathBuf,
     modules: PathBuf,
     address: String,
+    more: Vec<(&'static str, PathBuf)>,
 }
 
 impl OpenSsl {
@@ -51,16 +52,23 @@ impl OpenSsl {
             symlink(&artifacts().provider, &module).expect("a link can be made");
         }
         let conf = scratch.write(name, format!("{conf}\n{REQUEST_SECTION}"));
-        OpenSsl { program: program(), conf, modules, address: address.into() }
+        OpenSsl { program: program(), conf, modules, address: address.into(), more: Vec::new() }
     }
 
     /// The environment that a host application needs.
     pub fn environment(&self) -> Vec<(&'static str, PathBuf)> {
-        vec![
+        let mut environment = vec![
             ("OPENSSL_CONF", self.conf.clone()),
             ("OPENSSL_MODULES", self.modules.clone()),
             ("KEYWARD_ADDRESS", PathBuf::from(&self.address)),
-        ]
+        ];
+        environment.extend(self.more.iter().cloned());
+        environment
+    }
+
+    /// Puts more variables into that environment.
+    pub(crate) fn add_environment(&mut self, variables: &[(&'static str, &str)]) {
+        self.more.extend(variables.iter().map(|(name, value)| (*name, PathBuf::from(value))));
     }
 
     /// `openssl` with the provider, which is patient with a busy machine.

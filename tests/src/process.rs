@@ -197,12 +197,15 @@ pub fn cpu_time_of(pid: u32) -> Duration {
     TICK * ticks
 }
 
-/// The memory that processes have of their own, in KiB; nothing for those that are gone.
+/// The memory that processes have written to, in KiB; nothing for those that are gone. Pages of
+/// files are none of it. What a process shares with those that it has forked is, so that it does
+/// not shrink while they live.
 pub fn memory_of(pids: &[u32]) -> u64 {
     let of_one = |pid: &u32| {
         let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        let private = rollup.lines().filter(|line| line.starts_with("Private_"));
-        private.map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum::<Option<u64>>()
+        let written = |line: &&str| line.starts_with("Anonymous:") || line.starts_with("Swap:");
+        let sizes = rollup.lines().filter(written);
+        sizes.map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).sum::<Option<u64>>()
     };
     pids.iter().filter_map(of_one).sum()
 }

@@ -72,6 +72,20 @@ pub struct Host {
 }
 
 impl Host {
+    /// Its living processes.
+    pub fn processes(&self) -> Vec<u32> {
+        self.running.members()
+    }
+
+    /// Those of them that run a program of this name.
+    pub fn processes_of(&self, program: &str) -> Vec<u32> {
+        let mut members = self.running.members();
+        members.retain(|pid| {
+            fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == program)
+        });
+        members
+    }
+
     /// Starts a server, which prints into a log file, and waits until it listens.
     pub fn start(site: &Site, command: &mut Command, reload: Signal) -> Host {
         Host::start_with(site, command, move |running| running.signal(reload))
@@ -106,6 +120,11 @@ impl Host {
         reload: impl Fn(&mut Running) + 'static,
     ) -> Host {
         wait_until_up(&mut running, site.address);
+        Host::of(running, reload)
+    }
+
+    /// A server that listens already.
+    pub(crate) fn of(running: Running, reload: impl Fn(&mut Running) + 'static) -> Host {
         Host { running, reload: Box::new(reload), reload_drops: false }
     }
 
@@ -177,7 +196,12 @@ impl Site {
 
     /// A program of the machine with the provider in its environment.
     pub fn command(&self, program: &str, package: &str) -> Command {
-        let mut command = watch::host(require(program, package));
+        self.command_at(&require(program, package))
+    }
+
+    /// The same for one that is not where programs are.
+    pub fn command_at(&self, program: &Path) -> Command {
+        let mut command = watch::host(program);
         command.envs(self.openssl.environment());
         command
     }
@@ -185,9 +209,14 @@ impl Site {
     /// Makes a key with a certificate, and puts both files in their places.
     pub fn renew(&self, name: &str, key_type: &str) -> Identity {
         let identity = self.service.certified_key(name, key_type, &self.authority);
+        self.serve(&identity);
+        identity
+    }
+
+    /// Puts both files of a key in their places.
+    pub(crate) fn serve(&self, identity: &Identity) {
         self.put(&identity.certificate, &self.certificate());
         self.put(&identity.reference, &self.reference());
-        identity
     }
 
     /// Puts a file in its place at once, as tools that renew certificates do.
@@ -245,7 +274,7 @@ impl Site {
     fn renewal(&self, key_type: &str, host: &mut Host, target: &Target) {
         let second = self.renew(&format!("{key_type}-second"), key_type);
         (host.reload)(&mut host.running);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + watch::patience(PATIENCE);
         // While a server that closes its port is away, visits fail.
         while !target.visit().is_ok_and(|visit| visit.chain[0] == second.der()) {
             assert!(Instant::now() < deadline, "{key_type}: the new certificate is not served");
@@ -256,10 +285,10 @@ impl Site {
 
 /// Does something while clients come and go, and demands that no handshake failed.
 fn under_load(target: &Target, act: impl FnOnce()) {
-    let load = Load::start(target, 2);
-    assert!(load.wait_for(PEACE, PATIENCE), "no handshakes: {:#?}", load.stop());
+    let (load, patience) = (Load::start(target, 2), watch::patience(PATIENCE));
+    assert!(load.wait_for(PEACE, patience), "no handshakes: {:#?}", load.stop());
     act();
-    assert!(load.wait_for(PEACE, PATIENCE), "no more handshakes: {:#?}", load.stop());
+    assert!(load.wait_for(PEACE, patience), "no more handshakes: {:#?}", load.stop());
     let report = load.stop();
     assert_eq!(report.failures, 0, "{report:#?}");
 }

@@ -23,11 +23,15 @@ pub(crate) fn host(program: impl AsRef<OsStr>) -> Command {
     command.args(["--leak-check=full", "--show-leak-kinds=definite,indirect"]);
     // The module is unloaded before the leaks are looked for.
     command.args(["--keep-debuginfo=yes", "--num-callers=40"]);
+    // A debugger's files in a folder that every user writes to.
+    command.arg("--vgdb=no");
+    // Python's own allocator hides what is taken from it.
+    command.env("PYTHONMALLOC", "malloc");
     command.arg(file).arg(program);
     command
 }
 
 /// How long to wait for a host where others wait so long.
-pub(crate) fn patience(usual: Duration) -> Duration {
+pub fn patience(usual: Duration) -> Duration {
     if env::var_os(FOLDER).is_some() { usual * SLOWER } else { usual }
 }

@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use keyward_load::{Load, Target, TargetBuilder, TlsVersion};
 use keyward_tests::{
-    Apache, Authority, Identity, OpenSsl, Scratch, ServiceBuilder, Signal, owner_of,
+    Apache, Authority, Client, Host, Identity, OpenSsl, Scratch, ServiceBuilder, Signal, Site,
+    owner_of, patience,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,10 +39,10 @@ fn apache_serves_with_every_kind_of_key_through_restarts_of_the_service() {
             assert!(visit.response.ends_with(b"Hello from Apache.\n"));
         }
         let load = Load::start(&target(TlsVersion::V1_3), 3);
-        assert!(load.wait_for(20, Duration::from_secs(20)));
+        assert!(load.wait_for(20, patience(PATIENCE)));
         service.end(Signal::KILL);
         service.start();
-        assert!(load.wait_for(20, Duration::from_secs(20)));
+        assert!(load.wait_for(20, patience(PATIENCE)));
         let report = load.stop();
         assert_eq!(report.failures, 0, "{report:#?}\n{}", apache.log());
     }
@@ -97,14 +98,24 @@ fn apache_serves_from_pkcs11_uris_through_reloads_and_restarts_of_the_service() 
                 assert_eq!(visit.chain[0], files.der());
             }
             let load = Load::start(&target(TlsVersion::V1_3), 3);
-            assert!(load.wait_for(20, PATIENCE), "the load stalls:\n{}", apache.log());
+            assert!(load.wait_for(20, patience(PATIENCE)), "the load stalls:\n{}", apache.log());
             apache.reload();
-            assert!(load.wait_for(20, PATIENCE), "the load stalls:\n{}", apache.log());
+            assert!(load.wait_for(20, patience(PATIENCE)), "the load stalls:\n{}", apache.log());
             service.end(Signal::KILL);
             service.start();
-            assert!(load.wait_for(20, PATIENCE), "the load stalls:\n{}", apache.log());
+            assert!(load.wait_for(20, patience(PATIENCE)), "the load stalls:\n{}", apache.log());
             let report = load.stop();
             assert_eq!(report.failures, 0, "{report:#?}\n{}", apache.log());
         }
     }
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_apache_as_it_is() {
+    Site::new(Some("www-data")).assert_memory_stays(
+        Client::WEB,
+        |site| Apache::start_on(site).into_host(),
+        Host::processes,
+    );
 }

@@ -2,6 +2,7 @@
 
 use std::{
     net::SocketAddr,
+    path::Path,
     thread,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use std::{
 use rustix::process::Signal;
 
 use super::{PATIENCE, shipped, text, wait_until_up};
-use crate::{Identity, OpenSsl, Running, Scratch, commands::require, free_port, watch};
+use crate::{Host, Identity, OpenSsl, Running, Scratch, Site, commands::require, free_port, watch};
 
 /// What stands around a site on Debian: modules, users, places.
 const SURROUNDINGS: &str = "\
@@ -40,8 +41,24 @@ pub struct Apache {
 impl Apache {
     /// Starts Apache with the shipped site and waits until it listens.
     pub fn start(scratch: &Scratch, openssl: &OpenSsl, identity: &Identity) -> Apache {
+        let (certificate, reference) = (&identity.certificate, &identity.reference);
+        Apache::start_at(free_port(), scratch, openssl, certificate, reference)
+    }
+
+    /// The same with an address and the files of a site.
+    pub fn start_on(site: &Site) -> Apache {
+        let (certificate, reference) = (site.certificate(), site.reference());
+        Apache::start_at(site.address, &site.scratch, &site.openssl, &certificate, &reference)
+    }
+
+    fn start_at(
+        address: SocketAddr,
+        scratch: &Scratch,
+        openssl: &OpenSsl,
+        certificate: &Path,
+        reference: &Path,
+    ) -> Apache {
         let program = require("apache2", "apache2");
-        let address = free_port();
         let folder = scratch.folder("apache");
         scratch.write("apache/html/index.html", "Hello from Apache.\n");
 
@@ -57,8 +74,8 @@ impl Apache {
         conf += &shipped(
             "apache.conf",
             &[
-                ("/etc/keyward/tls/web.crt", text(&identity.certificate)),
-                ("/etc/keyward/tls/web.pem", text(&identity.reference)),
+                ("/etc/keyward/tls/web.crt", text(certificate)),
+                ("/etc/keyward/tls/web.pem", text(reference)),
                 ("*:443", &address.to_string()),
                 ("/var/www/html", text(&folder.join("html"))),
             ],
@@ -103,6 +120,11 @@ impl Apache {
             assert!(Instant::now() < deadline, "Apache does not come up:\n{}", self.log());
             thread::sleep(Duration::from_millis(10));
         }
+    }
+
+    /// The same server as one of those that read their site again on a signal.
+    pub fn into_host(self) -> Host {
+        Host::of(self.running, |running| running.signal(Signal::USR1))
     }
 
     /// What it has logged.

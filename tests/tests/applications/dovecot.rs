@@ -7,20 +7,41 @@ use keyward_tests::{Client, CommandExt, Host, Signal, Site};
 /// Whose processes speak with clients.
 const USER: &str = "dovenull";
 
+/// Starts Dovecot with more lines of configuration.
+fn start(site: &Site, more: &str) -> Host {
+    let configuration = configuration(site, more);
+    let mut command = site.command("dovecot", "dovecot-imapd");
+    command.arg("-F").arg("-c").arg(configuration);
+    // Dovecot hangs up on those who are about to log in when it reloads, with any key.
+    Host::start(site, &mut command, Signal::HUP).dropping_on_reload()
+}
+
 #[test]
 #[ignore = "its packages come with make matrix"]
 fn dovecot_serves_through_reloads_and_restarts_of_the_service() {
-    Site::new(Some(USER)).examine(Client::SILENT, |site| {
-        let configuration = configuration(site);
-        let mut command = site.command("dovecot", "dovecot-imapd");
-        command.arg("-F").arg("-c").arg(configuration);
-        // Dovecot hangs up on those who are about to log in when it reloads, with any key.
-        Host::start(site, &mut command, Signal::HUP).dropping_on_reload()
-    });
+    Site::new(Some(USER)).examine(Client::SILENT, |site| start(site, ""));
+}
+
+/// With one process for all clients instead of one for each, which ends with its client.
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_dovecot_as_it_is() {
+    let start = |site: &Site| start(site, &one_process(site));
+    let processes = |host: &Host| host.processes_of("imap-login");
+    Site::new(Some(USER)).assert_memory_stays(Client::SILENT, start, processes);
+}
+
+fn one_process(site: &Site) -> String {
+    let never = if version(site) < (2, 4) {
+        "service_count = 0"
+    } else {
+        "restart_request_count = unlimited"
+    };
+    format!("service imap-login {{\n  {never}\n  process_min_avail = 1\n  process_limit = 1\n}}\n")
 }
 
 /// The shipped lines, and what a Dovecot of the test's own has besides.
-fn configuration(site: &Site) -> std::path::PathBuf {
+fn configuration(site: &Site, more: &str) -> std::path::PathBuf {
     let is_old = version(site) < (2, 4);
     let file = if is_old { "dovecot-2.3.conf" } else { "dovecot.conf" };
     let folder = site.scratch.folder("dovecot");
@@ -47,7 +68,7 @@ fn configuration(site: &Site) -> std::path::PathBuf {
     if !is_old {
         own = format!("dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n{own}");
     }
-    writeln!(own, "!include {}", shipped.display()).unwrap();
+    writeln!(own, "!include {}\n{more}", shipped.display()).unwrap();
     // For a test the provider and the service are in places of its own.
     let others = environment.iter().filter(|(name, _)| *name != "OPENSSL_CONF");
     let others = others.map(|(name, path)| (name, path.display()));

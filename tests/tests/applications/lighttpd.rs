@@ -2,17 +2,25 @@
 
 use keyward_tests::{Client, Host, Signal, Site};
 
+fn start(site: &Site) -> Host {
+    site.scratch.write("html/index.html", "Hello from lighttpd.\n");
+    let port = site.address.port();
+    let html = site.scratch.join("html");
+    let configuration = site.configuration(
+        "lighttpd.conf",
+        &[("= 443", &format!("= {port}")), ("/var/www/html", html.to_str().unwrap())],
+    );
+    let mut command = site.command("lighttpd", "lighttpd lighttpd-mod-openssl");
+    Host::start(site, command.arg("-D").arg("-f").arg(configuration), Signal::USR1)
+}
+
 #[test]
 fn lighttpd_serves_through_reloads_and_restarts_of_the_service() {
-    Site::new(Some("www-data")).examine(Client::WEB, |site| {
-        site.scratch.write("html/index.html", "Hello from lighttpd.\n");
-        let port = site.address.port();
-        let html = site.scratch.join("html");
-        let configuration = site.configuration(
-            "lighttpd.conf",
-            &[("= 443", &format!("= {port}")), ("/var/www/html", html.to_str().unwrap())],
-        );
-        let mut command = site.command("lighttpd", "lighttpd lighttpd-mod-openssl");
-        Host::start(site, command.arg("-D").arg("-f").arg(configuration), Signal::USR1)
-    });
+    Site::new(Some("www-data")).examine(Client::WEB, start);
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_lighttpd_as_it_is() {
+    Site::new(Some("www-data")).assert_memory_stays(Client::WEB, start, Host::processes);
 }

@@ -3,26 +3,42 @@
 
 use std::{env, path::PathBuf};
 
-use keyward_tests::{Client, Site};
+use keyward_tests::{Client, Host, Site};
 
 use crate::start_script;
+
+fn start(site: &Site) -> Host {
+    start_script(site, &mut site.command("node", "nodejs"), "https.mjs")
+}
+
+fn start_that_of_its_makers(site: &Site) -> Host {
+    start_script(site, &mut site.command_at(&node_of_its_makers()), "https.mjs")
+}
 
 #[test]
 #[ignore = "its packages come with make matrix"]
 fn node_serves_through_reloads_and_restarts_of_the_service() {
-    Site::new(None).examine(Client::WEB, |site| {
-        start_script(site, &mut site.command("node", "nodejs"), "https.mjs")
-    });
+    Site::new(None).examine(Client::WEB, start);
 }
 
 #[test]
 #[ignore = "its packages come with make matrix"]
 fn node_with_its_own_openssl_inside_serves_through_reloads_and_restarts_of_the_service() {
-    let node = node_of_its_makers();
-    Site::new(None).examine(Client::WEB, |site| {
-        let mut command = std::process::Command::new(&node);
-        start_script(site, command.envs(site.openssl.environment()), "https.mjs")
-    });
+    Site::new(None).examine(Client::WEB, start_that_of_its_makers);
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_node_as_it_is() {
+    Site::new(None).assert_memory_stays(Client::WEB, start, Host::processes);
+}
+
+/// It grows by itself, by about a hundred bytes for each handshake, which is what a leak has to be
+/// seen beside.
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_node_with_its_own_openssl_inside_as_it_is() {
+    Site::new(None).assert_memory_stays(Client::WEB, start_that_of_its_makers, Host::processes);
 }
 
 /// The program that nodejs.org has, as a package of Python's brings it.

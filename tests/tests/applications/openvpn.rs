@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward_tests::{Host, Running, Signal, Site};
+use keyward_tests::{Host, Running, Signal, Site, patience};
 
 #[test]
 #[ignore = "its packages come with make matrix"]
@@ -44,7 +44,7 @@ fn openvpn_connects_before_and_after_a_restart_of_the_service() {
 
 /// Waits until a client has come through, and ends it.
 fn connects(mut client: Running, version: &str) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + patience(Duration::from_secs(30));
     while !client.log().contains("Initialization Sequence Completed") {
         let going = client.is_running() && Instant::now() < deadline;
         assert!(going, "no connection:\n{}", client.log());

@@ -7,16 +7,17 @@ use keyward_load::Opening;
 use keyward_tests::{Client, CommandExt, Host, Signal, Site, require};
 
 const USER: &str = "postgres";
+const CLIENT: Client = Client { opening: Opening::PostgreSql, path: None };
 
 /// A database of the test's own, as Debian's `postgres` runs it.
 fn start(site: &Site) -> Host {
     let data = site.scratch.join("database");
     if !data.exists() {
-        let mut init = as_user(site, "initdb");
         fs::create_dir(&data).unwrap();
         Command::new("chown").arg(USER).arg(&data).run().bytes();
+        let mut init = Command::new(installed("initdb"));
         init.args(["--auth=trust", "--no-sync", "--username=postgres", "-D"]).arg(&data);
-        init.run().bytes();
+        as_user(&init).run().bytes();
     }
     let configuration = site.configuration("postgresql.conf", &[]);
     let ca = site.authority.certificate();
@@ -31,14 +32,17 @@ fn start(site: &Site) -> Host {
     let access = "hostssl all all 127.0.0.1/32 cert map=any\n";
     fs::write(data.join("pg_hba.conf"), access).unwrap();
     fs::write(data.join("pg_ident.conf"), "any localhost postgres\n").unwrap();
-    let mut command = as_user(site, "postgres");
-    Host::start(site, command.arg("-D").arg(&data), Signal::HUP)
+    let mut command = site.command_at(&installed("postgres"));
+    Host::start(site, &mut as_user(command.arg("-D").arg(&data)), Signal::HUP)
 }
 
-fn as_user(site: &Site, program: &str) -> Command {
-    let mut command = site.command("setpriv", "util-linux");
-    command.args(["--reuid", USER, "--regid", USER, "--init-groups"]).arg(installed(program));
-    command
+/// The same command for the database's user.
+fn as_user(command: &Command) -> Command {
+    let mut setpriv = Command::new(require("setpriv", "util-linux"));
+    setpriv.args(["--reuid", USER, "--regid", USER, "--init-groups"]);
+    setpriv.arg(command.get_program()).args(command.get_args());
+    setpriv.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    setpriv
 }
 
 /// Debian keeps the server's programs in a folder for each version.
@@ -51,8 +55,15 @@ fn installed(program: &str) -> PathBuf {
 #[test]
 #[ignore = "its packages come with make matrix"]
 fn postgresql_serves_through_reloads_and_restarts_of_the_service() {
-    let client = Client { opening: Opening::PostgreSql, path: None };
-    Site::new(Some(USER)).owned_by(USER).examine(client, start);
+    Site::new(Some(USER)).owned_by(USER).examine(CLIENT, start);
+}
+
+/// The process that is forked for a connection ends with it; the one that stays is the first.
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_postgresql_as_it_is() {
+    let first = |host: &Host| vec![host.running.pid()];
+    Site::new(Some(USER)).owned_by(USER).assert_memory_stays(CLIENT, start, first);
 }
 
 #[test]
@@ -75,8 +86,8 @@ fn psql_proves_itself_with_a_key_in_the_service() {
                 caller.reference.display()
             );
             let question = "select version from pg_stat_ssl where pid = pg_backend_pid()";
-            let mut command = Command::new(require("psql", "postgresql-client"));
-            command.envs(site.openssl.environment()).args(["-Atc", question, &connection]);
+            let mut command = site.command_at(&installed("psql"));
+            command.args(["-Atc", question, &connection]);
             assert_eq!(command.run().text().trim(), version);
         }
     }

@@ -1,14 +1,22 @@
 //! Python's `ssl` module, as a server and as a client with a certificate.
 
-use keyward_tests::{Client, CommandExt, Site};
+use keyward_tests::{Client, CommandExt, Host, Site};
 
 use crate::start_script;
 
+fn start(site: &Site) -> Host {
+    start_script(site, &mut site.command("python3", "python3"), "https.py")
+}
+
 #[test]
 fn python_serves_through_reloads_and_restarts_of_the_service() {
-    Site::new(None).examine(Client::WEB, |site| {
-        start_script(site, &mut site.command("python3", "python3"), "https.py")
-    });
+    Site::new(None).examine(Client::WEB, start);
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_python_as_it_is() {
+    Site::new(None).assert_memory_stays(Client::WEB, start, Host::processes);
 }
 
 /// A client that shows a certificate and says what the server answered.

@@ -1,15 +1,23 @@
 //! Ruby's `openssl` library.
 
-use keyward_tests::{Client, CommandExt, OpenSsl, Site};
+use keyward_tests::{Client, CommandExt, Host, OpenSsl, Site};
 
 use crate::start_script;
+
+fn start(site: &Site) -> Host {
+    start_script(site, &mut site.command("ruby", "ruby"), "https.rb")
+}
 
 #[test]
 #[ignore = "its packages come with make matrix"]
 fn ruby_serves_through_reloads_and_restarts_of_the_service() {
-    Site::new(None).examine(Client::WEB, |site| {
-        start_script(site, &mut site.command("ruby", "ruby"), "https.rb")
-    });
+    Site::new(None).examine(Client::WEB, start);
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_ruby_as_it_is() {
+    Site::new(None).assert_memory_stays(Client::WEB, start, Host::processes);
 }
 
 /// Prints a request that it has signed.

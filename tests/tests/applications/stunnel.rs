@@ -10,24 +10,37 @@ use keyward_tests::{Client, Host, Signal, Site};
 
 use crate::existing_user;
 
+/// What Debian calls its user, before and after a change of names.
+const USERS: [&str; 2] = ["stunnel4", "stunnel"];
+
+/// Starts stunnel as one of its users.
+fn start(site: &Site, user: &str, backend: SocketAddr) -> Host {
+    let configuration = site.configuration(
+        "stunnel.conf",
+        &[
+            ("setuid = stunnel4", &format!("foreground = yes\npid =\nsetuid = {user}")),
+            ("setgid = stunnel4", &format!("setgid = {user}")),
+            ("127.0.0.1:443", &site.address.to_string()),
+            ("127.0.0.1:80", &backend.to_string()),
+        ],
+    );
+    let mut command = site.command("stunnel4", "stunnel4");
+    // stunnel closes its port and opens it anew, with any key.
+    Host::start(site, command.arg(configuration), Signal::HUP).dropping_on_reload()
+}
+
 #[test]
 fn stunnel_serves_through_reloads_and_restarts_of_the_service() {
-    let user = existing_user(&["stunnel4", "stunnel"]);
-    let backend = backend();
-    Site::new(Some(user)).examine(Client::WEB, |site| {
-        let configuration = site.configuration(
-            "stunnel.conf",
-            &[
-                ("setuid = stunnel4", &format!("foreground = yes\npid =\nsetuid = {user}")),
-                ("setgid = stunnel4", &format!("setgid = {user}")),
-                ("127.0.0.1:443", &site.address.to_string()),
-                ("127.0.0.1:80", &backend.to_string()),
-            ],
-        );
-        let mut command = site.command("stunnel4", "stunnel4");
-        // stunnel closes its port and opens it anew, with any key.
-        Host::start(site, command.arg(configuration), Signal::HUP).dropping_on_reload()
-    });
+    let (user, backend) = (existing_user(&USERS), backend());
+    Site::new(Some(user)).examine(Client::WEB, |site| start(site, user, backend));
+}
+
+#[test]
+#[ignore = "long: for make matrix"]
+fn ten_thousand_handshakes_leave_the_memory_of_stunnel_as_it_is() {
+    let (user, backend) = (existing_user(&USERS), backend());
+    let start = |site: &Site| start(site, user, backend);
+    Site::new(Some(user)).assert_memory_stays(Client::WEB, start, Host::processes);
 }
 
 /// A web server without TLS that answers as long as the test runs.
