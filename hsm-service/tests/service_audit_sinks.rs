@@ -17,7 +17,7 @@ use std::{
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
     Key,
-    messages::{AuditCheckpoint, GetAuditHead, request, response},
+    messages::{AuditCheckpoint, GetAuditHead, RevokeClient, request, response},
 };
 use prost::Message;
 use serde_json::Value;
@@ -194,6 +194,43 @@ fn syslog_over_tls_and_its_unix_socket_get_every_entry_though_the_daemon_is_kill
         (metric(&service, "keyward_audit_sink_waiting_entries") == 0.0).then_some(())
     });
     println!("{} entries, 0 lost", all.len());
+}
+
+#[test]
+fn keys_are_destroyed_though_a_sink_that_is_required_is_behind_and_it_gets_that_later() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("log");
+    let administrator = AUDITING.replace("\"auditor\"", "\"auditor\", \"admin\"");
+    let state = State::with(&format!(
+        "[[audit.sink]]\nsyslog = \"unix:{}\"\nrequired = true\nmax_lag_seconds = 1\n{administrator}\
+         [[quorum]]\noperations = [\"zeroize\", \"enrol\"]\napprovals = 1\napprovers = [\"role:admin\"]\n",
+        path.display()
+    ));
+    let service = state.start();
+    let (client, other) = (service.client(), service.administrator());
+    let nobody = || RevokeClient { user: "nobody".into(), ..RevokeClient::default() };
+    let refused = wait_for("a refusal", || other.revoke_client(nobody()).err());
+    assert_eq!(refused.kind, ErrorKind::LimitExceeded, "{refused}");
+    let asked = client.zeroize(&state.issued.service_id).unwrap_err();
+    assert_eq!(asked.kind, ErrorKind::ApprovalRequired, "{asked}");
+    let id = asked.approval.unwrap();
+    other.approve(id).unwrap();
+    let destroyed = client.with_approval(id).zeroize(&state.issued.service_id).unwrap();
+    assert_eq!(destroyed.state, "uninitialised");
+
+    let receiver = UnixDatagram::bind(&path).unwrap();
+    receiver.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let mut datagram = vec![0; 1 << 16];
+    let told = loop {
+        let count = receiver.recv(&mut datagram).unwrap();
+        let text = String::from_utf8_lossy(&datagram[..count]).into_owned();
+        // Before it that is announced, and the approval was asked for.
+        let done = text.contains("\"outcome\":\"done\"") && !text.contains("\"request\":0,");
+        if text.contains(" zeroize ") && done {
+            break text;
+        }
+    };
+    assert!(told.contains("while the audit sink"), "{told}");
 }
 
 /// The fields of a datagram for systemd's journal.

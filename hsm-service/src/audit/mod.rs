@@ -218,7 +218,7 @@ impl Audit {
     /// Records what is about to happen to the service, on disk and as far as there is a key in the
     /// log itself.
     pub(crate) fn announce(&self, name: &str, detail: &str) -> Result<()> {
-        self.admit_act()?;
+        self.admit_here()?;
         self.record_act(&event(name, detail))?;
         self.catch_up();
         Ok(())
@@ -237,6 +237,11 @@ impl Audit {
     /// Refuses an act that could not be recorded, before it is begun.
     pub(crate) fn admit_act(&self) -> Result<()> {
         self.admit_use()?;
+        self.admit_here()
+    }
+
+    /// Refuses an act that could not be recorded on this machine.
+    fn admit_here(&self) -> Result<()> {
         if self.journal.has_room(0) {
             return Ok(());
         }

@@ -223,14 +223,26 @@ impl Trail {
     }
 
     /// Refuses what could not be recorded.
-    pub(crate) fn admit(&self) -> Result<()> {
+    pub(crate) fn admit(&mut self) -> Result<()> {
         match self.operation.row().audit {
+            // What takes keys away from everybody depends on no receiver of the log, nor do the approvals
+            // that it may need: it is on this disk, and they get it when they can.
+            keyward_algorithms::Audit::Act if self.is_emergency() => {
+                if let Err(behind) = self.peer.audit.admit_use() {
+                    self.says(&format!("while {}", behind.message));
+                }
+                self.peer.audit.admit_here()
+            }
             keyward_algorithms::Audit::Act => self.peer.audit.admit_act(),
             keyward_algorithms::Audit::Use | keyward_algorithms::Audit::Login => {
                 self.peer.audit.admit_use()
             }
             keyward_algorithms::Audit::Nothing => Ok(()),
         }
+    }
+
+    fn is_emergency(&self) -> bool {
+        matches!(self.operation, Operation::Zeroize | Operation::LockSeal | Operation::Approve)
     }
 
     /// The name of the algorithm that the request names; empty where it names none.
