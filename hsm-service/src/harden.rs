@@ -3,7 +3,8 @@
 use rustix::{
     fs::Mode,
     process::{
-        DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit, umask,
+        DumpableBehavior, Resource, Rlimit, Signal, getrlimit, set_dumpable_behavior,
+        set_parent_process_death_signal, setrlimit, umask,
     },
 };
 
@@ -33,6 +34,13 @@ pub fn harden() -> Vec<String> {
         ));
     }
     warnings
+}
+
+/// Has the kernel end the process when the one that started it has ended, however that came about. What
+/// started it must have done so from the thread that ends last.
+pub(crate) fn end_with_parent() {
+    // Without it the process ends by itself, if later.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
 }
 
 /// A warning when secrets have had to go into memory that is not locked.

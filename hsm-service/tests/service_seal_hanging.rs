@@ -12,13 +12,13 @@ use std::{
 use keyward_algorithms::ErrorKind;
 use keyward_client::Client;
 use keyward_protocol::{
-    Result,
+    Key, Result,
     messages::{NewSeal, SealReply},
 };
 use keyward_service::store::SealKind;
 use rusqlite::Connection;
 use service_support::{
-    KEYWARD, ME, State, audit_log,
+    KEYWARD, ME, Service, State, audit_log,
     devices::{HangingModule, SOFTHSM, SoftToken},
     generate, sign, wait_for,
 };
@@ -39,6 +39,25 @@ fn with_hanging_token() -> (State, HangingModule) {
     let more = ME.replace("uid:ME\"]", "uid:ME\"]\nroles = [\"user\", \"admin\", \"auditor\"]");
     state.more = more.replace("uid:ME", &format!("uid:{me}"));
     (state, module)
+}
+
+/// The same, running, with a key.
+struct Running {
+    state: State,
+    module: HangingModule,
+    service: Service,
+    client: Client,
+    key: Key,
+}
+
+impl Running {
+    fn start() -> Running {
+        let (state, module) = with_hanging_token();
+        let service = state.start();
+        let client = service.client();
+        let key = generate(&client, "k", "p-256");
+        Running { state, module, service, client, key }
+    }
 }
 
 fn text(path: &Path) -> &str {
@@ -70,10 +89,7 @@ fn unseal(client: &Client) -> Result<SealReply> {
 
 #[test]
 fn a_service_is_shown_and_sealed_while_a_token_that_is_to_open_it_hangs() {
-    let (state, module) = with_hanging_token();
-    let service = state.start();
-    let client = service.client();
-    let key = generate(&client, "k", "p-256");
+    let Running { state: _state, module, service, client, key } = Running::start();
     client.lock_seal().unwrap();
 
     let opening = while_it_hangs(&module, service.client(), unseal);
@@ -89,10 +105,7 @@ fn a_service_is_shown_and_sealed_while_a_token_that_is_to_open_it_hangs() {
 
 #[test]
 fn a_copy_of_the_master_key_opens_the_store_while_the_token_hangs() {
-    let (state, module) = with_hanging_token();
-    let service = state.start();
-    let client = service.client();
-    let key = generate(&client, "k", "p-256");
+    let Running { state, module, service, client, key } = Running::start();
     client.lock_seal().unwrap();
 
     let opening = while_it_hangs(&module, service.client(), unseal);
@@ -105,10 +118,7 @@ fn a_copy_of_the_master_key_opens_the_store_while_the_token_hangs() {
 
 #[test]
 fn keys_are_destroyed_at_once_while_a_token_that_is_to_seal_them_anew_hangs() {
-    let (state, module) = with_hanging_token();
-    let service = state.start();
-    let client = service.client();
-    let key = generate(&client, "k", "p-256");
+    let Running { state, module, service, client, key } = Running::start();
     let rotating = while_it_hangs(&module, service.client(), |client| {
         let next =
             NewSeal { kind: SealKind::Token as u32, secret: vec![7; 32], ..NewSeal::default() };
@@ -161,4 +171,24 @@ fn a_service_whose_token_hangs_at_its_start_is_reached_and_opens_once_the_token_
     assert!(service.terminate().success());
     let service = state.start();
     assert_eq!(service.client().status().unwrap().state, "uninitialised");
+}
+
+#[test]
+fn nothing_is_left_of_a_service_that_is_killed_while_its_token_hangs() {
+    let Running { state: _state, module, service, client, .. } = Running::start();
+    client.lock_seal().unwrap();
+    module.hang();
+    let asking = thread::spawn(move || unseal(&client));
+    let helpers = module.wait_until_asked();
+    assert_eq!(helpers.len(), 2, "a worker and its keeper");
+    service.kill();
+    for pid in helpers {
+        // One that has ended may wait for somebody to look at how.
+        let has_ended = || match fs::read_to_string(format!("/proc/{pid}/stat")) {
+            Ok(stat) => stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('Z')),
+            Err(_) => true,
+        };
+        wait_for("the end of the token's processes", || has_ended().then_some(()));
+    }
+    drop(asking);
 }

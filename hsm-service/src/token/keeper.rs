@@ -64,6 +64,7 @@ impl Keeper {
 /// What a keeper does until the service has ended.
 pub(super) fn keep(arguments: Vec<OsString>) {
     harden::harden();
+    harden::end_with_parent();
     let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
     while let Ok(Some(request)) = read_frame(&mut stdin) {
         let reply = run_worker(helper(worker::NAME, arguments.clone()), &request)

@@ -43,6 +43,7 @@ const PUBLIC_EXPONENT: [u8; 3] = [1, 0, 1];
 /// Answers the request on standard input on standard output.
 pub(super) fn work(module: &Path, label: &str) -> ExitCode {
     harden::harden();
+    harden::end_with_parent();
     let mut request = Zeroizing::new(Vec::with_capacity(1 << 14));
     let read = io::stdin().read_to_end(&mut request);
     let outcome = match read {

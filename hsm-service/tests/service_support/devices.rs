@@ -83,17 +83,22 @@ impl HangingModule {
     pub fn new(folder: &Path) -> HangingModule {
         let module = HangingModule { folder: folder.to_owned() };
         let source = module.folder.join("hanging.c");
-        let code = r"
+        let code = r#"
             #include <dlfcn.h>
             #include <fcntl.h>
+            #include <stdio.h>
             #include <unistd.h>
             int C_GetFunctionList(void **list) {
-                if (access(HANGS, F_OK) == 0) close(open(REACHED, O_CREAT | O_WRONLY, 0600));
+                if (access(HANGS, F_OK) == 0) {
+                    int reached = open(REACHED, O_CREAT | O_WRONLY, 0600);
+                    dprintf(reached, "%d %d\n", getpid(), getppid());
+                    close(reached);
+                }
                 while (access(HANGS, F_OK) == 0) usleep(10000);
                 void *module = dlopen(MODULE, RTLD_NOW);
                 int (*get)(void **) = (int (*)(void **))dlsym(module, __func__);
                 return get(list);
-            }";
+            }"#;
         fs::write(&source, code).unwrap();
         let mut compiler = Command::new("cc");
         for (name, path) in [
@@ -126,9 +131,13 @@ impl HangingModule {
         fs::write(self.hangs(), "").unwrap();
     }
 
-    /// Waits until somebody has asked it since.
-    pub fn wait_until_asked(&self) {
-        super::wait_for("a request to the token", || self.reached().exists().then_some(()));
+    /// Waits until somebody has asked it since; the processes that did, and that started that one.
+    pub fn wait_until_asked(&self) -> Vec<u32> {
+        super::wait_for("a request to the token", || {
+            let said = fs::read_to_string(self.reached()).ok()?;
+            let pids = said.strip_suffix('\n')?.split(' ');
+            Some(pids.map(|pid| pid.parse().unwrap()).collect())
+        })
     }
 
     /// It answers again, also what it was asked meanwhile.
