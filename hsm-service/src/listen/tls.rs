@@ -21,6 +21,7 @@ use tokio::{
     net::{TcpListener as AsyncListener, TcpStream},
     runtime::Runtime,
     sync::watch,
+    task::block_in_place,
     time::timeout,
 };
 
@@ -123,7 +124,9 @@ async fn renew(shared: Arc<Shared>) {
     let service = &shared.service;
     loop {
         tokio::time::sleep(RENEWAL_CHECK).await;
-        match shared.acceptor.renew_if_due(service, &service.live.settings().certificates) {
+        let config = &service.live.settings().certificates;
+        // It writes files: other connections go on meanwhile.
+        match block_in_place(|| shared.acceptor.renew_if_due(service, config)) {
             Ok(true) => tracing::info!("the service's certificate was renewed"),
             Ok(false) => {}
             Err(error) => tracing::error!("cannot renew the service's certificate: {error}"),

@@ -12,6 +12,7 @@ use rustls::{
     pki_types::PrivateKeyDer,
     server::{NoServerSessionStorage, WebPkiClientVerifier},
 };
+use tokio::task::block_in_place;
 use tokio_rustls::TlsAcceptor;
 use zeroize::Zeroizing;
 
@@ -51,7 +52,9 @@ impl Acceptor {
         {
             return acceptor;
         }
-        match self.renew(service, &service.live.settings().certificates) {
+        // It writes files, and this is a thread that other connections wait for.
+        let config = &service.live.settings().certificates;
+        match block_in_place(|| self.renew(service, config)) {
             Ok(()) => self.current().map(|current| current.acceptor),
             Err(error) => {
                 tracing::error!("cannot take over the service's authority: {error}");
