@@ -375,7 +375,7 @@ fn answer(
     match result {
         response::Result::Failure(failure) => {
             let mut error = Error::from(failure);
-            error.message = format!("{} at {}", error.message, endpoint.address);
+            error.message = format!("{} ({})", error.message, endpoint.address);
             // The service has said that it did nothing, so even what must not be repeated may be.
             Err(Failed { error, sent: false, stale: false })
         }

@@ -162,7 +162,7 @@ impl Endpoint {
         let failed = |broken: Broken| broken.into_error(&self.address, timeout);
         connection.log_in(user, pin, timeout, pause).map_err(failed).map_err(|mut error| {
             if is_answer(&error) {
-                error.message = format!("{} at {}", error.message, self.address);
+                error.message = format!("{} ({})", error.message, self.address);
             }
             error
         })

@@ -67,7 +67,7 @@ fn encrypted_pkcs8_opens_with_its_passphrase_alone() {
         let import = ["key", "import", "other", "--in", &path];
         let error = service.error(&[&import[..], &["--passphrase-file", &wrong]].concat(), 1);
         assert_eq!(error["kind"], "permission-denied", "{error}");
-        let error = service.error(&import, 1);
+        let error = service.error(&import, 2);
         assert!(error["hint"].as_str().unwrap().contains("--passphrase-file"), "{error}");
     }
 }
@@ -104,7 +104,7 @@ fn pkcs12_brings_its_chain_along() {
         let import = ["key", "import", "other", "--in", &path];
         let error = service.error(&[&import[..], &["--passphrase-file", &wrong]].concat(), 1);
         assert_eq!(error["kind"], "permission-denied", "{error}");
-        let error = service.error(&import, 1);
+        let error = service.error(&import, 2);
         assert!(error["hint"].as_str().unwrap().contains("--passphrase-file"), "{error}");
     }
     let open = service.file("open.p12");

@@ -46,6 +46,34 @@ fn text(path: &Path) -> &str {
 }
 
 #[test]
+fn what_nobody_is_asked_for_was_left_out_of_the_call_and_what_is_of_no_use_is_refused() {
+    let people = state(SealChoice::Shares(2, 3));
+    let service = people.start();
+    let asked = run(&service, &["unseal"]);
+    assert_eq!(asked.status.code(), Some(2), "{asked:?}");
+    let said = String::from_utf8(asked.stderr).unwrap();
+    assert!(said.contains("share is needed, and nobody is there to ask"), "{said}");
+    assert!(service.terminate().success());
+    let config = people.path("keyward.toml");
+    let offline =
+        ["user", "set-pin", "me", "--offline", "--config", text(&config), "--new-pin-file"];
+    let pin = people.path("pin");
+    fs::write(&pin, "correct horse").unwrap();
+    let asked =
+        Command::new(KEYWARD).args(offline).arg(&pin).stdin(Stdio::null()).output().unwrap();
+    assert_eq!(asked.status.code(), Some(2), "{asked:?}");
+
+    let by_itself = state(SealChoice::KeyFile);
+    let service = by_itself.start();
+    ok(&service, &["seal", "lock"]);
+    let given = run(&service, &["unseal", "--in", text(by_itself.master_key())]);
+    assert_eq!(given.status.code(), Some(2), "{given:?}");
+    let said = String::from_utf8(given.stderr).unwrap();
+    assert!(said.contains("it opens by itself"), "{said}");
+    assert!(ok(&service, &["unseal"]).contains("operational"));
+}
+
+#[test]
 fn custodians_unseal_change_the_seal_and_end_the_service() {
     let state = state(SealChoice::Shares(2, 3));
     let files: Vec<String> = state

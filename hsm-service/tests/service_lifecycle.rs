@@ -272,6 +272,23 @@ fn what_is_taken_from_a_key_while_its_successor_waits_is_taken_from_that_too() {
 }
 
 #[test]
+fn a_key_whose_name_has_no_room_for_more_is_told_to_be_renamed_before_it_is_rotated() {
+    let state = State::with(ME);
+    let service = state.start();
+    let client = service.client();
+    let long = generate(&client, &"n".repeat(124), "p-256");
+    let error = client.rotate(&long.id, Rotate::default()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidArgument);
+    assert!(error.message.contains("has no room for \".next\" behind it"), "{error}");
+    // Where it happened stands apart from what did.
+    let place = format!(" (unix:{})", service.socket().display());
+    assert!(error.message.ends_with(&place), "{error}");
+    assert!(error.hint.unwrap().contains("at most 123 characters first: keyward key rename"));
+    client.rename(&long.id, &"n".repeat(123)).unwrap();
+    client.rotate(&long.id, Rotate::default()).unwrap();
+}
+
+#[test]
 fn a_key_without_a_certificate_is_rotated_at_once() {
     let state = State::with(ME);
     let service = state.start();

@@ -1,6 +1,11 @@
 //! How a command fails, what it prints then, and its exit status.
 
-use std::{io, path::Path, process::ExitCode};
+use std::{
+    io,
+    path::Path,
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anstyle::{AnsiColor, Style};
 use keyward_algorithms::ErrorKind;
@@ -39,7 +44,7 @@ impl Failure {
         match self {
             Failure::Error(error) => {
                 print(error, json);
-                ExitCode::from(1)
+                ExitCode::from(if NOBODY_TO_ASK.load(Ordering::Relaxed) { 2 } else { 1 })
             }
             Failure::Usage(error) => {
                 print(error, json);
@@ -48,6 +53,16 @@ impl Failure {
             Failure::Reported => ExitCode::from(1),
         }
     }
+}
+
+/// A secret was neither given nor could it be asked for: the call was wrong. That shows in the midst of
+/// reading a file or opening a store, where errors are those of everybody.
+static NOBODY_TO_ASK: AtomicBool = AtomicBool::new(false);
+
+/// The error for a secret that was not given, and that there is nobody to ask for.
+pub(crate) fn nobody_to_ask(message: impl Into<String>, hint: impl Into<String>) -> Error {
+    NOBODY_TO_ASK.store(true, Ordering::Relaxed);
+    Error::invalid(message).hint(hint)
 }
 
 /// Prints an error for people, or as one JSON object for programs.

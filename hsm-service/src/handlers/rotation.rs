@@ -12,6 +12,7 @@ use std::sync::Arc;
 use keyward_algorithms::{ErrorKind, Operation, Right, Rights};
 use keyward_protocol::{
     KeyEventKind, KeyId, Origin, Restrictions, Succession, check_name,
+    constants::MAX_NAME_BYTES,
     messages::{Restrict, Rotate},
 };
 
@@ -53,7 +54,18 @@ pub(crate) fn rotate(
     // What could not be done to the old key is refused now, and not when its place is taken.
     retired(&old, &retire)?;
     let name = format!("{}{NEXT}", old.name);
-    check_name("key", &name)?;
+    if name.len() > MAX_NAME_BYTES {
+        let message = format!(
+            "the name of key \"{}\" has no room for \"{NEXT}\" behind it, as the new key is called until \
+             it takes its place",
+            old.name
+        );
+        let most = MAX_NAME_BYTES - NEXT.len();
+        return Err(Error::invalid(message).hint(format!(
+            "give it a name of at most {most} characters first: keyward key rename; references to it go \
+             on working"
+        )));
+    }
     let draft = Draft {
         owner: old.owner.clone(),
         by: caller.user.as_deref().unwrap_or_default().to_owned(),

@@ -9,7 +9,7 @@ use keyward_algorithms::ErrorKind;
 use keyward_protocol::Error;
 use zeroize::Zeroizing;
 
-use crate::cli::prompt;
+use crate::cli::{failure::nobody_to_ask, prompt};
 
 /// Where the passphrase of an encrypted file comes from, when one is needed.
 #[derive(Debug, Default)]
@@ -30,10 +30,10 @@ impl Source {
             return Ok(Zeroizing::new(line.into()));
         }
         if !io::stdin().is_terminal() {
-            return Err(Error::invalid(format!("{prompt} is encrypted and needs its passphrase"))
-                .hint(
-                    "put it into a file and say --passphrase-file FILE, or call this on a terminal",
-                ));
+            return Err(nobody_to_ask(
+                format!("{prompt} is encrypted and needs its passphrase"),
+                "put it into a file and say --passphrase-file FILE, or call this on a terminal",
+            ));
         }
         prompt::secret(&format!("Passphrase of {prompt}")).map_err(|error| {
             Error::new(ErrorKind::Internal, format!("cannot read the passphrase: {error}"))

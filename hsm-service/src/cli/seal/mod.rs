@@ -111,6 +111,13 @@ pub(crate) fn unseal(args: &UnsealArgs, context: &Context) -> Outcome {
         ("passphrase", input) => parts(input.as_deref(), "Passphrase", Parts::One)?,
         ("shamir", input) => parts(input.as_deref(), "Share", Parts::Lines)?,
         ("pkcs11" | "tpm", Some(path)) => vec![secrets::copy_or_pin(path)?],
+        (_, Some(_)) => {
+            let message = format!(
+                "there is nothing to give to a store that is sealed by {}: it opens by itself",
+                seal.description
+            );
+            return Err(Failure::usage(message, "leave out --in"));
+        }
         ("pkcs11", None) if seal.asks_pin => vec![ask("PIN of the token")?],
         _ => vec![Vec::new().into()],
     };

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use crate::{
     cli::{
         context::Context,
-        failure::{Outcome, file_error},
+        failure::{Outcome, file_error, nobody_to_ask},
         files,
         output::create_file,
         prompt,
@@ -67,7 +67,7 @@ pub(super) fn copy_or_pin(path: &Path) -> Result<Secret, Error> {
 pub(crate) fn ask(what: &str) -> Result<Secret, Error> {
     if !io::stdin().is_terminal() {
         let message = format!("{} is needed, and nobody is there to ask", what.to_lowercase());
-        return Err(Error::invalid(message).hint("give it with `--in FILE`, or `--in -`"));
+        return Err(nobody_to_ask(message, "give it with `--in FILE`, or `--in -`"));
     }
     let typed = prompt::secret(what).map_err(|error| {
         Error::new(ErrorKind::Internal, format!("cannot read from the terminal: {error}"))
