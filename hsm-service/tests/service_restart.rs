@@ -3,6 +3,7 @@
 mod service_support;
 
 use std::{
+    mem::MaybeUninit,
     sync::{
         Arc, Barrier,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -11,7 +12,25 @@ use std::{
     time::Duration,
 };
 
+use rustix::fs::inotify::{self, ReadFlags, WatchFlags};
 use service_support::{ME, Service, State, generate, sign};
+
+#[test]
+fn the_last_file_of_the_audit_log_is_read_once_at_the_start() {
+    let state = State::with(ME);
+    assert!(state.start().terminate().success());
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).unwrap();
+    let log = state.path("hsm/audit/audit-00000001.log");
+    inotify::add_watch(&watch, &log, WatchFlags::CLOSE_NOWRITE | WatchFlags::OPEN).unwrap();
+    let _service = state.start();
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let mut read = 0;
+    while let Ok(event) = events.next() {
+        read += u32::from(event.events().contains(ReadFlags::CLOSE_NOWRITE));
+    }
+    assert_eq!(read, 1);
+}
 
 /// Clients sign all the time while the service is ended in this way and started again.
 fn restart_under_load(end: impl Fn(Service)) {

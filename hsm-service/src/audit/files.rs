@@ -67,16 +67,49 @@ impl Standing {
     }
 }
 
-/// How far a journal has been taken over into the log in a folder.
-pub(super) fn taken_over(folder: &Path, journal: u64) -> io::Result<u64> {
-    for (_, path) in list(folder)?.into_iter().rev() {
-        let standing = scan(&fs::read(path)?).map(|scan| scan.standing);
-        // A file that was only begun has no checkpoint yet.
-        if let Some(standing) = standing.filter(|standing| !standing.checkpoint.0.is_empty()) {
-            return Ok(standing.journal_position(journal));
+/// The end of a log, as it was found: its last file that has a head.
+pub(super) struct Tail {
+    last: Option<Last>,
+    /// Files behind that were begun without one, when the service was killed.
+    begun: Vec<PathBuf>,
+}
+
+struct Last {
+    number: u64,
+    path: PathBuf,
+    bytes: usize,
+    scan: Scan,
+}
+
+impl Tail {
+    /// Looks for the end of the log in a folder.
+    pub(super) fn find(folder: &Path) -> Result<Tail> {
+        let mut files = list(folder).map_err(|error| failed("read", folder, &error))?;
+        let mut begun = Vec::new();
+        while let Some((number, path)) = files.pop() {
+            let bytes = fs::read(&path).map_err(|error| failed("read", &path, &error))?;
+            let Some(mut scan) = scan(&bytes) else {
+                begun.push(path);
+                continue;
+            };
+            if scan.standing.checkpoint.0.is_empty()
+                && let Some((_, before)) = files.last()
+            {
+                // Killed right after it began this file.
+                let bytes = fs::read(before).map_err(|error| failed("read", before, &error))?;
+                let checkpoint = self::scan(&bytes).map(|scan| scan.standing.checkpoint);
+                scan.standing.checkpoint = checkpoint.unwrap_or_default();
+            }
+            let bytes = bytes.len();
+            return Ok(Tail { last: Some(Last { number, path, bytes, scan }), begun });
         }
+        Ok(Tail { last: None, begun })
     }
-    Ok(0)
+
+    /// How far a journal has been taken over.
+    pub(super) fn taken_over(&self, journal: u64) -> u64 {
+        self.last.as_ref().map_or(0, |last| last.scan.standing.journal_position(journal))
+    }
 }
 
 /// The file that grows.
@@ -104,53 +137,40 @@ pub(super) struct Owner<'a> {
 }
 
 impl LogFile {
-    /// Opens the log in a folder, or begins one. What follows the last checkpoint was being written
-    /// when the service was killed: it is cut off, for the journal still has it.
-    pub(super) fn open(folder: &Path, owner: &Owner<'_>) -> Result<Opened> {
-        let mut files = list(folder).map_err(|error| failed("read", folder, &error))?;
-        while let Some((number, path)) = files.pop() {
-            let bytes = fs::read(&path).map_err(|error| failed("read", &path, &error))?;
-            let Some(mut scan) = scan(&bytes) else {
-                // Killed before its head was written.
-                fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
-                continue;
-            };
-            if scan.standing.checkpoint.0.is_empty()
-                && let Some((_, before)) = files.last()
-            {
-                // Killed right after it began this file.
-                let bytes = fs::read(before).map_err(|error| failed("read", before, &error))?;
-                let checkpoint = self::scan(&bytes).map(|scan| scan.standing.checkpoint);
-                scan.standing.checkpoint = checkpoint.unwrap_or_default();
-            }
-            if let Some(damage) = scan.damage {
-                // It stays as it is for those who will look into it.
-                let next = LogFile::begin(folder, number + 1, owner, &mut scan.standing);
-                return Ok(Opened {
-                    file: next.map_err(|error| failed("begin a file in", folder, &error))?,
-                    standing: scan.standing,
-                    damage: Some(format!("{}: {damage}", path.display())),
-                });
-            }
-            let file = File::options()
-                .append(true)
-                .open(&path)
-                .map_err(|error| failed("open", &path, &error))?;
-            if scan.end < bytes.len() {
-                file.set_len(scan.end as u64)
-                    .and_then(|()| file.sync_all())
-                    .map_err(|error| failed("cut", &path, &error))?;
-            }
-            let folder = folder.to_owned();
-            let bytes = scan.end as u64;
-            let file = LogFile { folder, file, number, bytes, torn: false };
-            return Ok(Opened { file, standing: scan.standing, damage: None });
+    /// Opens the log in a folder by its end, or begins one. What follows the last checkpoint was being
+    /// written when the service was killed: it is cut off, for the journal still has it.
+    pub(super) fn open(folder: &Path, owner: &Owner<'_>, tail: Tail) -> Result<Opened> {
+        for path in tail.begun {
+            fs::remove_file(&path).map_err(|error| failed("remove", &path, &error))?;
         }
-        let mut standing =
-            Standing { chain: [0; 32], sequence: 0, checkpoint: (Vec::new(), Vec::new()) };
-        let file = LogFile::begin(folder, 1, owner, &mut standing)
-            .map_err(|error| failed("begin a log in", folder, &error))?;
-        Ok(Opened { file, standing, damage: None })
+        let Some(Last { number, path, bytes, mut scan }) = tail.last else {
+            let mut standing =
+                Standing { chain: [0; 32], sequence: 0, checkpoint: (Vec::new(), Vec::new()) };
+            let file = LogFile::begin(folder, 1, owner, &mut standing)
+                .map_err(|error| failed("begin a log in", folder, &error))?;
+            return Ok(Opened { file, standing, damage: None });
+        };
+        if let Some(damage) = scan.damage {
+            // It stays as it is for those who will look into it.
+            let next = LogFile::begin(folder, number + 1, owner, &mut scan.standing);
+            return Ok(Opened {
+                file: next.map_err(|error| failed("begin a file in", folder, &error))?,
+                standing: scan.standing,
+                damage: Some(format!("{}: {damage}", path.display())),
+            });
+        }
+        let file = File::options()
+            .append(true)
+            .open(&path)
+            .map_err(|error| failed("open", &path, &error))?;
+        if scan.end < bytes {
+            file.set_len(scan.end as u64)
+                .and_then(|()| file.sync_all())
+                .map_err(|error| failed("cut", &path, &error))?;
+        }
+        let (folder, bytes) = (folder.to_owned(), scan.end as u64);
+        let file = LogFile { folder, file, number, bytes, torn: false };
+        Ok(Opened { file, standing: scan.standing, damage: None })
     }
 
     /// Begins a file with its head.

@@ -43,7 +43,7 @@ use crate::{
     store::Store,
 };
 use entry::{Particulars, entry};
-use files::{LogFile, Opened, Owner};
+use files::{LogFile, Opened, Owner, Tail};
 use journal::Journal;
 use key::AuditKey;
 use pages::Place;
@@ -81,6 +81,8 @@ pub(crate) struct Audit {
     /// The second that is counted in, and the refusals recorded in it.
     strangers: (AtomicU64, AtomicU64),
     connections: AtomicU64,
+    /// The end of the log's files as the start has found it, until they are opened.
+    tail: Mutex<Option<Tail>>,
     /// Writes the log's files; there while the service has the key.
     writer: Mutex<Option<Writer>>,
     state: Mutex<State>,
@@ -132,7 +134,8 @@ impl Audit {
         files::make_folder(&folder)?;
         let path = folder.join("journal");
         let journal_bytes = config.audit.journal_mib << 20;
-        let journal = Journal::resume(&path, journal_bytes, |id| files::taken_over(&folder, id))
+        let tail = Tail::find(&folder)?;
+        let journal = Journal::resume(&path, journal_bytes, |id| tail.taken_over(id))
             .map_err(|error| files::failed("open the journal in", &folder, &error))?;
         let started = event("service-start", concat!("version ", env!("CARGO_PKG_VERSION")));
         journal.append(started.as_bytes(), 0);
@@ -146,6 +149,7 @@ impl Audit {
             suppressed: AtomicU64::new(0),
             strangers: (AtomicU64::new(0), AtomicU64::new(0)),
             connections: AtomicU64::new(0),
+            tail: Mutex::new(Some(tail)),
             writer: Mutex::default(),
             state: Mutex::default(),
             wake: Condvar::new(),
@@ -165,7 +169,10 @@ impl Audit {
     pub(crate) fn open(&self, store: &dyn Store, service_id: &str) -> Result<()> {
         let key = AuditKey::load(store, service_id)?;
         let owner = Owner { service_id, spki: &key.spki };
-        let Opened { file, standing, damage } = LogFile::open(&self.folder, &owner)?;
+        // Nobody writes to them while they are not open.
+        let found = self.tail.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let tail = found.map_or_else(|| Tail::find(&self.folder), Ok)?;
+        let Opened { file, standing, damage } = LogFile::open(&self.folder, &owner, tail)?;
         if let Some(damage) = &damage {
             tracing::error!("the audit log was changed from outside: {damage}");
             self.journal.append(event("log-damaged", damage).as_bytes(), 0);
