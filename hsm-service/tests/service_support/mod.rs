@@ -6,6 +6,7 @@
 pub mod devices;
 pub mod faults;
 pub mod kills;
+pub mod quorum;
 pub mod raw;
 
 use std::{
