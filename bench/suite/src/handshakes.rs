@@ -8,10 +8,13 @@ use keyward_tests::{
 };
 use serde::Serialize;
 
-use crate::rounds::{Pair, alternate};
+use crate::rounds::{Pair, alternate_in_slices};
 
 /// Clients at a time.
 const CLIENTS: usize = 4;
+/// A round is measured in so many slices, each with its peer beside it: a machine's pace changes within
+/// seconds, by more than the two differ.
+const SLICES: u32 = 8;
 
 /// Key types with the arguments of `openssl genpkey` that make one.
 const KEYS: [(&str, &str, &str); 5] = [
@@ -62,10 +65,12 @@ pub(crate) fn measure(rounds: usize, duration: Duration) -> Vec<Row> {
             let [ours, theirs] = &servers.0;
             let mut work = [Work::default(), Work::default()];
             let [in_ours, in_theirs] = &mut work;
-            let pair = alternate(
+            let slice = duration / SLICES;
+            let pair = alternate_in_slices(
                 rounds,
-                || ours.rate(duration, service.pid(), in_ours),
-                || theirs.rate(duration, service.pid(), in_theirs),
+                SLICES,
+                || ours.rate(slice, service.pid(), in_ours),
+                || theirs.rate(slice, service.pid(), in_theirs),
             );
             let [[nginx, service], [nginx_local, _]] = work.map(|work| work.micros());
             let micros = Micros { nginx, service, nginx_local };
