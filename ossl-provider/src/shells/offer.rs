@@ -169,23 +169,23 @@ macro_rules! signatures {
     (all $ed25519:ident $(, $ml_dsa:ident)*) => {
         signatures! {
             $ed25519 $(, $ml_dsa)*;
-    fixed!("RSA-", Sha1) => signature::rsa::SHA1;
-    fixed!("RSA-", Sha224) => signature::rsa::SHA224;
-    fixed!("RSA-", Sha256) => signature::rsa::SHA256;
-    fixed!("RSA-", Sha384) => signature::rsa::SHA384;
-    fixed!("RSA-", Sha512) => signature::rsa::SHA512;
-    fixed!("RSA-", Sha512_256) => signature::rsa::SHA512_256;
-    fixed!("RSA-", Sha3_256) => signature::rsa::SHA3_256;
-    fixed!("RSA-", Sha3_384) => signature::rsa::SHA3_384;
-    fixed!("RSA-", Sha3_512) => signature::rsa::SHA3_512;
-    fixed!("ECDSA-", Sha1) => signature::ecdsa::SHA1;
-    fixed!("ECDSA-", Sha224) => signature::ecdsa::SHA224;
-    fixed!("ECDSA-", Sha256) => signature::ecdsa::SHA256;
-    fixed!("ECDSA-", Sha384) => signature::ecdsa::SHA384;
-    fixed!("ECDSA-", Sha512) => signature::ecdsa::SHA512;
-    fixed!("ECDSA-", Sha3_256) => signature::ecdsa::SHA3_256;
-    fixed!("ECDSA-", Sha3_384) => signature::ecdsa::SHA3_384;
-    fixed!("ECDSA-", Sha3_512) => signature::ecdsa::SHA3_512;
+            fixed!("RSA-", Sha1) => signature::rsa::SHA1;
+            fixed!("RSA-", Sha224) => signature::rsa::SHA224;
+            fixed!("RSA-", Sha256) => signature::rsa::SHA256;
+            fixed!("RSA-", Sha384) => signature::rsa::SHA384;
+            fixed!("RSA-", Sha512) => signature::rsa::SHA512;
+            fixed!("RSA-", Sha512_256) => signature::rsa::SHA512_256;
+            fixed!("RSA-", Sha3_256) => signature::rsa::SHA3_256;
+            fixed!("RSA-", Sha3_384) => signature::rsa::SHA3_384;
+            fixed!("RSA-", Sha3_512) => signature::rsa::SHA3_512;
+            fixed!("ECDSA-", Sha1) => signature::ecdsa::SHA1;
+            fixed!("ECDSA-", Sha224) => signature::ecdsa::SHA224;
+            fixed!("ECDSA-", Sha256) => signature::ecdsa::SHA256;
+            fixed!("ECDSA-", Sha384) => signature::ecdsa::SHA384;
+            fixed!("ECDSA-", Sha512) => signature::ecdsa::SHA512;
+            fixed!("ECDSA-", Sha3_256) => signature::ecdsa::SHA3_256;
+            fixed!("ECDSA-", Sha3_384) => signature::ecdsa::SHA3_384;
+            fixed!("ECDSA-", Sha3_512) => signature::ecdsa::SHA3_512;
         }
     };
 }
