@@ -4,7 +4,7 @@ use std::{thread, time::Duration};
 
 use keyward_load::{Load, Target, TlsVersion};
 
-use crate::{Client, CommandExt, Host, Identity, OpenSsl, Site, memory_of};
+use crate::{Client, Host, Identity, Site, memory_of};
 
 /// How long a busy machine may take for a thousand handshakes.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -51,10 +51,7 @@ impl Site {
         processes: impl Fn(&Host) -> Vec<u32>,
     ) {
         self.openssl.add_environment(&ONE_HEAP);
-        let key = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
-        let file = self.scratch.write("local.key", OpenSsl::plain(&key).run().bytes());
-        let ours = self.service.import("measured", &file);
-        self.service.certify(&ours, &self.authority);
+        let (ours, in_file) = self.key_in_both();
         let steady_growth = |identity: &Identity| {
             self.serve(identity);
             let host = start(self);
@@ -65,7 +62,7 @@ impl Site {
         };
         let with_ours = steady_growth(&ours);
         if with_ours > STEADY_GROWTH_BESIDE_A_FILE_KIB {
-            let with_file = steady_growth(&Identity { reference: file, ..ours });
+            let with_file = steady_growth(&in_file);
             assert!(
                 with_ours <= with_file + STEADY_GROWTH_BESIDE_A_FILE_KIB,
                 "{with_ours} KiB more after each thousand handshakes, {with_file} with a file"

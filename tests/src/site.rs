@@ -219,6 +219,17 @@ impl Site {
         self.put(&identity.reference, &self.reference());
     }
 
+    /// A certified key that both the service and a file have: as the one's, and as the other's.
+    pub(crate) fn key_in_both(&self) -> (Identity, Identity) {
+        let key = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
+        // Whoever a server becomes may have to read it again.
+        let reference = self.scratch.write("local.key", OpenSsl::plain(&key).run().bytes());
+        let ours = self.service.import("in-both", &reference);
+        self.service.certify(&ours, &self.authority);
+        let in_file = Identity { reference, ..ours.clone() };
+        (ours, in_file)
+    }
+
     /// Puts a file in its place at once, as tools that renew certificates do.
     fn put(&self, from: &Path, to: &Path) {
         self.scratch.folder("tls");
@@ -247,6 +258,7 @@ impl Site {
 
     /// The whole of what a server must bear; `start` starts it over the files of the site.
     pub fn examine(&mut self, client: Client, start: impl Fn(&Site) -> Host) {
+        let mut reload_drops = false;
         for key_type in ["p-256", "rsa-2048"] {
             let first = self.renew(&format!("{key_type}-first"), key_type);
             let mut host = start(self);
@@ -267,6 +279,32 @@ impl Site {
                 self.service.start();
             });
             host.running.assert_no_crash();
+            reload_drops |= host.reload_drops;
+        }
+        if reload_drops {
+            self.assert_drops_with_a_key_in_a_file(client, start);
+        }
+    }
+
+    /// That a server lets connections fall while it reloads is its own doing: it is told to until it
+    /// has done so with a key in a file, too.
+    fn assert_drops_with_a_key_in_a_file(&self, client: Client, start: impl Fn(&Site) -> Host) {
+        let (_, in_file) = self.key_in_both();
+        self.serve(&in_file);
+        let mut host = start(self);
+        let target = self.target(client, TlsVersion::V1_3);
+        under_load(&target, || ());
+        let patience = watch::patience(PATIENCE);
+        let deadline = Instant::now() + 4 * patience;
+        loop {
+            let load = Load::start(&target, 2);
+            assert!(load.wait_for(PEACE, patience), "no handshakes: {:#?}", load.stop());
+            (host.reload)(&mut host.running);
+            assert!(load.wait_for(PEACE, patience), "no more handshakes: {:#?}", load.stop());
+            if load.stop().failures > 0 {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no client falls where the key is in a file");
         }
     }
 
