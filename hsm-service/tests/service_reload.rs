@@ -62,12 +62,12 @@ impl Drop for Stop<'_> {
 
 #[test]
 fn slow_work_that_waits_for_its_turn_is_not_done_for_who_is_no_user_any_more() {
-    const ASKED: u64 = 30;
+    const ASKED: u64 = 200;
     let mut state = State::with(ME);
     let service = state.start();
     let mut peer = Raw::connect(service.socket());
     for id in 1..=ASKED {
-        let (name, key_type) = (format!("k{id}"), "rsa-4096".into());
+        let (name, key_type) = (format!("k{id}"), "rsa-2048".into());
         let make = Generate { name, key_type, ..Generate::default() };
         peer.send(id, request::Operation::Generate(make));
     }

@@ -265,14 +265,14 @@ fn a_client_that_does_not_take_its_answers_is_cut_off() {
 
 #[test]
 fn slow_work_that_waits_for_its_turn_is_not_done_for_who_was_shut_out_meanwhile() {
-    const ASKED: u64 = 40;
+    const ASKED: u64 = 200;
     let state = State::new();
     let service = state.start();
     let mut peer = greedy(&service);
-    // One key is made at a time, and each takes long.
+    // One key is made at a time, and each takes its time.
     let make = |id: u64| Generate {
         name: format!("k{id}"),
-        key_type: "rsa-4096".into(),
+        key_type: "rsa-2048".into(),
         ..Generate::default()
     };
     let asked = (1..=ASKED).map(|id| raw::request(id, request::Operation::Generate(make(id))));
