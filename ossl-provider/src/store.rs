@@ -295,7 +295,7 @@ fn may_use(key: &Found) -> bool {
 fn not_found(error: Error, uri: &KeyUri, place: &str) -> Error {
     match &uri.selector {
         Some(selector) if error.kind == ErrorKind::NotFound => {
-            let message = format!("key \"{selector}\" not found at {place}");
+            let message = format!("key \"{selector}\" not found ({place})");
             let hint = "`keyward key list` shows the keys that this user may see";
             Error { message, hint: error.hint.or(Some(hint.into())), ..error }
         }
