@@ -290,7 +290,7 @@ fn errors_say_what_failed_on_what_and_where() {
     let service = Service::start().with_keys(&SIGNING[2..3]);
     let host = &service.host;
     let output = host.openssl_fails("pkey -in keyward:nosuch -noout");
-    assert!(output.contains("keyward: key \"nosuch\" not found at unix:"), "{output}");
+    assert!(output.contains("keyward: key \"nosuch\" not found (unix:"), "{output}");
     let output = host.openssl_fails("pkey -in keyward:p-256?type=secret -noout");
     assert!(output.contains("its type is none of private, public and cert"), "{output}");
     service.keyward("key delete p-256 --yes");

@@ -98,7 +98,7 @@ fn a_trace_tells_loads_requests_and_errors_but_not_what_was_signed() {
         "store keyward:p-256: 1 objects",
         "request find: done in ",
         "request sign: done in ",
-        "error: not-found: key \"nosuch\" not found at unix:",
+        "error: not-found: key \"nosuch\" not found (unix:",
     ] {
         assert!(told.contains(part), "{part}\n{told}");
     }
