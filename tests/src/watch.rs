@@ -6,8 +6,12 @@
 
 use std::{env, ffi::OsStr, process::Command, time::Duration};
 
+use crate::repository;
+
 /// Names the folder for what is found.
 const FOLDER: &str = "KEYWARD_TEST_VALGRIND";
+/// What the scripts that start Postfix call dozens of times, and has no provider.
+const NOT_HOSTS: [&str; 6] = ["*/find", "*/sed", "*/grep", "*/sort", "*/postconf", "/bin/sh"];
 /// How much slower a host is while it is watched.
 const SLOWER: u32 = 20;
 
@@ -23,15 +27,24 @@ pub(crate) fn host(program: impl AsRef<OsStr>) -> Command {
     command.args(["--leak-check=full", "--show-leak-kinds=definite,indirect"]);
     // The module is unloaded before the leaks are looked for.
     command.args(["--keep-debuginfo=yes", "--num-callers=40"]);
+    command.arg(format!("--trace-children-skip={}", NOT_HOSTS.join(",")));
     // A debugger's files in a folder that every user writes to.
     command.arg("--vgdb=no");
     // Python's own allocator hides what is taken from it.
     command.env("PYTHONMALLOC", "malloc");
-    command.arg(file).arg(program);
+    command.env("KEYWARD_CONNECT_TIMEOUT", "60s").env("KEYWARD_REQUEST_TIMEOUT", "60s");
+    let mut suppressions = OsStr::new("--suppressions=").to_owned();
+    suppressions.push(repository().join("tests/memcheck/hosts.supp"));
+    command.arg(suppressions).arg(file).arg(program);
     command
+}
+
+/// Whether hosts are watched. Their command lines are valgrind's then.
+pub(crate) fn is_on() -> bool {
+    env::var_os(FOLDER).is_some()
 }
 
 /// How long to wait for a host where others wait so long.
 pub fn patience(usual: Duration) -> Duration {
-    if env::var_os(FOLDER).is_some() { usual * SLOWER } else { usual }
+    if is_on() { usual * SLOWER } else { usual }
 }

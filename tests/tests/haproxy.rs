@@ -6,7 +6,7 @@ use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
 use keyward_load::{Load, Target, TargetBuilder, TlsVersion, delay};
 use keyward_tests::{
     Authority, HaProxy, Identity, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
-    assert_memory_stays, owner_of,
+    assert_memory_stays, owner_of, patience,
 };
 
 /// Where HAProxy looks for the service: within its chroot.
@@ -94,7 +94,7 @@ impl World {
         let load = Load::start(&self.target(TlsVersion::V1_3), threads);
         let goes_on = |load: &Load, world: &World| {
             meanwhile();
-            assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.log());
+            assert!(load.wait_for(50, patience(PATIENCE)), "the load stalls:\n{}", world.log());
         };
         goes_on(&load, self);
         for (name, key_type) in [("second", "rsa-2048"), ("third", "p-256")] {

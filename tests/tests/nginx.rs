@@ -13,7 +13,7 @@ use std::{
 use keyward_load::{CertificateFamily, Load, Report, Target, TargetBuilder, TlsVersion};
 use keyward_tests::{
     Authority, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
-    assert_memory_stays, owner_of,
+    assert_memory_stays, owner_of, patience,
 };
 
 const THREADS: usize = 4;
@@ -65,9 +65,9 @@ impl World {
     /// Does something under load and demands that no handshake failed.
     fn under_load(&self, act: impl FnOnce(&Load)) -> Report {
         let load = Load::start(&self.plain_target(), THREADS);
-        assert!(load.wait_for(100, PATIENCE), "no load comes about: {:?}", load.stop());
+        assert!(load.wait_for(100, patience(PATIENCE)), "no load comes about: {:?}", load.stop());
         act(&load);
-        assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+        assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
         let report = load.stop();
         self.assert_all_well(&report);
         report
@@ -130,7 +130,7 @@ fn the_uri_itself_serves_where_nginx_takes_it() {
     let load = Load::start(&target, THREADS);
     for _ in 0..3 {
         nginx.reload();
-        assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", nginx.log());
+        assert!(load.wait_for(50, patience(PATIENCE)), "the load stalls:\n{}", nginx.log());
     }
     let report = load.stop();
     assert_eq!(report.failures, 0, "{report:#?}\n{}", nginx.log());
@@ -164,7 +164,11 @@ fn a_reload_under_load_fails_no_handshake() {
     world.under_load(|load| {
         for _ in 0..5 {
             world.nginx.reload();
-            assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.nginx.log());
+            assert!(
+                load.wait_for(50, patience(PATIENCE)),
+                "the load stalls:\n{}",
+                world.nginx.log()
+            );
         }
     });
 }
@@ -184,7 +188,11 @@ fn a_binary_upgrade_under_load_fails_no_handshake() {
     world.under_load(|load| {
         for _ in 0..2 {
             world.nginx.upgrade();
-            assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.nginx.log());
+            assert!(
+                load.wait_for(50, patience(PATIENCE)),
+                "the load stalls:\n{}",
+                world.nginx.log()
+            );
         }
     });
 }
@@ -203,11 +211,11 @@ fn restart_under_load(signal: Signal) {
     let mut world = World::new();
     let load = Load::start(&world.plain_target(), THREADS);
     for _ in 0..5 {
-        assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+        assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
         world.service.end(signal);
         world.service.start();
     }
-    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
     world.assert_all_well(&load.stop());
 }
 
@@ -215,11 +223,11 @@ fn restart_under_load(signal: Signal) {
 fn a_pause_of_two_seconds_fails_no_handshake() {
     let mut world = World::new();
     let load = Load::start(&world.plain_target(), THREADS);
-    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
     world.service.stop();
     thread::sleep(Duration::from_secs(2));
     world.service.start();
-    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
     world.assert_all_well(&load.stop());
 }
 
@@ -268,7 +276,7 @@ fn many_reloads_leave_no_connection_behind() {
         world.nginx.reload();
         target.visit().unwrap();
     }
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + patience(PATIENCE);
     while open() > before + 4 {
         assert!(Instant::now() < deadline, "{before} descriptors became {}", open());
         thread::sleep(Duration::from_millis(50));
@@ -341,11 +349,11 @@ fn workers_with_an_old_pin_lock_nobody_and_with_the_right_one_they_serve() {
     let nginx = Nginx::start(&scratch, &openssl, &[&identity]);
     let load = Load::start(&target(&nginx), THREADS);
     for _ in 0..2 {
-        assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+        assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
         service.kill();
         service.launch();
     }
-    assert!(load.wait_for(100, PATIENCE), "the load stalls: {:?}", load.stop());
+    assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
     let report = load.stop();
     assert_eq!(report.failures, 0, "{report:#?}\n{}", nginx.log());
     nginx.assert_no_crash();
@@ -363,7 +371,7 @@ fn a_rotated_key_is_served_after_a_reload_and_no_handshake_fails() {
         let file = world._scratch.write("rotated.crt", &certificate);
         world.service.keyward(["cert", "import", "web", "--in", file.to_str().unwrap()]);
         // The workers go on with the key that they have loaded.
-        assert!(load.wait_for(50, PATIENCE), "the load stalls:\n{}", world.nginx.log());
+        assert!(load.wait_for(50, patience(PATIENCE)), "the load stalls:\n{}", world.nginx.log());
         assert_eq!(world.plain_target().visit().unwrap().chain[0], before);
 
         fs::write(&first.certificate, world.service.keyward(["cert", "export", "web"])).unwrap();

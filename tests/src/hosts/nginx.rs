@@ -84,10 +84,16 @@ impl Nginx {
     /// The living processes of nginx besides its masters.
     pub fn workers(&self) -> Vec<u32> {
         let mut members = self.running.members();
-        members.retain(|pid| {
-            fs::read_to_string(format!("/proc/{pid}/cmdline"))
-                .is_ok_and(|title| title.contains("worker process"))
-        });
+        if watch::is_on() {
+            // No title tells a worker, and nobody upgrades.
+            let master = self.master();
+            members.retain(|pid| *pid != master);
+        } else {
+            members.retain(|pid| {
+                fs::read_to_string(format!("/proc/{pid}/cmdline"))
+                    .is_ok_and(|title| title.contains("worker process"))
+            });
+        }
         members
     }
 

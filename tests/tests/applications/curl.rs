@@ -1,6 +1,11 @@
 //! curl with a client certificate whose key is in the service.
 
-use keyward_tests::{CommandExt, Identity, SServer, Site};
+use std::time::Duration;
+
+use keyward_tests::{CommandExt, Identity, SServer, Site, patience};
+
+/// How long one page may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server that asks everybody for a certificate, and a way to fetch its page.
 struct World {
@@ -17,7 +22,9 @@ impl World {
     fn fetch(&self, caller: &Identity, key: &[&str], version: &[&str]) {
         let url = format!("https://localhost:{}/", self.server.address().port());
         let mut curl = self.site.command("curl", "curl");
-        curl.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", "30", "--cacert"]);
+        let seconds = patience(PATIENCE).as_secs().to_string();
+        curl.args(["--silent", "--show-error", "--noproxy", "*", "--max-time", &seconds]);
+        curl.arg("--cacert");
         curl.arg(self.site.authority.certificate()).arg("--cert").arg(&caller.certificate);
         let page = curl.arg("--key").args(key).args(version).arg(&url).run().text();
         assert!(page.contains("s_server"), "{key:?} {version:?}: {page}");
