@@ -245,12 +245,14 @@ impl Site {
 
     /// A client that checks the certificate.
     pub fn target(&self, client: Client, version: TlsVersion) -> Target {
+        let usual = TargetBuilder::new(self.address, "localhost");
         TargetBuilder {
             version,
             trusted_pem: Some(self.authority.certificate_pem()),
             opening: client.opening,
             request: client.path.map(String::from),
-            ..TargetBuilder::new(self.address, "localhost")
+            patience: watch::patience(usual.patience),
+            ..usual
         }
         .build()
         .expect("the settings of a target are right")

@@ -12,7 +12,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use keyward_load::{Load, Opening, Report, TargetBuilder, TlsVersion};
+use keyward_load::{Load, Report, TargetBuilder, TlsVersion};
 
 /// Full TLS handshakes against a server, counted and timed
 ///
@@ -75,13 +75,10 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Handshakes) -> Result<Report, Box<dyn Error>> {
     let target = TargetBuilder {
-        address: resolve(&arguments.connect)?,
-        server_name: arguments.server_name.clone(),
         version: arguments.tls,
         trusted_pem: arguments.ca.as_ref().map(fs::read).transpose()?,
-        family: None,
-        opening: Opening::None,
         request: arguments.request.clone(),
+        ..TargetBuilder::new(resolve(&arguments.connect)?, &arguments.server_name)
     }
     .build()?;
     let report =

@@ -71,6 +71,8 @@ pub struct TargetBuilder {
     pub opening: Opening,
     /// A path to fetch over HTTP after the handshake; `None` hangs up at once.
     pub request: Option<String>,
+    /// How long to wait for any one answer.
+    pub patience: Duration,
 }
 
 /// The kind of certificate that a client asks for by the signature schemes that it offers.
@@ -90,6 +92,7 @@ pub struct Target {
     config: Arc<ClientConfig>,
     opening: Opening,
     request: Option<Arc<str>>,
+    patience: Duration,
 }
 
 /// What a client saw.
@@ -103,7 +106,7 @@ pub struct Visit {
     pub response: Vec<u8>,
 }
 
-/// How long a client waits for any one answer.
+/// How long a client usually waits for any one answer.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The longest answer that a client reads, in bytes.
 const MAX_RESPONSE_BYTES: u64 = 1 << 20;
@@ -119,6 +122,7 @@ impl TargetBuilder {
             family: None,
             opening: Opening::None,
             request: None,
+            patience: PATIENCE,
         }
     }
 
@@ -149,6 +153,7 @@ impl TargetBuilder {
                 )
                 .into()
             }),
+            patience: self.patience,
         })
     }
 }
@@ -187,8 +192,8 @@ impl Target {
     fn connect(&self) -> io::Result<(TcpStream, ClientConnection)> {
         let mut tcp = TcpStream::connect(self.address)?;
         tcp.set_nodelay(true)?;
-        tcp.set_read_timeout(Some(PATIENCE))?;
-        tcp.set_write_timeout(Some(PATIENCE))?;
+        tcp.set_read_timeout(Some(self.patience))?;
+        tcp.set_write_timeout(Some(self.patience))?;
         // Closing resets the connection, so no port is left in TIME_WAIT: there are only some
         // 28,000 of them.
         rustix::net::sockopt::set_socket_linger(&tcp, Some(Duration::ZERO))?;
