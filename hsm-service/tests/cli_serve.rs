@@ -33,8 +33,9 @@ fn a_development_service_prints_its_address_and_leaves_nothing_behind() {
 #[test]
 fn a_development_service_ends_with_its_terminal_unless_nohup_has_it_stay() {
     for (shell, stays) in [("exec \"$@\"", false), ("trap '' HUP; exec \"$@\"", true)] {
-        let mut process = Command::new("bash")
-            .args(["-c", shell, "bash", KEYWARD, "serve", "--dev"])
+        // This test may run under nohup itself.
+        let mut process = Command::new("env")
+            .args(["--default-signal=HUP", "bash", "-c", shell, "bash", KEYWARD, "serve", "--dev"])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -8,9 +8,11 @@ use crate::{Client, Host, Identity, Site, memory_of};
 
 /// How long a busy machine may take for a thousand handshakes.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How much more memory a server may have after most thousands of handshakes: 16 bytes for each.
-/// What leaks in handshakes grows in every thousand of them, and is never less than it was.
-const STEADY_GROWTH_KIB: i64 = 16;
+/// How much more memory a server may have after most thousands of handshakes: less than the 31 KiB that
+/// one forgotten block in each takes, of the least size that glibc has, and more than the 20 by which
+/// HAProxy with async jobs grows in some runs and not in others. What leaks in handshakes grows in every
+/// thousand of them, and is never less than it was.
+const STEADY_GROWTH_KIB: i64 = 28;
 /// How much more it may have after all of them. It grows by leaps too, each of them once: when a
 /// worker that has been idle takes its first connection, and when more of them than ever are open.
 const GROWTH_KIB: i64 = 4096;
