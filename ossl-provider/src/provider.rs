@@ -1,6 +1,6 @@
 //! One instance of the provider: what the core loads once per library context.
 
-use std::{ffi::CString, sync::Arc};
+use std::{ffi::CString, fmt, sync::Arc};
 
 use keyward_algorithms::{Family, MlDsa, MlKem};
 use keyward_client::{Client, Settings};
@@ -107,6 +107,13 @@ impl Provider {
         Err(unsupported(message).hint(
             "OpenSSL knows them from 3.5 on; `keyward sign` and `keyward decapsulate` use them anywhere",
         ))
+    }
+
+    /// Appends a line to the trace, where the settings name one.
+    pub(crate) fn note(&self, text: fmt::Arguments<'_>) {
+        if let Some(trace) = &self.core.trace {
+            trace.note(text);
+        }
     }
 
     /// The service.

@@ -98,9 +98,7 @@ impl StoreContext {
             // it is.
             self.objects = Some(VecDeque::new());
             let found = self.find(passphrase)?;
-            if let Some(trace) = &self.provider.core().trace {
-                trace.note(format_args!("store {}: {} objects", self.uri, found.len()));
-            }
+            self.provider.note(format_args!("store {}: {} objects", self.uri, found.len()));
             self.objects = Some(found);
         }
         match self.objects.as_mut().and_then(VecDeque::pop_front) {
@@ -145,7 +143,18 @@ impl StoreContext {
         let (keys, certificates) = found;
         let mut objects = VecDeque::new();
         for key in keys {
-            self.add(key, &mut objects)?;
+            let name = key.name.clone();
+            let added = self.add(key, &mut objects).map_err(|mut error| {
+                error.message = format!("key \"{name}\": {}", error.message);
+                error
+            });
+            match added {
+                // One key that makes no sense here must not hide the others.
+                Err(error) if self.uri.selector.is_none() => {
+                    self.provider.note(format_args!("store {}: left out: {error}", self.uri));
+                }
+                added => added?,
+            }
         }
         for kept in certificates.iter().filter(|kept| self.wanted.meet_kept_certificate(kept)) {
             self.add_certificate(&kept.der, &mut objects);
@@ -169,9 +178,14 @@ impl StoreContext {
             (Err(error), KeySelector::Name(name))
                 if error.kind == ErrorKind::NotFound && self.wants_certificates() =>
             {
-                let kept = client.certificate(name);
-                let kept = kept.map_err(|_| not_found(error, &self.uri, &client.place()))?;
-                Ok((Vec::new(), vec![kept]))
+                match client.certificate(name) {
+                    Ok(kept) => Ok((Vec::new(), vec![kept])),
+                    Err(other) if is_of_none(&other) => {
+                        Err(not_found(error, &self.uri, &client.place()))
+                    }
+                    // Whether there is one is not known.
+                    Err(other) => Err(other),
+                }
             }
             (Err(error), _) => Err(not_found(error, &self.uri, &client.place())),
         }
@@ -252,10 +266,7 @@ impl StoreContext {
             unsupported(format!("a key of type {} from a URI", key.key_type))
                 .hint("`keyward encrypt`, `keyward mac` and the Java provider use secret keys")
         });
-        family.and_then(|family| self.provider.check_offers(family)).map_err(|mut error| {
-            error.message = format!("key \"{}\": {}", key.name, error.message);
-            error
-        })
+        family.and_then(|family| self.provider.check_offers(family))
     }
 
     /// A search gives a certificate once, however many chains it is in.
@@ -289,6 +300,11 @@ impl Settable for StoreContext {
 fn may_use(key: &Found) -> bool {
     let uses = [Right::Sign, Right::Decrypt, Right::Derive, Right::Raw, Right::Encrypt];
     uses.into_iter().any(|right| key.rights.has(right))
+}
+
+/// Whether a service answers so that keeps no certificate of a name, or none at all as older ones.
+fn is_of_none(error: &Error) -> bool {
+    matches!(error.kind, ErrorKind::NotFound | ErrorKind::Unsupported)
 }
 
 /// Says of a key that is not found where it was looked for.

@@ -3,9 +3,21 @@
 
 mod support;
 
-use std::{collections::BTreeSet, fs};
+use std::{
+    collections::BTreeSet,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
+};
 
-use support::{Service, run};
+use keyward_algorithms::ErrorKind;
+use keyward_protocol::{
+    Error,
+    messages::{KeyInfo, Response, response},
+};
+use support::{Host, Service, proxy::Proxy, run};
 
 /// Every kind of character that a name may have, and the longest name that there is.
 fn awkward_names() -> [String; 5] {
@@ -228,4 +240,72 @@ fn a_certificate_that_is_kept_without_a_key_is_listed_and_trusted_by_its_name() 
         "web.crt",
     ]));
     assert!(!success, "{output}");
+}
+
+/// Tells of the keys that a service answers with.
+fn keys_of(answer: &mut Response) -> &mut [KeyInfo] {
+    match &mut answer.result {
+        Some(response::Result::Key(key)) => std::slice::from_mut(key),
+        Some(response::Result::Keys(page)) => &mut page.keys,
+        _ => &mut [],
+    }
+}
+
+#[test]
+fn keys_that_only_a_later_version_knows_hide_no_others_and_are_refused_by_name() {
+    let mut service = Service::start();
+    for name in ["known", "later", "odd"] {
+        service.keyward(&format!("key generate {name} --type p-256"));
+    }
+    // Of the later version is a type that nobody knows here, and a way to write public keys.
+    let proxy = Proxy::changing(service.host.address(), |answer| {
+        for key in keys_of(answer) {
+            match key.name.as_str() {
+                "later" => key.key_type = "slh-dsa-256".into(),
+                "odd" => key.spki = vec![0x30, 0],
+                _ => {}
+            }
+        }
+    });
+    service.host = Host::at(&proxy.address());
+    let host = &service.host;
+    let trace = host.path("trace");
+    host.configure(&format!("trace = {}", trace.display()), "");
+
+    assert_eq!(found(&service, &[]), (1, 0));
+    let told = fs::read_to_string(&trace).unwrap();
+    for part in [
+        "left out: key \"later\" is of type \"slh-dsa-256\"",
+        "left out: key \"odd\": the public key",
+    ] {
+        assert!(told.contains(part), "{part}\n{told}");
+    }
+    let listed = service.keyward("key list");
+    assert!(listed.contains("known") && !listed.contains("later"), "{listed}");
+
+    let refused = host.openssl_fails("pkey -in keyward:later -noout");
+    assert!(refused.contains("which this version does not know"), "{refused}");
+    let (success, refused) = service.try_keyward("key show later");
+    assert!(!success && refused.contains("which this version does not know"), "{refused}");
+    let refused = host.openssl_fails("pkey -in keyward:odd -noout");
+    assert!(refused.contains("key \"odd\": the public key is malformed"), "{refused}");
+}
+
+#[test]
+fn a_name_is_not_found_only_where_the_service_said_so_of_keys_and_certificates() {
+    let mut service = Service::start();
+    // The answer about keys passes, what comes after it is a refusal.
+    let refusals = Arc::new(AtomicUsize::new(0));
+    let proxy = Proxy::changing(service.host.address(), move |answer| {
+        if let Some(response::Result::Failure(failure)) = &mut answer.result
+            && refusals.fetch_add(1, Relaxed) % 2 == 1
+        {
+            let gone = Error::new(ErrorKind::Sealed, "the service has been sealed meanwhile");
+            *failure = gone.into();
+        }
+    });
+    service.host = Host::at(&proxy.address());
+    let refused = service.host.openssl_fails("x509 -in keyward:web -noout");
+    assert_eq!(proxy.requests(), ["find", "list-certificates"]);
+    assert!(refused.contains("sealed meanwhile") && !refused.contains("not found"), "{refused}");
 }

@@ -61,12 +61,22 @@ impl Client {
 
     fn page(&self, list: messages::List) -> Result<(Vec<Key>, Vec<u8>)> {
         match self.call(Operation::List(list))? {
-            response::Result::Keys(page) => Ok((
-                page.keys.into_iter().filter_map(|info| Key::try_from(info).ok()).collect(),
-                page.next,
-            )),
+            response::Result::Keys(page) => {
+                let known = page.keys.into_iter().filter_map(|info| self.known(info));
+                Ok((known.collect(), page.next))
+            }
             _ => Err(unexpected()),
         }
+    }
+
+    /// A key of a listing, if this version can read it.
+    fn known(&self, info: messages::KeyInfo) -> Option<Key> {
+        let leave_out = |error| {
+            if let Some(trace) = &self.settings().trace {
+                trace.note(format_args!("list: left out: {error}"));
+            }
+        };
+        Key::try_from(info).map_err(leave_out).ok()
     }
 
     /// Gives a key another name.

@@ -1,4 +1,4 @@
-//! A socket in front of the service that writes down which requests pass.
+//! A socket in front of the service that writes down which requests pass, and may change the answers.
 
 use std::{
     io::{Read, Write},
@@ -8,7 +8,9 @@ use std::{
     thread,
 };
 
-use keyward_protocol::{FrameReader, decode_request, operation_of};
+use keyward_protocol::{
+    FrameReader, decode_request, decode_response, encode_response, messages::Response, operation_of,
+};
 
 /// The proxy; its threads end with the connections, the one that accepts with the process.
 pub struct Proxy {
@@ -19,6 +21,25 @@ pub struct Proxy {
 impl Proxy {
     /// Starts a proxy to a service's address.
     pub fn to(address: &str) -> Proxy {
+        Proxy::start(address, || <[u8]>::to_vec)
+    }
+
+    /// A proxy that changes the answers of a service.
+    pub fn changing(
+        address: &str,
+        change: impl Fn(&mut Response) + Clone + Send + 'static,
+    ) -> Proxy {
+        Proxy::start(address, move || {
+            let (mut reader, change) = (FrameReader::new(), change.clone());
+            move |bytes: &[u8]| changed(&mut reader, bytes, &change)
+        })
+    }
+
+    /// What passes back over a connection goes through a function of its own.
+    fn start<F: FnMut(&[u8]) -> Vec<u8> + Send + 'static>(
+        address: &str,
+        back: impl Fn() -> F + Send + 'static,
+    ) -> Proxy {
         let folder = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(folder.path().join("hsm.sock")).unwrap();
         let service = address.strip_prefix("unix:").expect("a socket").to_owned();
@@ -27,13 +48,17 @@ impl Proxy {
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let Ok(service) = UnixStream::connect(&service) else { continue };
-                let (answers, back) = (service.try_clone().unwrap(), client.try_clone().unwrap());
+                let answers = (service.try_clone().unwrap(), client.try_clone().unwrap());
                 let mut reader = FrameReader::new();
                 let requests = written.clone();
                 thread::spawn(move || {
-                    pass_on(client, service, |bytes| note(&mut reader, bytes, &requests));
+                    pass_on(client, service, |bytes| {
+                        note(&mut reader, bytes, &requests);
+                        bytes.to_vec()
+                    });
                 });
-                thread::spawn(move || pass_on(answers, back, |_| {}));
+                let back = back();
+                thread::spawn(move || pass_on(answers.0, answers.1, back));
             }
         });
         Proxy { folder, requests }
@@ -64,13 +89,26 @@ fn note(reader: &mut FrameReader, mut bytes: &[u8], requests: &Mutex<Vec<&'stati
     }
 }
 
+/// The answers that are complete with these bytes, each changed.
+fn changed(reader: &mut FrameReader, mut bytes: &[u8], change: &impl Fn(&mut Response)) -> Vec<u8> {
+    let mut answers = Vec::new();
+    while !bytes.is_empty() {
+        reader.fill(|into| bytes.read(into)).unwrap();
+        while let Some(frame) = reader.next_frame().expect("the service sends frames") {
+            let mut answer = decode_response(frame).expect("the service sends answers");
+            change(&mut answer);
+            encode_response(&answer, &mut answers).unwrap();
+        }
+    }
+    answers
+}
+
 /// Copies until either end is gone. A request is written down before it is passed on, so that who
 /// has the answer finds it in the list.
-fn pass_on(mut from: UnixStream, mut to: UnixStream, mut note: impl FnMut(&[u8])) {
+fn pass_on(mut from: UnixStream, mut to: UnixStream, mut through: impl FnMut(&[u8]) -> Vec<u8>) {
     let mut buffer = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut buffer) {
-        note(&buffer[..length]);
-        if to.write_all(&buffer[..length]).is_err() {
+        if to.write_all(&through(&buffer[..length])).is_err() {
             break;
         }
     }
