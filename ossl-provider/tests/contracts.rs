@@ -58,6 +58,32 @@ fn keys_are_checked_as_those_of_other_providers_are() {
 }
 
 #[test]
+fn a_key_matches_itself_and_no_other_whoever_holds_the_public_half() {
+    let service = Service::start();
+    let host = &service.host;
+    let mut types = vec!["rsa-2048", "rsa-pss-2048", "p-256", "p-384", "p-521", "secp256k1"];
+    types.extend(["ed25519", "x25519"]);
+    if host.version() >= (3, 5) {
+        types.extend(["ml-dsa-44", "ml-dsa-65", "ml-dsa-87"]);
+        types.extend(["ml-kem-512", "ml-kem-768", "ml-kem-1024"]);
+    }
+    for kind in &types {
+        for name in [(*kind).to_owned(), format!("{kind}-other")] {
+            service.keyward(&format!("key generate {name} --type {kind}"));
+        }
+    }
+    for order in [
+        "default = default_sect\nkeyward = keyward_sect",
+        "keyward = keyward_sect\ndefault = default_sect",
+    ] {
+        host.configure_providers(order, "", "");
+        for kind in &types {
+            trial(host, "matching", &format!("keyward:{kind}"));
+        }
+    }
+}
+
+#[test]
 fn public_keys_from_elsewhere_are_taken_in_only_if_they_are_keys() {
     let service = Service::start().with_keys(&KEYS[1..2]);
     let first = "keyward = keyward_sect\ndefault = default_sect";

@@ -182,6 +182,11 @@ static void soundness(const char *uri)
     EVP_PKEY_free(key);
 }
 
+static int is_of(const EVP_PKEY *key, const char *provider)
+{
+    return strcmp(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)), provider) == 0;
+}
+
 /* A key on P-256 of this point, or of none, as the first provider takes it in; null if it does not. */
 static EVP_PKEY *taken_in(const unsigned char *point, size_t length)
 {
@@ -198,7 +203,7 @@ static EVP_PKEY *taken_in(const unsigned char *point, size_t length)
     }
     CHECK(EVP_PKEY_fromdata_init(ctx) == 1);
     if (EVP_PKEY_fromdata(ctx, &key, selection, params) == 1)
-        CHECK(strcmp(OSSL_PROVIDER_get0_name(EVP_PKEY_get0_provider(key)), "keyward") == 0);
+        CHECK(is_of(key, "keyward"));
     else
         CHECK(ERR_peek_error() != 0);
     ERR_clear_error();
@@ -323,12 +328,54 @@ static void bound(const char *uri)
     EVP_PKEY_free(key);
 }
 
+/* Whether two keys are one, which has to be the same whoever is asked about whom. */
+static int are_equal(const EVP_PKEY *one, const EVP_PKEY *other)
+{
+    int equal = EVP_PKEY_eq(one, other);
+
+    CHECK(EVP_PKEY_eq(other, one) == equal);
+    CHECK(equal == 0 || equal == 1);
+    CHECK(ERR_peek_error() == 0);
+    return equal;
+}
+
+/* A key is itself, by its private and its public half, here and at the default provider, and no
+ * other key of its type is. */
+static void matching(const char *uri)
+{
+    char other_uri[256];
+    EVP_PKEY *key = load(NULL, uri), *half = load_public_half(uri), *public = public_half(NULL, key);
+    EVP_PKEY *other, *other_half, *other_public;
+
+    snprintf(other_uri, sizeof(other_uri), "%s-other", uri);
+    other = load(NULL, other_uri);
+    other_half = load_public_half(other_uri);
+    other_public = public_half(NULL, other);
+    CHECK(is_of(key, "keyward") && is_of(other, "keyward"));
+    CHECK(is_of(public, "default") && is_of(other_public, "default"));
+
+    CHECK(are_equal(key, key) && are_equal(key, half) && are_equal(key, public));
+    CHECK(are_equal(half, public));
+    CHECK(!are_equal(key, other) && !are_equal(key, other_half) && !are_equal(key, other_public));
+    CHECK(!are_equal(half, other) && !are_equal(half, other_half));
+    CHECK(!are_equal(half, other_public) && !are_equal(public, other));
+    CHECK(!are_equal(public, other_half));
+
+    EVP_PKEY_free(key);
+    EVP_PKEY_free(half);
+    EVP_PKEY_free(public);
+    EVP_PKEY_free(other);
+    EVP_PKEY_free(other_half);
+    EVP_PKEY_free(other_public);
+}
+
 static const struct {
     const char *name;
     void (*run)(const char *uri);
 } trials[] = {
     {"messages", messages}, {"buffers", buffers},       {"soundness", soundness},
     {"bound", bound},       {"parameters", parameters}, {"imports", imports},
+    {"matching", matching},
 };
 
 int main(int argc, char **argv)
