@@ -23,6 +23,8 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Handshakes between one disturbance and the next.
 const PEACE: u64 = 15;
+/// The reference in the shipped configurations.
+const REFERENCE: &str = "/etc/keyward/tls/web.pem";
 
 /// A service, and the two files of a server's site that are not secret.
 pub struct Site {
@@ -37,6 +39,8 @@ pub struct Site {
     /// Where the server is to listen.
     pub address: SocketAddr,
     owner: Option<Owner>,
+    /// How the server's configuration names the key, unless by the reference.
+    uri: Option<&'static str>,
 }
 
 /// A local user.
@@ -150,7 +154,12 @@ impl Site {
     pub fn with(service: Service, scratch: Scratch) -> Site {
         let authority = Authority::new(&scratch);
         let openssl = OpenSsl::new(&scratch, &service.address());
-        Site { scratch, service, authority, openssl, address: free_port(), owner: None }
+        Site { scratch, service, authority, openssl, address: free_port(), owner: None, uri: None }
+    }
+
+    /// Puts a URI of the key `web` into configurations, where the reference stands.
+    pub fn by_uri(self, uri: &'static str) -> Site {
+        Site { uri: Some(uri), ..self }
     }
 
     /// Gives the reference to a user, for servers that want it to be theirs alone.
@@ -180,8 +189,12 @@ impl Site {
 
     /// A shipped configuration with the places of this site, written down.
     pub fn configuration(&self, file: &str, places: &[(&str, &str)]) -> PathBuf {
-        let text = shipped(file, places)
-            .replace("/etc/keyward/tls", hosts::text(&self.scratch.folder("tls")));
+        let mut text = shipped(file, places);
+        if let Some(uri) = self.uri {
+            assert!(text.contains(REFERENCE), "{file} does not mention {REFERENCE}");
+            text = text.replace(REFERENCE, uri);
+        }
+        let text = text.replace("/etc/keyward/tls", hosts::text(&self.scratch.folder("tls")));
         self.scratch.write(&format!("conf/{file}"), text)
     }
 
@@ -206,10 +219,17 @@ impl Site {
         command
     }
 
-    /// Makes a key with a certificate, and puts both files in their places.
+    /// Makes a key with a certificate, and puts both files in their places. Where the server knows its
+    /// key by a URI, the key gets the name there, and the one before it another.
     pub fn renew(&self, name: &str, key_type: &str) -> Identity {
         let identity = self.service.certified_key(name, key_type, &self.authority);
         self.serve(&identity);
+        if self.uri.is_some() {
+            if self.service.command(["key", "show", "web"]).run().status.success() {
+                self.service.keyward(["key", "rename", "web", &format!("before-{name}")]);
+            }
+            self.service.keyward(["key", "rename", name, "web"]);
+        }
         identity
     }
 
@@ -290,8 +310,9 @@ impl Site {
 
     /// That a server lets connections fall while it reloads is its own doing: it is told to until it
     /// has done so with a key in a file, too.
-    fn assert_drops_with_a_key_in_a_file(&self, client: Client, start: impl Fn(&Site) -> Host) {
+    fn assert_drops_with_a_key_in_a_file(&mut self, client: Client, start: impl Fn(&Site) -> Host) {
         let (_, in_file) = self.key_in_both();
+        self.uri = None;
         self.serve(&in_file);
         let mut host = start(self);
         let target = self.target(client, TlsVersion::V1_3);

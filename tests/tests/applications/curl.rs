@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use keyward_tests::{CommandExt, Identity, SServer, Site, patience};
 
+use crate::is_at_least;
+
 /// How long one page may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,10 +35,7 @@ impl World {
     /// From 8.12 on curl takes the URI itself.
     fn takes_uris(&self) -> bool {
         let said = self.site.command("curl", "curl").arg("--version").run().text();
-        let mut numbers = said.split([' ', '.']).skip(1).map_while(|n| n.parse::<u32>().ok());
-        let version = (numbers.next(), numbers.next());
-        assert!(version.1.is_some(), "curl says its version in another way: {said}");
-        version >= (Some(8), Some(12))
+        is_at_least(&said, &[8, 12])
     }
 }
 

@@ -38,3 +38,14 @@ fn existing_user(names: &[&'static str]) -> &'static str {
         .find(|name| Command::new(require("id", "coreutils")).arg(name).run().status.success())
         .unwrap_or_else(|| panic!("there is no user of the names {names:?}"))
 }
+
+/// Whether the version that a program has said it is, the first thing that looks like one, is this
+/// one or later.
+fn is_at_least(said: &str, least: &[u32]) -> bool {
+    let words = said.split(|c: char| c.is_whitespace() || c == '/');
+    let version: Vec<u32> = words
+        .filter_map(|word| word.split('.').map(|number| number.parse().ok()).collect())
+        .find(|numbers: &Vec<u32>| numbers.len() > 1)
+        .unwrap_or_else(|| panic!("no version is told: {said}"));
+    &version[..] >= least
+}

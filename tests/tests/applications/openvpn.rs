@@ -5,12 +5,28 @@ use std::{
     time::{Duration, Instant},
 };
 
-use keyward_tests::{Host, Running, Signal, Site, patience};
+use keyward_tests::{CommandExt, Host, Identity, Running, Signal, Site, patience};
 
 #[test]
 #[ignore = "its packages come with make matrix"]
 fn openvpn_connects_before_and_after_a_restart_of_the_service() {
-    let mut site = Site::new(None);
+    connect_by(Site::new(None), |caller| caller.reference.display().to_string());
+}
+
+/// From 2.7 on OpenVPN takes what the shipped file says of URIs.
+#[test]
+#[ignore = "its packages come with make matrix"]
+fn openvpn_that_takes_uris_connects_so_before_and_after_a_restart_of_the_service() {
+    let site = Site::new(None).by_uri("keyward:web");
+    let help = site.command("openvpn", "openvpn").arg("--help").run().all();
+    assert!(help.contains("private key in .pem format"), "{help}");
+    if help.contains("private key in .pem format or a URI") {
+        connect_by(site, Identity::uri);
+    }
+}
+
+/// Both ends with keys of either family, in either version of TLS.
+fn connect_by(mut site: Site, name_of: impl Fn(&Identity) -> String) {
     for key_type in ["p-256", "rsa-2048"] {
         site.renew(&format!("{key_type}-server"), key_type);
         fs::copy(site.authority.certificate(), site.scratch.join("tls/ca.crt")).unwrap();
@@ -31,7 +47,7 @@ fn openvpn_connects_before_and_after_a_restart_of_the_service() {
             client.args(["--tls-client", "--dev", "null", "--proto", "tcp-client"]);
             client.args(["--remote", "127.0.0.1", &site.address.port().to_string()]);
             client.arg("--ca").arg(site.authority.certificate());
-            client.arg("--cert").arg(&caller.certificate).arg("--key").arg(&caller.reference);
+            client.arg("--cert").arg(&caller.certificate).arg("--key").arg(name_of(&caller));
             client.args(["--verb", "3", "--connect-retry", "1"]);
             let log = site.scratch.join(&format!("client-{key_type}-{version}.log"));
             connects(Running::start("openvpn client", &mut client, &log), version);

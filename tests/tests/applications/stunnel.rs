@@ -6,9 +6,9 @@ use std::{
     thread,
 };
 
-use keyward_tests::{Client, Host, Signal, Site};
+use keyward_tests::{Client, CommandExt, Host, Signal, Site};
 
-use crate::existing_user;
+use crate::{existing_user, is_at_least};
 
 /// What Debian calls its user, before and after a change of names.
 const USERS: [&str; 2] = ["stunnel4", "stunnel"];
@@ -33,6 +33,17 @@ fn start(site: &Site, user: &str, backend: SocketAddr) -> Host {
 fn stunnel_serves_through_reloads_and_restarts_of_the_service() {
     let (user, backend) = (existing_user(&USERS), backend());
     Site::new(Some(user)).examine(Client::WEB, |site| start(site, user, backend));
+}
+
+/// From 5.75 on stunnel takes what the shipped file says of URIs.
+#[test]
+fn stunnel_that_takes_uris_serves_so_through_reloads_and_restarts_of_the_service() {
+    let (user, backend) = (existing_user(&USERS), backend());
+    let site = Site::new(Some(user)).by_uri("keyward:web?type=private");
+    let said = site.command("stunnel4", "stunnel4").arg("-version").run().all();
+    if is_at_least(&said, &[5, 75]) {
+        { site }.examine(Client::WEB, |site| start(site, user, backend));
+    }
 }
 
 #[test]

@@ -4,6 +4,8 @@ use std::{path::Path, process::Command, time::Duration};
 
 use keyward_tests::{Client, CommandExt, Host, Running, Signal, Site, patience};
 
+use crate::is_at_least;
+
 fn start(site: &Site) -> Host {
     let port = site.address.port();
     let configuration = site.configuration(
@@ -61,7 +63,5 @@ fn restarting(
 /// The unbound of Debian 12 keeps the certificates that it started with.
 fn reads_certificates_again(site: &Site) -> bool {
     let said = site.command("unbound", "unbound").arg("-V").run().text();
-    let version = said.strip_prefix("Version 1.").and_then(|rest| rest.split('.').next());
-    let minor: u32 = version.and_then(|v| v.parse().ok()).expect("unbound says its version");
-    minor > 17
+    is_at_least(&said, &[1, 18])
 }
