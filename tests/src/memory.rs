@@ -59,7 +59,7 @@ impl Site {
             let host = start(self);
             let target = self.target(client, TlsVersion::V1_3);
             let sizes = sizes_through_handshakes(&target, || processes(&host), WARM_AFTER);
-            host.running.assert_no_crash();
+            host.running.assert_well();
             growth(&sizes).0
         };
         let with_ours = steady_growth(&ours);

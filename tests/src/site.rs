@@ -182,6 +182,11 @@ impl Site {
         self.scratch.join("tls/web.pem")
     }
 
+    /// What the server's configuration says of the key.
+    pub(crate) fn key(&self) -> PathBuf {
+        self.uri.map_or_else(|| self.reference(), PathBuf::from)
+    }
+
     /// What the server prints.
     pub fn log(&self) -> PathBuf {
         self.scratch.join("host.log")
@@ -300,7 +305,7 @@ impl Site {
                 self.service.kill();
                 self.service.start();
             });
-            host.running.assert_no_crash();
+            host.running.assert_well();
             reload_drops |= host.reload_drops;
         }
         if reload_drops {

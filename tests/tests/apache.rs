@@ -23,29 +23,8 @@ fn page(address: SocketAddr, authority: &Authority, version: TlsVersion) -> Targ
 }
 
 #[test]
-fn apache_serves_with_every_kind_of_key_through_restarts_of_the_service() {
-    let scratch = Scratch::new();
-    let mut service = ServiceBuilder::new(&scratch).allow("www-data").start();
-    let authority = Authority::new(&scratch);
-    let openssl = OpenSsl::new(&scratch, &service.address());
-    for key_type in ["rsa-2048", "p-256", "p-384"] {
-        let identity = service.certified_key(key_type, key_type, &authority);
-        let apache = Apache::start(&scratch, &openssl, &identity);
-        let target = |version| page(apache.address(), &authority, version);
-        for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
-            let visit = target(version).visit().unwrap_or_else(|error| {
-                panic!("{key_type} {version:?}: {error}\n{}", apache.log())
-            });
-            assert!(visit.response.ends_with(b"Hello from Apache.\n"));
-        }
-        let load = Load::start(&target(TlsVersion::V1_3), 3);
-        assert!(load.wait_for(20, patience(PATIENCE)));
-        service.end(Signal::KILL);
-        service.start();
-        assert!(load.wait_for(20, patience(PATIENCE)));
-        let report = load.stop();
-        assert_eq!(report.failures, 0, "{report:#?}\n{}", apache.log());
-    }
+fn apache_serves_through_reloads_and_restarts_of_the_service() {
+    Site::new(Some("www-data")).examine(Client::WEB, |site| Apache::start_on(site).into_host());
 }
 
 #[test]
@@ -83,7 +62,7 @@ fn apache_serves_from_pkcs11_uris_through_reloads_and_restarts_of_the_service() 
     let mut service = ServiceBuilder::new(&scratch).allow("www-data").start();
     let authority = Authority::new(&scratch);
     let openssl = OpenSsl::with_settings(&scratch, &service.address(), "pkcs11_uri = yes");
-    for key_type in ["rsa-2048", "p-256"] {
+    for key_type in ["rsa-2048", "p-256", "p-384"] {
         let files = service.certified_key(key_type, key_type, &authority);
         let uri = |kind| format!("pkcs11:object={key_type};type={kind}").into();
         let key_by_uri = Identity { reference: uri("private"), ..files.clone() };

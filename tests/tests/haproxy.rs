@@ -109,7 +109,7 @@ impl World {
         }
         let report = load.stop();
         assert_eq!(report.failures, 0, "{report:#?}\n{}", self.log());
-        self.haproxy.assert_no_crash();
+        self.haproxy.assert_well();
     }
 
     fn log(&self) -> String {
@@ -170,6 +170,6 @@ fn ten_thousand_handshakes_leave_the_memory_of_haproxy_as_it_is() {
         // Its cache of sessions fills first, with any key.
         assert_memory_stays(&world.target(TlsVersion::V1_3), &workers, 12);
         assert_eq!(world.haproxy.workers(), workers, "the worker is another:\n{}", world.log());
-        world.haproxy.assert_no_crash();
+        world.haproxy.assert_well();
     }
 }

@@ -4,6 +4,7 @@ use std::{
     fs,
     net::SocketAddr,
     os::unix::fs::PermissionsExt,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     process::Command,
     thread,
@@ -12,8 +13,8 @@ use std::{
 
 use keyward_load::{CertificateFamily, Load, Report, Target, TargetBuilder, TlsVersion};
 use keyward_tests::{
-    Authority, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
-    assert_memory_stays, owner_of, patience,
+    Authority, Client, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder,
+    Signal, Site, assert_memory_stays, owner_of, patience,
 };
 
 const THREADS: usize = 4;
@@ -75,7 +76,7 @@ impl World {
 
     fn assert_all_well(&self, report: &Report) {
         assert_eq!(report.failures, 0, "{report:#?}\n{}", self.nginx.log());
-        self.nginx.assert_no_crash();
+        self.nginx.assert_well();
     }
 }
 
@@ -104,37 +105,24 @@ fn der_of(pem: &str) -> Vec<u8> {
     OpenSsl::plain(&["x509", "-outform", "DER"]).run_with(pem.as_bytes()).bytes()
 }
 
+#[test]
+fn nginx_serves_through_reloads_and_restarts_of_the_service() {
+    let start = |site: &Site| Nginx::start_on(site).into_host();
+    Site::new(Some("www-data")).examine(Client::WEB, start);
+}
+
 /// From 1.29 on nginx takes the URI itself; before, what the shipped file says of `store:` is
 /// not for it, and it refuses to start.
 #[test]
-fn the_uri_itself_serves_where_nginx_takes_it() {
-    let scratch = Scratch::new();
-    let service = ServiceBuilder::new(&scratch).allow("www-data").start();
-    let authority = Authority::new(&scratch);
-    let openssl = OpenSsl::new(&scratch, &service.address());
-    let identity = service.certified_key("web", "p-256", &authority);
-    let by_uri = Identity { reference: "store:keyward:web".into(), ..identity };
-    let start = || Nginx::start(&scratch, &openssl, &[&by_uri]);
-    if Nginx::version() < (1, 29) {
-        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(start)).is_err());
+fn nginx_that_takes_uris_serves_so_through_reloads_and_restarts_of_the_service() {
+    let start = |site: &Site| Nginx::start_on(site).into_host();
+    let mut site = Site::new(Some("www-data")).by_uri("store:keyward:web");
+    if Nginx::version() >= (1, 29) {
+        site.examine(Client::WEB, start);
         return;
     }
-    let nginx = start();
-    let target = TargetBuilder {
-        trusted_pem: Some(authority.certificate_pem()),
-        request: Some("/".into()),
-        ..TargetBuilder::new(nginx.address(), "localhost")
-    }
-    .build()
-    .unwrap();
-    let load = Load::start(&target, THREADS);
-    for _ in 0..3 {
-        nginx.reload();
-        assert!(load.wait_for(50, patience(PATIENCE)), "the load stalls:\n{}", nginx.log());
-    }
-    let report = load.stop();
-    assert_eq!(report.failures, 0, "{report:#?}\n{}", nginx.log());
-    nginx.assert_no_crash();
+    site.renew("first", "p-256");
+    assert!(catch_unwind(AssertUnwindSafe(|| start(&site))).is_err());
 }
 
 #[test]
@@ -259,7 +247,7 @@ fn in_a_long_outage_requests_fail_at_once_and_the_end_of_it_is_noticed() {
         in_a_row = if target.visit().is_ok() { in_a_row + 1 } else { 0 };
         assert!(start.elapsed() < Duration::from_secs(30), "{}", world.nginx.log());
     }
-    world.nginx.assert_no_crash();
+    world.nginx.assert_well();
 }
 
 #[test]
@@ -297,7 +285,7 @@ fn ten_thousand_handshakes_leave_the_memory_of_nginx_as_it_is() {
         let target = TargetBuilder { family: Some(family), ..builder }.build().unwrap();
         assert_memory_stays(&target, &world.nginx.workers(), 3);
     }
-    world.nginx.assert_no_crash();
+    world.nginx.assert_well();
 }
 
 /// The logins in the audit log that were refused, read as the user who runs the test.
@@ -356,7 +344,7 @@ fn workers_with_an_old_pin_lock_nobody_and_with_the_right_one_they_serve() {
     assert!(load.wait_for(100, patience(PATIENCE)), "the load stalls: {:?}", load.stop());
     let report = load.stop();
     assert_eq!(report.failures, 0, "{report:#?}\n{}", nginx.log());
-    nginx.assert_no_crash();
+    nginx.assert_well();
 }
 
 #[test]

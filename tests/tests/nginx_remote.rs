@@ -81,7 +81,7 @@ fn nginx_serves_over_tls_through_restarts_of_the_service() {
         assert!(load.wait_for(50, PATIENCE), "the load stalls: {:?}", load.stop());
         let report = load.stop();
         assert_eq!(report.failures, 0, "{report:#?}\n{}", nginx.log());
-        nginx.assert_no_crash();
+        nginx.assert_well();
     }
     // The key that proves the machine is nobody's but root's.
     let key = fs::metadata(settings.with_file_name("client.key")).unwrap();

@@ -40,7 +40,7 @@ fn older_openssl_goes_on_beside_such_keys_and_says_why_not() {
     }
     let nginx = Nginx::start(&workshop.scratch, &workshop.openssl, &[&web]);
     workshop.visit(nginx.address(), &nginx.log(), &[]);
-    nginx.assert_no_crash();
+    nginx.assert_well();
 }
 
 #[test]
@@ -281,5 +281,5 @@ fn nginx_serves_ml_dsa_beside_ecdsa() {
         let said = workshop.visit(address, &nginx.log(), options);
         assert!(said.contains(&format!("Signature type: {signature}")), "{said}");
     }
-    nginx.assert_no_crash();
+    nginx.assert_well();
 }

@@ -47,7 +47,7 @@ impl Apache {
 
     /// The same with an address and the files of a site.
     pub fn start_on(site: &Site) -> Apache {
-        let (certificate, reference) = (site.certificate(), site.reference());
+        let (certificate, reference) = (site.certificate(), site.key());
         Apache::start_at(site.address, &site.scratch, &site.openssl, &certificate, &reference)
     }
 

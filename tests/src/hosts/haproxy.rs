@@ -89,8 +89,8 @@ impl HaProxy {
     }
 
     /// Panics with the log when a worker has crashed.
-    pub fn assert_no_crash(&self) {
-        self.running.assert_no_crash();
+    pub fn assert_well(&self) {
+        self.running.assert_well();
         let log = self.log();
         // What a shell says of a process that a signal has ended: 128 and the signal's number.
         for sign in ["exited with code 134", "exited with code 139"] {

@@ -12,7 +12,10 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::{PATIENCE, shipped, text, wait_until_up};
-use crate::{CommandExt, Identity, OpenSsl, Running, Scratch, commands::require, free_port, watch};
+use crate::{
+    CommandExt, Host, Identity, OpenSsl, Running, Scratch, Site, commands::require, free_port,
+    watch,
+};
 
 /// A running nginx. The first identity is served as the shipped file has it; with a second one
 /// there is another server that holds both, as sites with RSA and ECDSA certificates do.
@@ -36,9 +39,29 @@ impl Nginx {
         environment: &[(&str, PathBuf)],
         identities: &[&Identity],
     ) -> Nginx {
+        let pair = |identity: &&Identity| Pair {
+            certificate: identity.certificate.clone(),
+            key: identity.reference.clone(),
+        };
+        let pairs: Vec<Pair> = identities.iter().map(pair).collect();
+        Nginx::start_at(free_port(), scratch, environment, &pairs)
+    }
+
+    /// The same with the address of a site, its certificate and the name that it has for its key.
+    pub fn start_on(site: &Site) -> Nginx {
+        let pair = Pair { certificate: site.certificate(), key: site.key() };
+        Nginx::start_at(site.address, &site.scratch, &site.openssl.environment(), &[pair])
+    }
+
+    fn start_at(
+        address: SocketAddr,
+        scratch: &Scratch,
+        environment: &[(&str, PathBuf)],
+        pairs: &[Pair],
+    ) -> Nginx {
         let program = require("nginx", "nginx");
-        let (address, address_of_both) = (free_port(), free_port());
-        let folder = write_configuration(scratch, address, address_of_both, identities);
+        let address_of_both = free_port();
+        let folder = write_configuration(scratch, address, address_of_both, pairs);
 
         let (log, pid_file) = (scratch.join("nginx.log"), folder.join("nginx.pid"));
         let directives = format!("pid {}; error_log {} notice;", text(&pid_file), text(&log));
@@ -121,9 +144,14 @@ impl Nginx {
         self.wait(|nginx| !nginx.running.members().contains(&old));
     }
 
-    /// Panics with the log when a worker has crashed.
-    pub fn assert_no_crash(&self) {
-        self.running.assert_no_crash();
+    /// The same server as one of those that read their site again on a signal.
+    pub fn into_host(self) -> Host {
+        Host::of(self.running, |running| running.signal(Signal::HUP))
+    }
+
+    /// Panics with the log when a worker has crashed or met somebody's error.
+    pub fn assert_well(&self) {
+        self.running.assert_well();
     }
 
     /// What nginx has logged.
@@ -140,6 +168,12 @@ impl Nginx {
     }
 }
 
+/// A certificate, and its key by a path or a URI.
+struct Pair {
+    certificate: PathBuf,
+    key: PathBuf,
+}
+
 fn send(pid: u32, signal: Signal) {
     let pid = Pid::from_raw(pid as i32).expect("a process has a number");
     kill_process(pid, signal).expect("our own nginx takes signals");
@@ -149,16 +183,16 @@ fn write_configuration(
     scratch: &Scratch,
     address: SocketAddr,
     address_of_both: SocketAddr,
-    identities: &[&Identity],
+    pairs: &[Pair],
 ) -> PathBuf {
     let folder = scratch.folder("nginx");
-    let [first, rest @ ..] = identities else { panic!("nginx needs a key") };
+    let [first, rest @ ..] = pairs else { panic!("nginx needs a key") };
     let web = |ending: &str| format!("/etc/keyward/tls/web.{ending}");
     let conf = shipped(
         "nginx.conf",
         &[
             (&web("crt"), text(&first.certificate)),
-            (&web("pem"), text(&first.reference)),
+            (&web("pem"), text(&first.key)),
             ("/etc/nginx/conf.d", text(&scratch.folder("nginx/conf.d"))),
             ("listen 443", &format!("listen {address} backlog=1024")),
             ("/var/www/html", text(&scratch.folder("nginx/html"))),
@@ -174,9 +208,9 @@ fn write_configuration(
     if !rest.is_empty() {
         own += &format!("server {{\n    listen {address_of_both} ssl backlog=1024;\n");
         own += "    ssl_protocols TLSv1.2 TLSv1.3;\n";
-        for identity in identities {
-            own += &format!("    ssl_certificate {};\n", identity.certificate.display());
-            own += &format!("    ssl_certificate_key {};\n", identity.reference.display());
+        for Pair { certificate, key } in pairs {
+            own += &format!("    ssl_certificate {};\n", certificate.display());
+            own += &format!("    ssl_certificate_key {};\n", key.display());
         }
         own += &format!("    root {};\n}}\n", scratch.join("nginx/html").display());
     }
