@@ -55,7 +55,7 @@ fn contexts_are_copied_and_stand_half_done_by_the_dozen() {
 }
 
 #[test]
-fn libssls_questions_leave_no_error_behind() {
+fn libssl_is_told_which_digests_a_key_goes_with() {
     let (service, program) = service();
     for key in ["keyward:p-256", "keyward:rsa-2048"] {
         succeeds(&service, &program, "probes", key);
