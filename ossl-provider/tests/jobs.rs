@@ -22,8 +22,9 @@ fn sign_in_jobs(service: &Service, key: &str) -> [usize; 3] {
 #[test]
 fn requests_pause_their_jobs_and_the_thread_goes_on() {
     let mut service = Service::start().with_keys(&[("p-256", "sign"), ("rsa-2048", "sign")]);
+    service.import_rsa("8192");
     service.move_away(Duration::from_millis(100));
-    for key in ["keyward:p-256", "rsa-2048.pem"] {
+    for key in ["keyward:p-256", "rsa-2048.pem", "rsa-8192.pem"] {
         let [signed, paused, stack] = sign_in_jobs(&service, key);
         assert_eq!((signed, paused), (40, 20), "{key}");
         // OpenSSL's jobs have 32 KiB of stack, and libssl needs some of it too. What is built

@@ -5,7 +5,10 @@ mod support;
 
 use std::fs;
 
-use support::Service;
+use support::{
+    Service,
+    server::{Server, assert_verified, connect},
+};
 
 /// Every family and curve; one RSA size stands for all.
 const SIGNING: [(&str, &str); 7] = [
@@ -197,6 +200,40 @@ fn what_a_stranger_encrypts_is_decrypted_and_the_other_way_round() {
     // Implicit rejection: a wrong ciphertext gives something, as OpenSSL 3.2 and later do it.
     fs::write(host.path("secret"), [7; 256]).unwrap();
     host.openssl("pkeyutl -decrypt -inkey keyward:rsa-2048 -in secret -out nonsense");
+}
+
+#[test]
+fn rsa_keys_of_odd_and_largest_size_sign_decrypt_and_serve() {
+    let service = with_message(Service::start());
+    let host = &service.host;
+    let message = fs::read_to_string(host.path("message")).unwrap();
+    for bits in ["2304", "8192"] {
+        service.import_rsa(bits);
+        let name = format!("rsa-{bits}");
+        let pss = " -sigopt rsa_padding_mode:pss";
+        for options in [
+            String::new(),
+            format!("{pss} -sigopt rsa_pss_saltlen:digest"),
+            format!("{pss} -sigopt rsa_pss_saltlen:max"),
+        ] {
+            host.openssl(&format!(
+                "dgst -sha512{options} -sign keyward:{name} -out signature message"
+            ));
+            let check = format!("dgst -sha512{options} -signature signature");
+            host.stranger(&format!("{check} -verify {name}.pub message"));
+            host.openssl(&format!("{check} -verify keyward:{name} message"));
+        }
+        for padding in ["pkcs1", "oaep"] {
+            let options = format!("-pkeyopt rsa_padding_mode:{padding}");
+            host.stranger(&format!(
+                "pkeyutl -encrypt -pubin -inkey {name}.pub -in message -out secret {options}"
+            ));
+            let decrypt = format!("pkeyutl -decrypt -inkey {name}.pem -in secret {options}");
+            assert_eq!(host.openssl(&decrypt), message, "{name}, {padding}");
+        }
+        let server = Server::with_key(host, &format!("keyward:{name}"), &name, "");
+        assert_verified(&connect(host, &server, &name, "-tls1_3"), &name);
+    }
 }
 
 #[test]

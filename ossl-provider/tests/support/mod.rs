@@ -306,6 +306,31 @@ impl Service {
     }
 }
 
+impl Service {
+    /// Imports the RSA key of this size, made elsewhere, as `rsa-BITS`, with its public key beside the
+    /// configuration and a certificate.
+    pub fn import_rsa(&self, bits: &str) {
+        let host = &self.host;
+        let ready =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/keys/rsa-{bits}.key"));
+        let file = host.path(&format!("rsa-{bits}.key"));
+        match ready.exists() {
+            true => _ = fs::copy(ready, &file).unwrap(),
+            false => {
+                _ = host.stranger(&format!(
+                    "genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:{bits} -out rsa-{bits}.key"
+                ))
+            }
+        }
+        host.stranger(&format!("pkey -in rsa-{bits}.key -pubout -out rsa-{bits}.pub"));
+        host.stranger(&format!("req -x509 -key rsa-{bits}.key -subj /CN=x -out rsa-{bits}.crt"));
+        let file = file.display();
+        self.keyward(&format!("key import rsa-{bits} --usage sign,decrypt --in {file}"));
+        let pem = self.keyward(&format!("key pem rsa-{bits}"));
+        fs::write(host.path(&format!("rsa-{bits}.pem")), pem).unwrap();
+    }
+}
+
 impl Drop for Service {
     fn drop(&mut self) {
         _ = self.process.kill();
