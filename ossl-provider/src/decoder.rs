@@ -20,6 +20,7 @@ use crate::{
     },
     key::Key,
     provider::Provider,
+    public::Public,
     store::{hand_over_key, type_name},
 };
 
@@ -78,10 +79,11 @@ impl DecoderContext {
             return Ok(Decoded::NotOurs);
         }
         input.read_up_to(LARGEST_BYTES, &mut der);
-        let key = Key::in_service(self.provider.clone(), Reference::from_der(&der)?)?;
-        if key.family != family {
+        let reference = Reference::from_der(&der)?;
+        if Public::family_of(&reference.spki)? != family {
             return Ok(Decoded::NotOurs);
         }
+        let key = Key::in_service(self.provider.clone(), reference)?;
         Ok(Decoded::HandedOver(hand_over_key(&Arc::new(key), callback)))
     }
 }

@@ -7,7 +7,7 @@ use keyward_algorithms::{ML_KEM_SECRET_BYTES, MlKem};
 use keyward_protocol::{Error, Result};
 
 use crate::{
-    failure::{from_crypto, too_early, too_small, unsupported},
+    failure::{too_early, too_small, unsupported},
     ffi::{
         core::Core,
         dispatch::{Descriptors, descriptors},
@@ -88,7 +88,7 @@ impl KemContext {
         if ciphertext.capacity() < size {
             return Err(too_small(size));
         }
-        let (made, shared) = key.public()?.ready()?.encapsulate().map_err(from_crypto)?;
+        let (made, shared) = key.public()?.encapsulate()?;
         if !secret.write(&shared) {
             return Err(too_small(ML_KEM_SECRET_BYTES));
         }

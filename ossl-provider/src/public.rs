@@ -1,16 +1,15 @@
 //! The public half of a key: what every key of ours has, and all that an imported one has.
 
-use std::sync::OnceLock;
-
 use der::{
     Decode, Encode, Sequence,
     asn1::{AnyRef, BitStringRef, UintRef},
 };
 use keyward_algorithms::{
-    Curve, Family, KeyType, MlDsa, MlKem, ObjectIdentifier, pss_algorithm_identifier,
+    Curve, Family, KeyType, MlDsa, MlKem, ObjectIdentifier, Signature, pss_algorithm_identifier,
 };
-use keyward_crypto::{CryptoError, PssRestriction, PublicKey};
+use keyward_crypto::{CryptoError, PssRestriction, PssVerification, PublicKey};
 use keyward_protocol::{Error, Result};
+use zeroize::Zeroizing;
 
 use crate::failure::from_crypto;
 
@@ -20,8 +19,21 @@ pub(crate) struct Public {
     /// DER SubjectPublicKeyInfo.
     pub(crate) spki: Vec<u8>,
     pub(crate) material: Material,
-    /// The same key, ready to verify and encrypt; made when it is first needed.
-    ready: OnceLock<std::result::Result<PublicKey, CryptoError>>,
+    /// The same key, ready to verify and encrypt, if aws-lc takes it. Made with the rest and not when it
+    /// is first needed: a process may fork while one of its threads is about that.
+    ready: std::result::Result<PublicKey, CryptoError>,
+}
+
+/// More stack than aws-lc takes for ML-DSA and ML-KEM, whose matrices it puts there. A job of
+/// OpenSSL's has 32 KiB, and nothing below them that would stop who takes more.
+const STACK_BYTES: usize = 512 * 1024;
+
+/// Computes with a public key of a family where there is room for it.
+fn with_room<T>(family: Family, compute: impl FnOnce() -> T) -> T {
+    match MlDsa::of(family).is_some() || MlKem::of(family).is_some() {
+        true => stacker::grow(STACK_BYTES, compute),
+        false => compute(),
+    }
 }
 
 /// The numbers of a public key; all big-endian.
@@ -59,7 +71,13 @@ impl Public {
     /// Reads a DER SubjectPublicKeyInfo.
     pub(crate) fn from_spki(spki: Vec<u8>) -> Result<Public> {
         let (family, material) = read(&spki)?;
-        Ok(Public { family, spki, material, ready: OnceLock::new() })
+        let ready = with_room(family, || PublicKey::from_spki(&spki));
+        Ok(Public { family, spki, material, ready })
+    }
+
+    /// The family of the key in a DER SubjectPublicKeyInfo.
+    pub(crate) fn family_of(spki: &[u8]) -> Result<Family> {
+        read(spki).map(|(family, _)| family)
     }
 
     /// An RSA key from its numbers.
@@ -90,8 +108,7 @@ impl Public {
         let parameters = Some(AnyRef::from_der(&named).map_err(malformed)?);
         let algorithm = AlgorithmIdentifier { oid: Family::Ec.row().oid, parameters };
         let key = PublicKey::from_spki(&write(algorithm, point)?).map_err(from_crypto)?;
-        let public = Public::from_spki(key.to_spki())?;
-        Ok(Public { ready: OnceLock::from(Ok(key)), ..public })
+        Public::from_spki(key.to_spki())
     }
 
     /// A key that is no more than bytes: Ed25519, X25519, ML-DSA, ML-KEM. Of ML-KEM not all are one.
@@ -140,8 +157,25 @@ impl Public {
 
     /// The key, ready to verify and encrypt.
     pub(crate) fn ready(&self) -> Result<&PublicKey> {
-        let made = self.ready.get_or_init(|| PublicKey::from_spki(&self.spki));
-        made.as_ref().map_err(|error| from_crypto(*error))
+        self.ready.as_ref().map_err(|error| from_crypto(*error))
+    }
+
+    /// Whether the signature is good; see [`PublicKey::verify`].
+    pub(crate) fn verify(
+        &self,
+        algorithm: &Signature,
+        pss: Option<PssVerification>,
+        input: &[u8],
+        signature: &[u8],
+    ) -> Result<bool> {
+        let ready = self.ready()?;
+        Ok(with_room(self.family, || ready.verify(algorithm, pss, input, signature)))
+    }
+
+    /// A fresh secret and its ciphertext; see [`PublicKey::encapsulate`].
+    pub(crate) fn encapsulate(&self) -> Result<(Vec<u8>, Zeroizing<Vec<u8>>)> {
+        let ready = self.ready()?;
+        with_room(self.family, || ready.encapsulate()).map_err(from_crypto)
     }
 
     /// The content of the SubjectPublicKeyInfo's BIT STRING: `RSAPublicKey`, point or raw key.

@@ -40,7 +40,7 @@ fn hashes() -> bool {
 fn verifies(message: &[u8], expected: bool) -> Result<bool> {
     let key = Public::raw(Family::Ed25519, &ED25519_KEY)?;
     let Some(algorithm) = KeyType::Ed25519.default_signature() else { return Ok(false) };
-    Ok(key.ready()?.verify(algorithm, None, message, &ED25519_SIGNATURE) == expected)
+    Ok(key.verify(algorithm, None, message, &ED25519_SIGNATURE)? == expected)
 }
 
 #[cfg(test)]

@@ -285,7 +285,7 @@ impl SignatureContext {
             }),
             None => None,
         };
-        Ok(key.public()?.ready()?.verify(algorithm, pss, input, signature))
+        key.public()?.verify(algorithm, pss, input, signature)
     }
 
     /// What the signature was made of: the digest, where one is named, else what was signed.

@@ -21,13 +21,15 @@ fn trial(host: &Host, name: &str, key: &str) {
     assert!(success, "{name} {key}\n{output}");
 }
 
-/// Makes an RSA-PSS key that is bound to one way to sign, and brings it into the service.
-fn import_bound_key(service: &Service) {
+/// Makes an RSA-PSS key that is bound to one way to sign, with salts that are not shorter than that,
+/// and brings it into the service.
+fn import_bound_key(service: &Service, least_salt: u32) {
     let host = &service.host;
-    host.stranger(
+    host.stranger(&format!(
         "genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_pss_keygen_md:sha256 \
-         -pkeyopt rsa_pss_keygen_mgf1_md:sha256 -pkeyopt rsa_pss_keygen_saltlen:32 -out bound.key",
-    );
+         -pkeyopt rsa_pss_keygen_mgf1_md:sha256 -pkeyopt rsa_pss_keygen_saltlen:{least_salt} \
+         -out bound.key",
+    ));
     host.stranger("pkey -in bound.key -pubout -out bound.pub");
     let file = host.path("bound.key");
     service.keyward(&format!("key import bound --usage sign --in {}", file.display()));
@@ -94,7 +96,7 @@ fn public_keys_from_elsewhere_are_taken_in_only_if_they_are_keys() {
 #[test]
 fn parameters_of_keys_are_those_of_the_default_provider() {
     let service = Service::start().with_keys(&KEYS);
-    import_bound_key(&service);
+    import_bound_key(&service, 32);
     for name in KEYS.map(|(name, _)| name).into_iter().chain(["bound"]) {
         trial(&service.host, "parameters", &format!("keyward:{name}"));
     }
@@ -104,7 +106,7 @@ fn parameters_of_keys_are_those_of_the_default_provider() {
 #[test]
 fn a_key_that_is_bound_to_one_way_to_sign_signs_in_no_other() {
     let service = Service::start();
-    import_bound_key(&service);
+    import_bound_key(&service, 32);
     let host = &service.host;
     fs::write(host.path("message"), "signed somewhere else\n").unwrap();
     let pem = service.keyward("key pem bound");
@@ -129,5 +131,28 @@ fn a_key_that_is_bound_to_one_way_to_sign_signs_in_no_other() {
             let output = host.openssl_fails(&format!("dgst {wrong} -sign {key} message"));
             assert!(output.contains("keyward"), "{wrong}: {output}");
         }
+    }
+}
+
+#[test]
+fn salts_that_depend_on_the_digest_are_held_to_what_the_key_is_bound_to() {
+    let service = Service::start();
+    import_bound_key(&service, 40);
+    let host = &service.host;
+    fs::write(host.path("message"), "signed somewhere else\n").unwrap();
+    let mut words = vec!["digest"];
+    if host.version() >= (3, 1) {
+        words.push("auto-digestmax");
+    }
+    for word in words {
+        let output = host.openssl_fails(&format!(
+            "dgst -sha256 -sigopt rsa_pss_saltlen:{word} -sign keyward:bound message"
+        ));
+        assert!(output.contains("the key is restricted to longer PSS salts"), "{word}: {output}");
+    }
+    for word in ["max", "40"] {
+        host.openssl(&format!(
+            "dgst -sha256 -sigopt rsa_pss_saltlen:{word} -sign keyward:bound -out signature message"
+        ));
     }
 }

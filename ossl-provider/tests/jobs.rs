@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 
 use support::{HANGS_AFTER, Service, run};
 
+/// OpenSSL's jobs have 32 KiB of stack, and libssl needs some of it too. What is built without
+/// optimisation, as here, uses three times as much as what is installed.
+const LARGEST_STACK: usize = 26 * 1024;
+
 /// What `jobs` tells: how many signatures were good, how many jobs were paused at once, and how
 /// many bytes of a stack were used.
 fn sign_in_jobs(service: &Service, key: &str) -> [usize; 3] {
@@ -27,9 +31,26 @@ fn requests_pause_their_jobs_and_the_thread_goes_on() {
     for key in ["keyward:p-256", "rsa-2048.pem", "rsa-8192.pem"] {
         let [signed, paused, stack] = sign_in_jobs(&service, key);
         assert_eq!((signed, paused), (40, 20), "{key}");
-        // OpenSSL's jobs have 32 KiB of stack, and libssl needs some of it too. What is built
-        // without optimisation, as here, uses three times as much as what is installed.
-        assert!(stack < 26 * 1024, "{key}: {stack} bytes of stack");
+        assert!(stack < LARGEST_STACK, "{key}: {stack} bytes of stack");
+    }
+}
+
+#[test]
+fn what_is_done_with_public_halves_fits_into_a_job() {
+    let service = Service::start();
+    let mut types = vec!["rsa-4096", "p-521", "ed25519"];
+    if service.host.version() >= (3, 5) {
+        types.extend(["ml-dsa-87", "ml-kem-1024"]);
+    }
+    let program = service.host.compile("jobs");
+    for kind in types {
+        service.keyward(&format!("key generate {kind} --type {kind}"));
+        let key = format!("keyward:{kind}");
+        let (success, output) = run(service.host.command(&program).args([&key, "public"]));
+        assert!(success, "{key}\n{output}");
+        let stack = output.trim().strip_prefix("stack ").and_then(|bytes| bytes.parse().ok());
+        let stack: usize = stack.expect(&output);
+        assert!(stack < LARGEST_STACK, "{key}: {stack} bytes of stack");
     }
 }
 

@@ -77,13 +77,10 @@ impl SignatureContext {
         } else {
             Salt::from_number(salt.integer()?)?
         };
-        let least = self.key()?.public()?.restriction().map(|bound| bound.min_salt_bytes);
-        let too_short = match (salt, least) {
-            (Salt::Bytes(bytes), Some(least)) => bytes < least,
-            (Salt::Digest, Some(least)) => self.digest.is_some_and(|digest| digest.size() < least),
-            _ => false,
-        };
-        if too_short {
+        let public = self.key()?.public()?;
+        if let Some(bound) = public.restriction()
+            && salt.for_signing(public.key_type().bits(), bound.digest)? < bound.min_salt_bytes
+        {
             return Err(Error::invalid("the key is restricted to longer PSS salts"));
         }
         self.salt = salt;

@@ -1,7 +1,8 @@
 /* A host with async jobs: signs with the key (argument 1) in several jobs at a time, after it has
  * gone away from others while they were paused, and tells on stdout how many jobs were paused at
  * once and how much of their stacks was used. With "fork" as argument 2 it forks while a job is
- * paused. */
+ * paused; with "public" it does in a job what needs the public half alone, and tells the use of the
+ * stack. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
@@ -236,10 +237,80 @@ static void fork_while_paused(EVP_PKEY *key, int child_first)
     ASYNC_WAIT_CTX_free(context);
 }
 
+struct signed_message {
+    EVP_PKEY *key;
+    unsigned char signature[8192];
+    size_t length;
+};
+
+static const char *digest_of(EVP_PKEY *key)
+{
+    int takes_digest = EVP_PKEY_is_a(key, "RSA") || EVP_PKEY_is_a(key, "EC");
+
+    return takes_digest ? "SHA256" : NULL;
+}
+
+static int verify(void *argument)
+{
+    struct signed_message *sent = *(struct signed_message **)argument;
+    EVP_MD_CTX *md = EVP_MD_CTX_new();
+    int good = EVP_DigestVerifyInit_ex(md, NULL, digest_of(sent->key), NULL, NULL, sent->key, NULL) == 1
+        && EVP_DigestVerify(md, sent->signature, sent->length, message, sizeof(message)) == 1;
+
+    EVP_MD_CTX_free(md);
+    return good;
+}
+
+static int encapsulate(void *argument)
+{
+    EVP_PKEY *key = (*(struct signed_message **)argument)->key;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    unsigned char sealed[2048], secret[64];
+    size_t sealed_length = sizeof(sealed), length = sizeof(secret);
+    int good = EVP_PKEY_encapsulate_init(ctx, NULL) == 1
+        && EVP_PKEY_encapsulate(ctx, sealed, &sealed_length, secret, &length) == 1;
+
+    EVP_PKEY_CTX_free(ctx);
+    return good;
+}
+
+/* Verifies in a job, or encapsulates where that is what the key is for. */
+static int use_public_half(EVP_PKEY *key)
+{
+    struct signed_message *sent = malloc(sizeof(*sent));
+    ASYNC_JOB *job = NULL;
+    ASYNC_WAIT_CTX *context = ASYNC_WAIT_CTX_new();
+    int is_kem = strncmp(EVP_PKEY_get0_type_name(key), "ML-KEM", 6) == 0, good = 0;
+
+    sent->key = key;
+    if (!is_kem) {
+        EVP_MD_CTX *md = EVP_MD_CTX_new();
+
+        sent->length = sizeof(sent->signature);
+        CHECK(EVP_DigestSignInit_ex(md, NULL, digest_of(key), NULL, NULL, key, NULL) == 1);
+        CHECK(EVP_DigestSign(md, sent->signature, &sent->length, message, sizeof(message)) == 1);
+        EVP_MD_CTX_free(md);
+    }
+    CHECK(ASYNC_start_job(&job, context, &good, is_kem ? encapsulate : verify, &sent, sizeof(sent))
+          == ASYNC_FINISH);
+    ASYNC_WAIT_CTX_free(context);
+    free(sent);
+    return good;
+}
+
 int main(int argc, char **argv)
 {
     int most = 0, good = 0;
     EVP_PKEY *key;
+
+    if (argc == 3 && strcmp(argv[2], "public") == 0) {
+        CHECK(CRYPTO_set_mem_functions(allocate, reallocate, release) == 1);
+        key = load(NULL, argv[1]);
+        good = use_public_half(key);
+        printf("stack %zu\n", deepest());
+        EVP_PKEY_free(key);
+        return good != 1;
+    }
 
     if (argc == 3 && strcmp(argv[2], "fork") == 0) {
         key = load(NULL, argv[1]);
