@@ -53,6 +53,21 @@ impl Workshop {
         text(self.scratch.join(name))
     }
 
+    /// An RSA-PSS key that is bound to SHA-256 and a salt of its length, from a file.
+    pub fn bound_key(&self, name: &str) -> Identity {
+        let mut make = OpenSsl::plain(&["genpkey", "-algorithm", "RSA-PSS"]);
+        for option in [
+            "rsa_keygen_bits:2048",
+            "rsa_pss_keygen_md:sha256",
+            "rsa_pss_keygen_mgf1_md:sha256",
+            "rsa_pss_keygen_saltlen:32",
+        ] {
+            make.args(["-pkeyopt", option]);
+        }
+        let file = self.scratch.write(&format!("{name}.key"), make.run().bytes());
+        self.service.import(name, &file)
+    }
+
     /// Starts `openssl s_server` with a key, given as a URI or as the path of a reference.
     pub fn serve(&self, identity: &Identity, key: &str, more: &[&str]) -> SServer {
         SServer::start(&self.scratch, &self.openssl, identity, key, more)

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use keyward_tests::{CommandExt, SServer, Workshop, repository, require};
+use keyward_tests::{CommandExt, Identity, SServer, Workshop, repository, require};
 
 /// Runs the probe, which `make matrix` gives its library by `PYTHONPATH`.
 fn probe(server: &SServer, arguments: &[&str]) -> String {
@@ -17,6 +17,13 @@ fn probe(server: &SServer, arguments: &[&str]) -> String {
 #[ignore = "its library, tlslite-ng, comes with make matrix"]
 fn signatures_of_every_family_satisfy_an_independent_client() {
     let workshop = Workshop::new();
+    let satisfy = |identity: &Identity, signatures: &[&str]| {
+        let server = workshop.serve(identity, &identity.uri(), &[]);
+        for signature in signatures {
+            let said = probe(&server, &["certificate-verify", signature]);
+            assert_eq!(said.trim(), format!("{signature} {signature}"), "{}", server.log());
+        }
+    };
     for (key_type, signatures) in [
         ("rsa-2048", &["rsa_pss_rsae_sha256", "rsa_pss_rsae_sha384", "rsa_pss_rsae_sha512"][..]),
         ("p-256", &["ecdsa_secp256r1_sha256"]),
@@ -25,12 +32,11 @@ fn signatures_of_every_family_satisfy_an_independent_client() {
         ("ed25519", &["ed25519"]),
     ] {
         let identity = workshop.service.certified_key(key_type, key_type, &workshop.authority);
-        let server = workshop.serve(&identity, &identity.uri(), &[]);
-        for signature in signatures {
-            let said = probe(&server, &["certificate-verify", signature]);
-            assert_eq!(said.trim(), format!("{signature} {signature}"), "{}", server.log());
-        }
+        satisfy(&identity, signatures);
     }
+    let bound = workshop.bound_key("bound");
+    workshop.service.certify(&bound, &workshop.authority);
+    satisfy(&bound, &["rsa_pss_pss_sha256"]);
 }
 
 /// Bleichenbacher's question, and the server's answer is the same whatever is wrong.

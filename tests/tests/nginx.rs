@@ -126,6 +126,50 @@ fn nginx_that_takes_uris_serves_so_through_reloads_and_restarts_of_the_service()
 }
 
 #[test]
+fn nginx_refuses_the_certificate_of_another_key() {
+    let scratch = Scratch::new();
+    let service = ServiceBuilder::new(&scratch).allow("www-data").start();
+    let authority = Authority::new(&scratch);
+    let openssl = OpenSsl::new(&scratch, &service.address());
+    for key_type in ["p-256", "rsa-2048"] {
+        let key = service.key(&format!("own-{key_type}"), key_type);
+        let other = service.certified_key(key_type, key_type, &authority);
+        let mut names = vec![key.reference.clone()];
+        if Nginx::version() >= (1, 29) {
+            names.push(format!("store:{}", key.uri()).into());
+        }
+        for reference in names {
+            let mixed = Identity { reference, ..other.clone() };
+            let start = || Nginx::start(&scratch, &openssl, &[&mixed]);
+            let said = catch_unwind(AssertUnwindSafe(start)).map(drop).unwrap_err();
+            let said = said.downcast::<String>().unwrap();
+            assert!(said.contains("key values mismatch"), "{mixed:?}: {said}");
+            fs::remove_file(scratch.join("nginx.log")).unwrap();
+        }
+    }
+}
+
+/// OpenSSL keeps keys of different types apart, so nginx starts, with any keys, and has none that it
+/// can use.
+#[test]
+fn nginx_with_a_key_of_another_type_than_its_certificate_serves_nobody_and_goes_on() {
+    let scratch = Scratch::new();
+    let service = ServiceBuilder::new(&scratch).allow("www-data").start();
+    let authority = Authority::new(&scratch);
+    let openssl = OpenSsl::new(&scratch, &service.address());
+    let web = service.certified_key("web", "p-256", &authority);
+    let other = service.certified_key("other", "rsa-2048", &authority);
+    let mixed = Identity { reference: other.reference.clone(), ..web };
+    let nginx = Nginx::start(&scratch, &openssl, &[&mixed]);
+    let target = TargetBuilder::new(nginx.address(), "localhost").build().unwrap();
+    for _ in 0..5 {
+        let said = target.visit().unwrap_err().to_string();
+        assert!(said.contains("HandshakeFailure"), "{said}");
+    }
+    nginx.assert_well();
+}
+
+#[test]
 fn workers_that_dropped_their_rights_sign() {
     let world = World::new();
     let report = world.under_load(|_| {});

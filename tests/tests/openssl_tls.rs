@@ -1,7 +1,7 @@
 //! `openssl s_server` with keys in the service, visited by `openssl s_client` and by rustls.
 
 use keyward_load::{TargetBuilder, TlsVersion};
-use keyward_tests::{CommandExt, Identity, SServer, Workshop};
+use keyward_tests::{CommandExt, Identity, OpenSsl, SServer, Workshop};
 
 /// A key type and who can speak with a server that has it.
 struct Row {
@@ -11,6 +11,10 @@ struct Row {
     /// Whether rustls reads such certificates, in TLS 1.2 and in 1.3.
     rustls: [bool; 2],
 }
+
+/// The schemes of TLS for keys that are of no use but RSA-PSS.
+const SHA_256: &str = "rsa_pss_pss_sha256";
+const SHA_384: &str = "rsa_pss_pss_sha384";
 
 const BOTH: [bool; 2] = [true, true];
 
@@ -64,6 +68,47 @@ fn every_key_type_serves_tls_1_2_and_1_3_by_uri_and_by_reference() {
                     visit_with_rustls(&workshop, &server, version);
                 }
             }
+        }
+    }
+}
+
+/// OpenSSL asks us whether a key signs with a digest before it takes the client's word for it.
+#[test]
+fn a_key_that_is_bound_to_one_digest_serves_tls_1_3_with_it_and_refuses_the_others() {
+    let workshop = Workshop::new();
+    let identity = workshop.bound_key("bound");
+    workshop.service.certify(&identity, &workshop.authority);
+    for key in identity.names() {
+        let server = workshop.serve(&identity, &key, &[]);
+        for flags in [&["-tls1_3"][..], &["-tls1_2"], &["-sigalgs", SHA_256]] {
+            let said = workshop.visit(server.address(), &server.log(), flags);
+            let said = said.to_lowercase();
+            assert!(said.contains("signature type: rsa") && said.contains("sha256"), "{said}");
+        }
+        for version in ["-tls1_3", "-tls1_2"] {
+            let address = server.address().to_string();
+            let offer = ["s_client", version, "-sigalgs", SHA_384, "-connect", &address];
+            let said = OpenSsl::plain(&offer).run().complaint();
+            assert!(said.contains("alert handshake failure"), "{said}");
+        }
+        workshop.visit(server.address(), &server.log(), &["-tls1_3"]);
+    }
+}
+
+#[test]
+fn s_server_refuses_the_certificate_of_another_key() {
+    let workshop = Workshop::new();
+    for (key_type, other_type, reason) in [
+        ("p-256", "p-256", "key values mismatch"),
+        ("rsa-2048", "rsa-2048", "key values mismatch"),
+        ("p-384", "ed25519", "Private key does not match the certificate public key"),
+    ] {
+        let own = workshop.service.key(&format!("own-{key_type}"), key_type);
+        let other = workshop.service.certified_key(other_type, other_type, &workshop.authority);
+        let certificate = other.certificate.display().to_string();
+        for key in own.names() {
+            let said = workshop.refused(&["s_server", "-cert", &certificate, "-key", &key]);
+            assert!(said.contains(reason), "{key_type} {other_type}: {said}");
         }
     }
 }
