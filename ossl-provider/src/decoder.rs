@@ -60,7 +60,7 @@ impl DecoderContext {
         let Some(block) = read_block(&mut input) else { return Ok(Decoded::NotOurs) };
         let reference = Reference::from_pem(&block)?;
         let der = reference.to_der()?;
-        let key = Key::in_service(self.provider.clone(), reference)?;
+        let key = Key::in_file(self.provider.clone(), reference)?;
         self.provider.check_offers(key.family).map_err(|error| key.about(error))?;
         Ok(Decoded::HandedOver(hand_over_der(key.family, STRUCTURE, &der, callback)))
     }
@@ -83,7 +83,7 @@ impl DecoderContext {
         if Public::family_of(&reference.spki)? != family {
             return Ok(Decoded::NotOurs);
         }
-        let key = Key::in_service(self.provider.clone(), reference)?;
+        let key = Key::in_file(self.provider.clone(), reference)?;
         Ok(Decoded::HandedOver(hand_over_key(&Arc::new(key), callback)))
     }
 }
@@ -125,7 +125,12 @@ fn read_block(input: &mut Bio<'_>) -> Option<String> {
         if let Some(block) = block {
             block.push_str(&text);
             block.push('\n');
-            if text.starts_with("-----END ") || block.len() > LARGEST_BYTES {
+            if text.starts_with("-----END ") {
+                return ours;
+            }
+            if block.len() > LARGEST_BYTES {
+                // What is left of it is no block, and would be told as one after another.
+                skip_block(input);
                 return ours;
             }
         }

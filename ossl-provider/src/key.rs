@@ -1,6 +1,9 @@
 //! Keys as the core holds them.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use keyward_algorithms::{Curve, Family};
 use keyward_protocol::{Error, KeyId, Result, reference::Reference};
@@ -30,6 +33,9 @@ pub(crate) struct Remote {
     pub(crate) id: KeyId,
     /// The URI that it was named by, for people.
     pub(crate) uri: String,
+    /// Whether it is known to belong to the public half: the service told of both, or a signature has
+    /// shown it.
+    is_proven: AtomicBool,
 }
 
 impl Scope for Key {
@@ -44,10 +50,26 @@ impl Key {
         Key { provider, family, curve: OnceLock::new(), content: OnceLock::new() }
     }
 
-    /// A key of the service's.
+    /// A key of the service's, as the service tells of it.
     pub(crate) fn in_service(provider: Arc<Provider>, reference: Reference) -> Result<Key> {
+        Key::of_service(provider, reference, true)
+    }
+
+    /// A key of the service's, as a file tells of it. Its first signature shows whether the file has
+    /// the key's own public half.
+    pub(crate) fn in_file(provider: Arc<Provider>, reference: Reference) -> Result<Key> {
+        let uri = reference.uri.clone();
+        Key::of_service(provider, reference, false).map_err(|mut error| {
+            error.message = format!("the reference to {uri}: {}", error.message);
+            error.hint("write it anew with `keyward key pem`")
+        })
+    }
+
+    fn of_service(provider: Arc<Provider>, reference: Reference, is_proven: bool) -> Result<Key> {
         let Reference { uri, id, spki } = reference;
-        Key::with(provider, Public::from_spki(spki)?, Some(Remote { id, uri }))
+        let public = Public::from_spki(spki)?;
+        public.ready()?;
+        Key::with(provider, public, Some(Remote { id, uri, is_proven: is_proven.into() }))
     }
 
     /// The public half alone.
@@ -100,6 +122,21 @@ impl Key {
             Error::invalid("this is only a public key")
                 .hint("load the key by its keyward: URI or its reference PEM file")
         })
+    }
+
+    /// Has the first signature of a key from a file verified. Without that, a file with another public
+    /// half would make requests and certificates that are good for nothing.
+    pub(crate) fn prove(&self, verify: impl FnOnce() -> Result<bool>) -> Result<()> {
+        let remote = self.remote()?;
+        if remote.is_proven.load(Relaxed) {
+            return Ok(());
+        }
+        if !verify()? {
+            let other = "the reference has the public key of another key than the service";
+            return Err(Error::invalid(other).hint("write it anew with `keyward key pem`"));
+        }
+        remote.is_proven.store(true, Relaxed);
+        Ok(())
     }
 
     /// Whether there is a public half.

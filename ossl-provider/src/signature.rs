@@ -257,6 +257,10 @@ impl SignatureContext {
             .provider
             .client()?
             .sign(&key.remote()?.id, &request)
+            .and_then(|signature| {
+                key.prove(|| self.verify_digest(&signature, input))?;
+                Ok(signature)
+            })
             .map_err(|error| key.about(error))?;
         if output.write(&signature) { Ok(()) } else { Err(too_small(signature.len())) }
     }

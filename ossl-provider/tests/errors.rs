@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 
+use keyward_protocol::reference::Reference;
 use support::{
     Host, Service, run,
     server::{Server, assert_verified, connect},
@@ -93,6 +94,87 @@ fn a_damaged_reference_is_told_once() {
         let (_, output) = run(host.command(host.compile("pem_key")).arg("bad.pem"));
         assert_told_once(&output, "invalid argument", &DAMAGED);
     }
+}
+
+/// A reference PEM whose structure has been changed.
+fn edited(pem: &str, edit: impl FnOnce(&mut Vec<u8>)) -> String {
+    let label = "KEYWARD PRIVATE KEY";
+    let start = pem.find("-----BEGIN").unwrap();
+    let (_, mut der) = pem_rfc7468::decode_vec(&pem.as_bytes()[start..]).unwrap();
+    edit(&mut der);
+    pem_rfc7468::encode_string(label, pem_rfc7468::LineEnding::LF, &der).unwrap()
+}
+
+#[test]
+fn a_reference_of_a_later_version_or_with_more_in_it_than_belongs_there_is_refused_for_what_it_is()
+{
+    let service = Service::start().with_keys(&[("rsa-2048", "sign")]);
+    let host = &service.host;
+    let whole = fs::read_to_string(host.path("rsa-2048.pem")).unwrap();
+    let later = edited(&whole, |der| {
+        assert_eq!(der[4..7], [2, 1, 1]);
+        der[6] = 2;
+    });
+    let longer = edited(&whole, |der| der.push(0));
+    let inside = edited(&whole, |der| {
+        // The sequence has two bytes of length.
+        der.extend([5, 0]);
+        let length = der.len() as u16 - 4;
+        der[2..4].copy_from_slice(&length.to_be_bytes());
+    });
+    let endless = edited(&whole, |der| der.resize(100_000, 0));
+    let unended = endless.replace("-----END KEYWARD PRIVATE KEY-----", "");
+    let other = ":keyward: the key reference is of version 2, this software reads 1 (";
+    for (text, kind, parts) in [
+        (later, "not supported", &[other, "`keyward key pem`, or upgrade Keyward here)"]),
+        (longer, "invalid argument", &DAMAGED),
+        (inside, "invalid argument", &DAMAGED),
+        (endless, "invalid argument", &DAMAGED),
+        (unended, "invalid argument", &DAMAGED),
+    ] {
+        fs::write(host.path("bad.pem"), text).unwrap();
+        assert_told_once(&host.openssl_fails("pkey -in bad.pem -noout"), kind, parts);
+        let (_, output) = run(host.command(host.compile("pem_key")).arg("bad.pem"));
+        assert_told_once(&output, kind, parts);
+    }
+}
+
+#[test]
+fn a_reference_with_another_public_key_than_the_service_signs_nothing() {
+    let mut types = vec!["rsa-2048", "rsa-pss-2048", "p-256", "secp256k1", "ed25519"];
+    let service = Service::start();
+    let host = &service.host;
+    if host.version() >= (3, 5) {
+        types.push("ml-dsa-65");
+    }
+    let parts =
+        ["the reference has the public key of another key than the service (write it anew with \
+         `keyward key pem`)"];
+    for kind in types {
+        let [own, other] = [kind.to_owned(), format!("{kind}-other")].map(|name| {
+            service.keyward(&format!("key generate {name} --type {kind}"));
+            let pem = service.keyward(&format!("key pem {name}"));
+            fs::write(host.path(&format!("{name}.pem")), &pem).unwrap();
+            Reference::from_pem(&pem).unwrap()
+        });
+        let mixed = Reference { spki: other.spki, ..own };
+        fs::write(host.path("mixed.pem"), mixed.to_pem().unwrap()).unwrap();
+        for command in ["req -new -subj /CN=x -key", "req -x509 -subj /CN=x -key"] {
+            let output = host.openssl_fails(&format!("{command} mixed.pem"));
+            assert_told_once(&output, "invalid argument", &parts);
+            host.openssl(&format!("{command} {kind}.pem"));
+        }
+    }
+    // A point that is on no curve is seen at once.
+    let whole = fs::read_to_string(host.path("p-256.pem")).unwrap();
+    let off = edited(&whole, |der| *der.last_mut().unwrap() ^= 1);
+    fs::write(host.path("off.pem"), off).unwrap();
+    let output = host.openssl_fails("pkey -in off.pem -noout");
+    assert_told_once(
+        &output,
+        "invalid argument",
+        &["the reference to keyward:p-256: ", DAMAGED[1]],
+    );
 }
 
 #[test]
