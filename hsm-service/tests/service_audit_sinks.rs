@@ -15,6 +15,7 @@ use std::{
 };
 
 use keyward_algorithms::ErrorKind;
+use keyward_client::{Client, Pin};
 use keyward_protocol::{
     Key,
     messages::{AuditCheckpoint, GetAuditHead, RevokeClient, request, response},
@@ -196,41 +197,90 @@ fn syslog_over_tls_and_its_unix_socket_get_every_entry_though_the_daemon_is_kill
     println!("{} entries, 0 lost", all.len());
 }
 
-#[test]
-fn keys_are_destroyed_though_a_sink_that_is_required_is_behind_and_it_gets_that_later() {
-    let folder = TempDir::new().unwrap();
-    let path = folder.path().join("log");
-    let administrator = AUDITING.replace("\"auditor\"", "\"auditor\", \"admin\"");
+/// A service whose sink is required, and whose administrator `me` logs in with a PIN, when nobody reads
+/// at the sink any more; its folder and the PIN administrator.
+fn behind(folder: &Path, more: &str) -> (State, Service, Client) {
+    let path = folder.join("log");
     let state = State::with(&format!(
-        "[[audit.sink]]\nsyslog = \"unix:{}\"\nrequired = true\nmax_lag_seconds = 1\n{administrator}\
-         [[quorum]]\noperations = [\"zeroize\", \"enrol\"]\napprovals = 1\napprovers = [\"role:admin\"]\n",
+        "[[audit.sink]]\nsyslog = \"unix:{}\"\nrequired = true\nmax_lag_seconds = 1\n\
+         [[user]]\nname = \"me\"\nidentities = [\"uid:ME\"]\nroles = [\"admin\"]\n\
+         pin = \"required\"\n{more}",
         path.display()
     ));
+    let receiver = UnixDatagram::bind(&path).unwrap();
     let service = state.start();
-    let (client, other) = (service.client(), service.administrator());
+    let other = service.administrator();
+    other.set_pin("me", &Pin::copy_of(b"correct horse"), None).unwrap();
+    drop(receiver);
+    fs::remove_file(&path).unwrap();
     let nobody = || RevokeClient { user: "nobody".into(), ..RevokeClient::default() };
     let refused = wait_for("a refusal", || other.revoke_client(nobody()).err());
     assert_eq!(refused.kind, ErrorKind::LimitExceeded, "{refused}");
-    let asked = client.zeroize(&state.issued.service_id).unwrap_err();
-    assert_eq!(asked.kind, ErrorKind::ApprovalRequired, "{asked}");
-    let id = asked.approval.unwrap();
-    other.approve(id).unwrap();
-    let destroyed = client.with_approval(id).zeroize(&state.issued.service_id).unwrap();
-    assert_eq!(destroyed.state, "uninitialised");
+    let pin = folder.join("pin");
+    fs::write(&pin, "correct horse\n").unwrap();
+    // It logs in when it first asks for something.
+    let client = service.client_with(&[("pin_file", pin.to_str().unwrap())]);
+    (state, service, client)
+}
 
-    let receiver = UnixDatagram::bind(&path).unwrap();
+/// What the sink gets of operations that were done, once it reads again, up to one of this name.
+fn told(folder: &Path, last: &str) -> Vec<String> {
+    let receiver = UnixDatagram::bind(folder.join("log")).unwrap();
     receiver.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-    let mut datagram = vec![0; 1 << 16];
-    let told = loop {
+    let (mut datagram, mut all) = (vec![0; 1 << 16], vec![]);
+    loop {
         let count = receiver.recv(&mut datagram).unwrap();
         let text = String::from_utf8_lossy(&datagram[..count]).into_owned();
-        // Before it that is announced, and the approval was asked for.
-        let done = text.contains("\"outcome\":\"done\"") && !text.contains("\"request\":0,");
-        if text.contains(" zeroize ") && done {
-            break text;
+        // Before it that may be announced, and approvals are asked for.
+        if !text.contains("\"outcome\":\"done\"") || text.contains("\"request\":0,") {
+            continue;
         }
-    };
-    assert!(told.contains("while the audit sink"), "{told}");
+        all.push(text);
+        if all.last().unwrap().contains(&format!(" {last} ")) {
+            return all;
+        }
+    }
+}
+
+/// What it gets of one operation says that it was behind.
+fn says_so(told: &[String], operation: &str) {
+    let one = told.iter().find(|text| text.contains(&format!(" {operation} "))).unwrap();
+    assert!(one.contains("while the audit sink"), "{one}");
+}
+
+#[test]
+fn keys_are_destroyed_though_a_sink_that_is_required_is_behind_and_it_gets_that_later() {
+    let folder = TempDir::new().unwrap();
+    let quorum = "[[quorum]]\noperations = [\"zeroize\", \"enrol\"]\napprovals = 1\n\
+                  approvers = [\"role:admin\"]\n";
+    let (state, service, client) = behind(folder.path(), quorum);
+    // Either of the two, the one with a PIN too, can ask and approve.
+    let (other, mut own) = (service.administrator(), None);
+    for (asker, approver) in [(&other, &client), (&client, &other)] {
+        let asked = asker.zeroize(&state.issued.service_id).unwrap_err();
+        assert_eq!(asked.kind, ErrorKind::ApprovalRequired, "{asked}");
+        approver.approve(asked.approval.unwrap()).unwrap();
+        own = asked.approval;
+    }
+    let destroyed = client.with_approval(own.unwrap()).zeroize(&state.issued.service_id).unwrap();
+    assert_eq!(destroyed.state, "uninitialised");
+    let told = told(folder.path(), "zeroize");
+    ["login", "approve", "zeroize"].iter().for_each(|operation| says_so(&told, operation));
+}
+
+#[test]
+fn the_service_is_sealed_though_a_sink_that_is_required_is_behind_and_it_gets_that_later() {
+    let folder = TempDir::new().unwrap();
+    let (state, service, client) = behind(folder.path(), "");
+    // Whoever has logged in uses no key either.
+    let refused = client.set_pin("other", &Pin::copy_of(b"battery staple"), None).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::LimitExceeded, "{refused}");
+    assert_eq!(client.lock_seal().unwrap().state, "sealed");
+    assert!(service.terminate().success());
+    // The file with the master key opens it again, and the log's own key signs the rest.
+    let _service = state.start();
+    let told = told(folder.path(), "lock-seal");
+    ["login", "lock-seal"].iter().for_each(|operation| says_so(&told, operation));
 }
 
 /// The fields of a datagram for systemd's journal.

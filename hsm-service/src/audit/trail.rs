@@ -224,25 +224,31 @@ impl Trail {
 
     /// Refuses what could not be recorded.
     pub(crate) fn admit(&mut self) -> Result<()> {
-        match self.operation.row().audit {
-            // What takes keys away from everybody depends on no receiver of the log, nor do the approvals
-            // that it may need: it is on this disk, and they get it when they can.
-            keyward_algorithms::Audit::Act if self.is_emergency() => {
-                if let Err(behind) = self.peer.audit.admit_use() {
-                    self.says(&format!("while {}", behind.message));
-                }
-                self.peer.audit.admit_here()
+        use keyward_algorithms::Audit as Kind;
+        let kind = self.operation.row().audit;
+        if kind == Kind::Nothing {
+            return Ok(());
+        }
+        if let Err(behind) = self.peer.audit.admit_use() {
+            if !self.depends_on_no_receiver() {
+                return Err(behind);
             }
-            keyward_algorithms::Audit::Act => self.peer.audit.admit_act(),
-            keyward_algorithms::Audit::Use | keyward_algorithms::Audit::Login => {
-                self.peer.audit.admit_use()
-            }
-            keyward_algorithms::Audit::Nothing => Ok(()),
+            self.says(&format!("while {}", behind.message));
+        }
+        match kind {
+            Kind::Act => self.peer.audit.admit_here(),
+            _ => Ok(()),
         }
     }
 
-    fn is_emergency(&self) -> bool {
-        matches!(self.operation, Operation::Zeroize | Operation::LockSeal | Operation::Approve)
+    /// Whether it is done though a receiver of the log that is required is behind: what takes keys away
+    /// from everybody, and the approvals and PINs that it may need. It is on this disk, and the receiver
+    /// gets it when it can.
+    fn depends_on_no_receiver(&self) -> bool {
+        matches!(
+            self.operation,
+            Operation::Zeroize | Operation::LockSeal | Operation::Approve | Operation::Login
+        )
     }
 
     /// The name of the algorithm that the request names; empty where it names none.
