@@ -208,6 +208,7 @@ fn compile_as(name: &str, program: &str, libraries: &[&str]) -> PathBuf {
     if let Some(openssl) = openssl {
         searched.push(format!("-I{}/include", openssl.display()));
         searched.push(format!("-L{}/lib", openssl.display()));
+        searched.push(format!("-Wl,-rpath,{}/lib", openssl.display()));
     }
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/c/{name}.c"));
     let fresh = tempfile::NamedTempFile::new_in(&folder).unwrap().into_temp_path();
