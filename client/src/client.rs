@@ -61,6 +61,8 @@ struct Failed {
     sent: bool,
     /// A connection that had been idle broke: another may still be good.
     stale: bool,
+    /// The error is the service's own word.
+    answered: bool,
 }
 
 impl Client {
@@ -106,6 +108,12 @@ impl Client {
     /// The settings that it was made with.
     pub fn settings(&self) -> &Settings {
         &self.0.settings
+    }
+
+    /// Looks up the names of the service's hosts, once, for a process that may soon be unable to:
+    /// one that changes its root. Says nothing of names that are not found; connecting does.
+    pub fn look_up_hosts(&self) {
+        self.0.endpoints.iter().for_each(Endpoint::look_up_host);
     }
 
     /// The addresses, as a person writes them.
@@ -213,6 +221,7 @@ impl Client {
             return Err(shared.still_away());
         }
         loop {
+            let tried = Instant::now();
             let failed = match shared.attempt(request, row, repeatable) {
                 Ok(result) => return Ok(result),
                 Err(failed) => failed,
@@ -223,13 +232,15 @@ impl Client {
             if failed.stale {
                 continue;
             }
-            let again = match failed.error.kind {
-                ErrorKind::Unavailable => shared.outage.goes_on(settings.retry_for),
-                // Where the service says when, it is not asked in vain before that.
-                ErrorKind::Busy | ErrorKind::Timeout => {
-                    let wait = failed.error.retry_after.unwrap_or_default();
-                    started.elapsed() + wait < settings.retry_for
-                }
+            // Where the service says when, it is not asked in vain before that.
+            let wait = failed.error.retry_after.unwrap_or_default();
+            let in_time = started.elapsed() + wait < settings.retry_for;
+            let goes_on = || shared.outage.goes_on(settings.retry_for, tried.elapsed());
+            let again = match (failed.error.kind, failed.answered) {
+                (ErrorKind::Unavailable, false) => goes_on(),
+                // One that hangs is as good as gone, but each try takes long.
+                (ErrorKind::Timeout, false) => goes_on() && in_time,
+                (ErrorKind::Unavailable | ErrorKind::Busy | ErrorKind::Timeout, true) => in_time,
                 _ => false,
             };
             if !again {
@@ -260,7 +271,7 @@ impl Shared {
             1 => 0,
             _ => self.turn.fetch_add(1, Relaxed),
         };
-        let mut last_error = None;
+        let mut last_failed = None;
         // Those that failed a moment ago come last.
         for down in [false, true] {
             for step in 0..self.endpoints.len() {
@@ -277,38 +288,50 @@ impl Shared {
                     None => match endpoint.connect(settings, self.pin.get(), &*self.pause) {
                         Ok(connection) => (connection, false),
                         Err(error) => {
-                            if is_answer(&error) {
+                            let answered = is_answer(&error);
+                            if answered {
                                 self.outage.ends();
                             }
-                            last_error = Some(error);
+                            last_failed =
+                                Some(Failed { error, sent: false, stale: false, answered });
                             continue;
                         }
                     },
                 };
+                let asked = Instant::now();
                 let outcome = connection.round_trip(request, timeout, &*self.pause);
+                match &outcome {
+                    Ok(_) => {
+                        endpoint.notes_answer();
+                        self.outage.ends();
+                    }
+                    Err(Broken::TimedOut) => endpoint.notes_silence(asked.elapsed()),
+                    Err(_) => {}
+                }
                 return match outcome {
                     // One that is made anew logs in, and over TLS shows the certificate of today.
                     Ok((result, _)) if is_unauthenticated(&result) => {
-                        self.outage.ends();
                         let over_tls = matches!(endpoint.address, Address::Tls { .. });
                         let stale = idle && (self.has_pin() || over_tls);
                         answer(result, endpoint).map_err(|failed| Failed { stale, ..failed })
                     }
                     Ok((result, connection)) => {
                         endpoint.put_idle(thread, connection);
-                        self.outage.ends();
                         answer(result, endpoint)
                     }
                     Err(broken) => Err(Failed {
                         stale: idle && matches!(broken, Broken::Lost(_)),
                         sent: !matches!(broken, Broken::Unsendable(_)),
                         error: broken.into_error(&endpoint.address, timeout),
+                        answered: false,
                     }),
                 };
             }
         }
-        let error = last_error.unwrap_or_else(|| self.still_away());
-        Err(Failed { error, sent: false, stale: false })
+        Err(last_failed.unwrap_or_else(|| {
+            let error = self.still_away();
+            Failed { error, sent: false, stale: false, answered: false }
+        }))
     }
 
     fn has_pin(&self) -> bool {
@@ -358,7 +381,10 @@ impl Shared {
             ErrorKind::Unavailable,
             format!("cannot reach the service at {}: it is still away", self.place()),
         )
-        .hint("start the service; requests go through again within a second of its return")
+        .hint(
+            "start the service, or see in its log why it does not answer; requests go through \
+             again within a second of its return",
+        )
     }
 }
 
@@ -377,7 +403,7 @@ fn answer(
             let mut error = Error::from(failure);
             error.message = format!("{} ({})", error.message, endpoint.address);
             // The service has said that it did nothing, so even what must not be repeated may be.
-            Err(Failed { error, sent: false, stale: false })
+            Err(Failed { error, sent: false, stale: false, answered: true })
         }
         result => Ok(result),
     }

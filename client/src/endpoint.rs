@@ -15,6 +15,8 @@ use keyward_protocol::Error;
 use crate::{
     Address, Pause, Pin, Settings,
     connection::{Broken, Connection},
+    hosts::Host,
+    outage::rest_after,
     owner::Owner,
     pause::Blocking,
     stream::Stream,
@@ -34,6 +36,8 @@ const HANDSHAKE_STACK_BYTES: usize = 512 * 1024;
 /// merely misses one slot.
 pub(crate) struct Endpoint {
     pub(crate) address: Address,
+    /// Of use where the address names one.
+    host: Host,
     /// Whether a service that does not run in a FIPS module is refused.
     requires_fips: bool,
     idle: [Mutex<Option<Box<Connection>>>; SLOTS],
@@ -43,12 +47,10 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// How long an address is passed over after it failed, while there are others.
-    const DOWN_MS: u64 = 1000;
-
     pub(crate) fn new(address: Address, requires_fips: bool) -> Endpoint {
         Endpoint {
             address,
+            host: Host::default(),
             requires_fips,
             idle: [const { Mutex::new(None) }; SLOTS],
             epoch: Instant::now(),
@@ -56,10 +58,32 @@ impl Endpoint {
         }
     }
 
+    /// Looks up the name of its host, unless that was done before.
+    pub(crate) fn look_up_host(&self) {
+        if let Address::Tls { host, port } = &self.address {
+            self.host.look_up_once(host, *port);
+        }
+    }
+
     /// Whether it failed a moment ago.
     pub(crate) fn is_down(&self) -> bool {
         let until = self.down_until.load(Relaxed);
         until != 0 && (self.epoch.elapsed().as_millis() as u64) < until
+    }
+
+    /// Notes that it answers.
+    pub(crate) fn notes_answer(&self) {
+        // A read first: in good times the line stays shared between the processors.
+        if self.down_until.load(Relaxed) != 0 {
+            self.down_until.store(0, Relaxed);
+        }
+    }
+
+    /// Notes that it does not answer, and how long it took to find that out: for some time it is
+    /// passed over, while there are others.
+    pub(crate) fn notes_silence(&self, took: Duration) {
+        let until = self.epoch.elapsed() + rest_after(took);
+        self.down_until.store(until.as_millis() as u64, Relaxed);
     }
 
     /// An idle connection of this process and its present credentials, if there is one. Those of
@@ -91,12 +115,15 @@ impl Endpoint {
         pin: Option<&Pin>,
         pause: &dyn Pause,
     ) -> Result<Box<Connection>, Error> {
-        let timeout = settings.connect_timeout;
+        let (timeout, began) = (settings.connect_timeout, Instant::now());
         let outcome = match &self.address {
             Address::Unix(path) => self.open(Stream::unix(path, timeout), timeout, pause),
             Address::Tls { host, port } => {
                 let files = settings.tls.as_ref().ok_or_else(no_tls_files)?;
-                let connect = || Stream::tls(host, *port, files.config(), timeout);
+                let connect = || {
+                    let tcp = self.host.connect(host, *port, timeout)?;
+                    Stream::tls(tcp, host, files.config(), timeout)
+                };
                 match pause.can_pause() {
                     // TLS's handshake needs more stack than a job may have. It is not paused,
                     // since a connection is opened once and used often.
@@ -108,12 +135,10 @@ impl Endpoint {
             }
         };
         let outcome = outcome.and_then(|connection| self.log_in(connection, settings, pin, pause));
-        let down_until = match &outcome {
-            Ok(_) => 0,
-            Err(error) if is_answer(error) => 0,
-            Err(_) => self.epoch.elapsed().as_millis() as u64 + Self::DOWN_MS,
-        };
-        self.down_until.store(down_until, Relaxed);
+        match &outcome {
+            Err(error) if !is_answer(error) => self.notes_silence(began.elapsed()),
+            _ => self.notes_answer(),
+        }
         outcome
     }
 

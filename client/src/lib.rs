@@ -11,6 +11,7 @@ mod calls;
 mod client;
 mod connection;
 mod endpoint;
+mod hosts;
 mod outage;
 mod owner;
 mod pause;

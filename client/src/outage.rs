@@ -5,12 +5,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// How long what did not answer is left alone: as many times as long as the last try took, so that
+/// one that hangs costs a sixth of a caller's time whatever the limits are, and at least a second.
+pub(crate) fn rest_after(took: Duration) -> Duration {
+    (took * 5).max(Duration::from_secs(1))
+}
+
 /// Since when no address of the service has answered.
 ///
 /// While an outage is younger than the retry time, requests wait and try again. Once it is older
-/// they fail at once, and one in a while tries, so that a web server whose HSM is gone for an hour
-/// spends 5 seconds on it and not 5 seconds a handshake. Nothing but atomics, so that a fork in
-/// the middle leaves nothing locked.
+/// they fail at once, and one in a while tries, so that a web server whose HSM is gone or hangs for
+/// an hour spends 5 seconds on it and not 5 seconds a handshake. Nothing but atomics, so that a fork
+/// in the middle leaves nothing locked.
 #[derive(Debug)]
 pub(crate) struct Outage {
     epoch: Instant,
@@ -21,9 +27,6 @@ pub(crate) struct Outage {
 }
 
 impl Outage {
-    /// How long requests fail at once, in a long outage, before one tries again.
-    const PROBE_INTERVAL_MS: u64 = 1000;
-
     pub(crate) fn new() -> Outage {
         Outage { epoch: Instant::now(), since: AtomicU64::new(0), next_probe: AtomicU64::new(0) }
     }
@@ -40,8 +43,8 @@ impl Outage {
         }
     }
 
-    /// Nothing answered. Says whether trying again is still worth it.
-    pub(crate) fn goes_on(&self, retry_for: Duration) -> bool {
+    /// Nothing answered a try that took so long. Says whether another is still worth it.
+    pub(crate) fn goes_on(&self, retry_for: Duration, took: Duration) -> bool {
         let now = self.now_ms();
         let since = match self.since.compare_exchange(0, now + 1, Relaxed, Relaxed) {
             Ok(_) => now,
@@ -49,7 +52,7 @@ impl Outage {
         };
         let over = now.saturating_sub(since) >= retry_for.as_millis() as u64;
         if over {
-            self.next_probe.store(now + Self::PROBE_INTERVAL_MS, Relaxed);
+            self.next_probe.store(next_probe(now, took), Relaxed);
         }
         !over
     }
@@ -65,9 +68,14 @@ impl Outage {
         now >= probe
             && self
                 .next_probe
-                .compare_exchange(probe, now + Self::PROBE_INTERVAL_MS, Relaxed, Relaxed)
+                .compare_exchange(probe, next_probe(now, Duration::ZERO), Relaxed, Relaxed)
                 .is_ok()
     }
+}
+
+/// When the next request may try after one that ended now.
+fn next_probe(now_ms: u64, took: Duration) -> u64 {
+    now_ms + rest_after(took).as_millis() as u64
 }
 
 #[cfg(test)]
@@ -78,9 +86,12 @@ mod tests {
     fn a_long_outage_is_waited_for_once_and_probed_now_and_then() {
         let outage = Outage::new();
         assert!(outage.admits(Duration::ZERO));
-        assert!(outage.goes_on(Duration::from_secs(60)), "a young outage is waited for");
+        assert!(
+            outage.goes_on(Duration::from_secs(60), Duration::ZERO),
+            "a young outage is waited for"
+        );
         assert!(outage.admits(Duration::from_secs(60)));
-        assert!(!outage.goes_on(Duration::ZERO), "an old one is not");
+        assert!(!outage.goes_on(Duration::ZERO, Duration::ZERO), "an old one is not");
         assert!(!outage.admits(Duration::ZERO), "and the next request fails at once");
         outage.next_probe.store(0, Relaxed);
         assert!(outage.admits(Duration::ZERO), "but one in a while tries");

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::{TcpStream, ToSocketAddrs},
+    net::TcpStream,
     os::fd::{AsFd, BorrowedFd, IntoRawFd, OwnedFd},
     path::Path,
     sync::Arc,
@@ -67,23 +67,15 @@ impl Stream {
         Stream::new(Kind::Unix(Socket { fd, deadline }))
     }
 
-    /// Connects over TCP and leaves TLS's handshake to the first write.
+    /// TLS over a new connection, whose handshake is left to the first write.
     pub(crate) fn tls(
+        tcp: TcpStream,
         host: &str,
-        port: u16,
         config: Arc<ClientConfig>,
         connect_timeout: Duration,
     ) -> io::Result<Stream> {
         let name = ServerName::try_from(host.to_owned())
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "not a host name"))?;
-        let mut outcome = Err(io::Error::new(io::ErrorKind::NotFound, "the host has no address"));
-        for address in (host, port).to_socket_addrs()? {
-            outcome = TcpStream::connect_timeout(&address, connect_timeout);
-            if outcome.is_ok() {
-                break;
-            }
-        }
-        let tcp = outcome?;
         tcp.set_nodelay(true)?;
         let fd = above_standard_streams(tcp.into())?;
         let tls = ClientConnection::new(config, name).map_err(io::Error::other)?;

@@ -207,6 +207,40 @@ fn a_stalled_service_costs_a_bounded_time() {
 }
 
 #[test]
+fn a_service_that_hangs_is_waited_for_once_and_not_by_every_request() {
+    let folder = folder();
+    let path = folder.path().join("s");
+    let peer = Peer::listen(&path, Manner::Stalls, usize::MAX);
+    let client = peer.client("500ms");
+    let begin = Instant::now();
+    while client.status().unwrap_err().kind == ErrorKind::Timeout {
+        assert!(begin.elapsed() < Duration::from_secs(60), "every request waits");
+    }
+    let (asked, begin) = (peer.requests.load(SeqCst), Instant::now());
+    for _ in 0..1000 {
+        client.status().unwrap_err();
+    }
+    // One in a second tries.
+    let tries = peer.requests.load(SeqCst) - asked;
+    assert!(tries as u64 <= begin.elapsed().as_secs() + 1, "{tries} tries");
+}
+
+#[test]
+fn an_address_that_hangs_is_passed_over_while_another_answers() {
+    let folder = folder();
+    let hangs = Peer::listen(&folder.path().join("hangs"), Manner::Stalls, usize::MAX);
+    let peer = Peer::listen(&folder.path().join("alive"), Manner::Answers, usize::MAX);
+    let both = format!("unix:{},unix:{}", hangs.path.display(), peer.path.display());
+    let (client, begin) = (client(&both, "5s"), Instant::now());
+    for _ in 0..1000 {
+        client.status().unwrap();
+    }
+    // One in a second tries it.
+    let tries = hangs.requests.load(SeqCst);
+    assert!(tries as u64 <= begin.elapsed().as_secs() + 1, "{tries} tries");
+}
+
+#[test]
 fn what_must_not_be_repeated_is_sent_once() {
     let folder = folder();
     let peer = Peer::listen(&folder.path().join("s"), Manner::HangsUp, usize::MAX);

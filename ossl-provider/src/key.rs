@@ -58,6 +58,10 @@ impl Key {
     /// A key of the service's, as a file tells of it. Its first signature shows whether the file has
     /// the key's own public half.
     pub(crate) fn in_file(provider: Arc<Provider>, reference: Reference) -> Result<Key> {
+        // A host may change its root when it has loaded its keys, and find no names afterwards.
+        if let Ok(client) = provider.client() {
+            client.look_up_hosts();
+        }
         let uri = reference.uri.clone();
         Key::of_service(provider, reference, false).map_err(|mut error| {
             error.message = format!("the reference to {uri}: {}", error.message);
