@@ -55,6 +55,18 @@ fn what_is_done_with_public_halves_fits_into_a_job() {
 }
 
 #[test]
+fn jobs_are_paused_over_tls_too() {
+    let (service, tls) = Service::start_for_others();
+    let mut service = service.with_keys(&[("p-256", "sign"), ("rsa-2048", "sign")]);
+    service.move_to_another_machine(tls, Duration::from_millis(100));
+    for key in ["keyward:p-256", "rsa-2048.pem"] {
+        let [signed, paused, stack] = sign_in_jobs(&service, key);
+        assert_eq!((signed, paused), (40, 20), "{key}");
+        assert!(stack < 26 * 1024, "{key}: {stack} bytes of stack");
+    }
+}
+
+#[test]
 fn a_fork_while_a_job_is_paused_leaves_parent_and_child_their_answers() {
     let mut service = Service::start().with_keys(&[("p-256", "sign"), ("rsa-2048", "sign")]);
     service.move_away(Duration::from_millis(200));

@@ -12,7 +12,6 @@ mod commands;
 mod hosts;
 mod memory;
 mod openssl;
-mod ports;
 mod process;
 mod scratch;
 mod service;
@@ -26,9 +25,9 @@ pub use commands::{CommandExt, Outcome, require, text};
 pub use hosts::{
     apache::Apache, haproxy::HaProxy, nginx::Nginx, s_server::SServer, shipped, wait_until_up,
 };
+pub use keyward_load::{free_port, wait_for_port};
 pub use memory::assert_memory_stays;
 pub use openssl::OpenSsl;
-pub use ports::{free_port, wait_for_port};
 pub use process::{Running, Signal, cpu_time_of, group_members, memory_of, owner_of};
 pub use scratch::Scratch;
 pub use service::{Identity, Service, ServiceBuilder};

@@ -267,6 +267,21 @@ impl Service {
         self.files_of(name)
     }
 
+    /// Enrols a machine, as docs/applications.md says, into a folder that is made; clients there
+    /// reach the service through the port.
+    pub fn enrol(&self, user: &str, folder: &Path, port: u16) {
+        let (address, state) =
+            (format!("tls://localhost:{}", self.tls_address.port()), &self.state);
+        let mut enrol = Command::new(&artifacts().keyward);
+        enrol.args(["client", "enrol", user, "--service", &format!("tls://localhost:{port}")]);
+        enrol.arg("--out").arg(folder).arg("--install-dir").arg(folder);
+        enrol.env("KEYWARD_ADDRESS", address);
+        enrol.env("KEYWARD_CA", state.join("ca.pem"));
+        enrol.env("KEYWARD_CERT", state.join("admin/cert.pem"));
+        enrol.env("KEYWARD_KEY", state.join("admin/key.pem"));
+        enrol.run().bytes();
+    }
+
     /// Imports a key from a file and writes its reference and its public half.
     pub fn import(&self, name: &str, file: &Path) -> Identity {
         self.keyward(["key", "import", name, "--in", &text(file)]);

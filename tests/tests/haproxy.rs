@@ -1,18 +1,18 @@
 //! HAProxy with a key in the service, in its chroot and with its rights dropped, which it does
 //! without a fork; master and worker, as Debian runs it.
 
-use std::{fs, os::unix::fs::PermissionsExt, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
-use keyward_load::{Load, Target, TargetBuilder, TlsVersion, delay};
+use keyward_load::{Load, Target, TargetBuilder, TlsVersion, delay, delay_tcp};
 use keyward_tests::{
     Authority, HaProxy, Identity, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
     assert_memory_stays, owner_of, patience,
 };
 
-/// Where HAProxy looks for the service: within its chroot.
+/// Where the service listens within HAProxy's chroot.
 const INSIDE: &str = "/run/keyward/hsm.sock";
-/// The same for a service that is far away.
-const FAR: &str = "/run/keyward/far.sock";
+/// How much longer round trips to a service take that is far away.
+const DELAY: Duration = Duration::from_millis(4);
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct World {
@@ -27,15 +27,38 @@ impl World {
     /// A service with a second socket inside the chroot, as the shipped README says, and HAProxy
     /// with a key that `haproxy` was granted.
     fn new(key_type: &str) -> World {
-        World::reaching(INSIDE, key_type, &[])
+        World::reaching(key_type, &[], |_, scratch, _| {
+            OpenSsl::new(scratch, &format!("unix:{INSIDE}"))
+        })
     }
 
-    /// HAProxy with async jobs, and a service whose round trips take so much longer.
+    /// HAProxy with async jobs, and a service that is far away.
     fn far(key_type: &str) -> World {
-        World::reaching(FAR, key_type, &["ssl-mode-async"])
+        World::reaching(key_type, &["ssl-mode-async"], |service, scratch, chroot| {
+            let far = chroot.join("far.sock");
+            delay(&far, service.socket().into(), DELAY).unwrap();
+            fs::set_permissions(&far, fs::Permissions::from_mode(0o777)).unwrap();
+            OpenSsl::new(scratch, "unix:/far.sock")
+        })
     }
 
-    fn reaching(socket: &str, key_type: &str, global: &[&str]) -> World {
+    /// The same with a service on another machine, which is reached by its name over mutual TLS,
+    /// though the chroot has nothing to look names up with.
+    fn remote(key_type: &str) -> World {
+        World::reaching(key_type, &["ssl-mode-async"], |service, scratch, _| {
+            let port = delay_tcp(service.tls_address(), DELAY).unwrap();
+            let folder = scratch.join("enrolled");
+            service.enrol("haproxy", &folder, port);
+            let settings = fs::read_to_string(folder.join("client.toml")).unwrap();
+            OpenSsl::with_settings(scratch, "", &settings.replace('"', ""))
+        })
+    }
+
+    fn reaching(
+        key_type: &str,
+        global: &[&str],
+        reach: impl FnOnce(&Service, &Scratch, &Path) -> OpenSsl,
+    ) -> World {
         assert!(rustix::process::geteuid().is_root(), "this test needs root for the chroot");
         let scratch = Scratch::new();
         let chroot = scratch.folder("chroot");
@@ -46,17 +69,12 @@ impl World {
             chroot.display()
         );
         let service = ServiceBuilder::new(&scratch).configured(&lines).start();
-        if socket == FAR {
-            let far = scratch.join("chroot/run/keyward/far.sock");
-            delay(&far, service.socket().into(), Duration::from_millis(4)).unwrap();
-            fs::set_permissions(&far, fs::Permissions::from_mode(0o777)).unwrap();
-        }
         let authority = Authority::new(&scratch);
         let identity = service.certified_key("web", key_type, &authority);
         service.keyward(["key", "share", "web", "haproxy"]);
         // HAProxy wants to own nothing in there and to write nothing.
         fs::set_permissions(&chroot, fs::Permissions::from_mode(0o755)).unwrap();
-        let openssl = OpenSsl::new(&scratch, &format!("unix:{socket}"));
+        let openssl = reach(&service, &scratch, &chroot);
         let haproxy = HaProxy::start(&scratch, &openssl, &identity, &chroot, global);
         World { haproxy, identity, authority, service, scratch }
     }
@@ -139,7 +157,15 @@ fn reloads_and_restarts_of_the_service_fail_no_handshake_of_haproxy() {
 
 #[test]
 fn haproxy_pauses_jobs_through_reloads_restarts_and_clients_that_hang_up() {
-    let mut world = World::far("p-256");
+    pause_jobs(World::far("p-256"));
+}
+
+#[test]
+fn haproxy_pauses_jobs_over_tls_to_a_service_that_it_knows_by_name() {
+    pause_jobs(World::remote("p-256"));
+}
+
+fn pause_jobs(mut world: World) {
     world.visit();
     let before = world.haproxy.workers();
     let target = world.target(TlsVersion::V1_3);

@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustix::process::{Pid, kill_process};
+
 use keyward_load::{CertificateFamily, Load, Report, Target, TargetBuilder, TlsVersion};
 use keyward_tests::{
     Authority, Client, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder,
@@ -265,10 +267,23 @@ fn a_pause_of_two_seconds_fails_no_handshake() {
 
 #[test]
 fn in_a_long_outage_requests_fail_at_once_and_the_end_of_it_is_noticed() {
+    endure_outage(Service::stop, Service::start);
+}
+
+#[test]
+fn while_the_service_hangs_requests_fail_at_once_and_the_end_of_it_is_noticed() {
+    let send = |service: &Service, signal| {
+        let pid = Pid::from_raw(service.pid() as i32).expect("a process has a number");
+        kill_process(pid, signal).expect("our own process takes signals");
+    };
+    endure_outage(|service| send(service, Signal::STOP), |service| send(service, Signal::CONT));
+}
+
+fn endure_outage(begin: impl Fn(&mut Service), end: impl Fn(&mut Service)) {
     let mut world = World::new();
     let target = world.plain_target();
     target.visit().unwrap();
-    world.service.stop();
+    begin(&mut world.service);
     // The clock of the outage is the process's, so let every worker meet it: 5 s by default.
     let load = Load::start(&target, THREADS);
     thread::sleep(Duration::from_secs(12));
@@ -283,7 +298,7 @@ fn in_a_long_outage_requests_fail_at_once_and_the_end_of_it_is_noticed() {
     assert!(took < Duration::from_secs(20), "{visits} visits took {took:?}");
     assert!(world.nginx.log().contains("keyward"), "{}", world.nginx.log());
 
-    world.service.start();
+    end(&mut world.service);
     let start = Instant::now();
     // Each of the workers notices by itself.
     let mut in_a_row = 0;

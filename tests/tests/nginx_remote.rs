@@ -1,34 +1,21 @@
 //! nginx on a machine of its own: an enrolled client that reaches the service over mutual TLS.
 
-use std::{fs, path::PathBuf, process::Command, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use keyward_load::{Load, TargetBuilder, TlsVersion};
 use keyward_tests::{
-    Authority, CommandExt, Identity, Nginx, OpenSsl, Scratch, Service, ServiceBuilder, Signal,
-    artifacts,
+    Authority, CommandExt, Identity, Nginx, OpenSsl, Scratch, ServiceBuilder, Signal, artifacts,
 };
 
 const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Enrols a machine, as docs/applications.md says, and gives the file with its settings.
-fn enrol(service: &Service, scratch: &Scratch) -> PathBuf {
-    let (folder, state) = (scratch.join("web1"), service.state());
-    let address = format!("tls://localhost:{}", service.tls_address().port());
-    let mut enrol = Command::new(&artifacts().keyward);
-    enrol.args(["client", "enrol", "web1", "--service", &address, "--out"]).arg(&folder);
-    enrol.arg("--install-dir").arg(&folder).env("KEYWARD_ADDRESS", &address);
-    enrol.env("KEYWARD_CA", state.join("ca.pem"));
-    enrol.env("KEYWARD_CERT", state.join("admin/cert.pem"));
-    enrol.env("KEYWARD_KEY", state.join("admin/key.pem"));
-    enrol.run().bytes();
-    folder.join("client.toml")
-}
 
 #[test]
 fn nginx_serves_over_tls_through_restarts_of_the_service() {
     let scratch = Scratch::new();
     let mut service = ServiceBuilder::new(&scratch).configured("").start();
-    let settings = enrol(&service, &scratch);
+    let folder = scratch.join("web1");
+    service.enrol("web1", &folder, service.tls_address().port());
+    let settings = folder.join("client.toml");
     let keyward = |arguments: &[&str]| {
         let mut command = Command::new(&artifacts().keyward);
         command.args(arguments).env("KEYWARD_CONFIG", &settings).run().text()

@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, Read, Write},
-    net::Shutdown,
+    net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream},
     os::unix::net::{UnixListener, UnixStream},
     path::{Path, PathBuf},
     thread,
@@ -19,22 +19,67 @@ pub fn delay(listen: &Path, service: PathBuf, delay: Duration) -> io::Result<()>
     thread::spawn(move || {
         for client in listener.incoming().map_while(Result::ok) {
             // Without a service the client sees its connection end, and tries again.
-            _ = join(client, &service, delay);
+            let joined = UnixStream::connect(&service).map(|service| join(client, service, delay));
+            drop(joined);
         }
     });
     Ok(())
 }
 
-fn join(client: UnixStream, service: &Path, delay: Duration) -> io::Result<()> {
-    let service = UnixStream::connect(service)?;
-    let (from, to) = (service.try_clone()?, client.try_clone()?);
+/// The same in front of a service that listens for other machines; gives the port of loopback that
+/// leads to it.
+///
+/// # Errors
+/// The system's, when it can't listen.
+pub fn delay_tcp(service: SocketAddr, delay: Duration) -> io::Result<u16> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = listener.local_addr()?.port();
+    thread::spawn(move || {
+        for client in listener.incoming().map_while(Result::ok) {
+            let joined = TcpStream::connect(service).map(|service| join(client, service, delay));
+            drop(joined);
+        }
+    });
+    Ok(port)
+}
+
+/// A stream with two ends in one.
+trait Stream: Read + Write + Send + Sized + 'static {
+    fn another(&self) -> io::Result<Self>;
+    fn close(&self) -> io::Result<()>;
+}
+
+impl Stream for UnixStream {
+    fn another(&self) -> io::Result<UnixStream> {
+        self.try_clone()
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Both)
+    }
+}
+
+impl Stream for TcpStream {
+    fn another(&self) -> io::Result<TcpStream> {
+        // What comes in pieces goes on in pieces at once.
+        self.set_nodelay(true)?;
+        self.try_clone()
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.shutdown(Shutdown::Both)
+    }
+}
+
+fn join<S: Stream>(client: S, service: S, delay: Duration) -> io::Result<()> {
+    let (from, to) = (service.another()?, client.another()?);
     thread::spawn(move || pass_on(client, service, Duration::ZERO));
     thread::spawn(move || pass_on(from, to, delay));
     Ok(())
 }
 
 /// Clients send nothing before they have their answer, so a pause is as good as a queue.
-fn pass_on(mut from: UnixStream, mut to: UnixStream, delay: Duration) {
+fn pass_on<S: Stream>(mut from: S, mut to: S, delay: Duration) {
     let mut piece = [0; 16 * 1024];
     while let Ok(length @ 1..) = from.read(&mut piece) {
         thread::sleep(delay);
@@ -42,6 +87,6 @@ fn pass_on(mut from: UnixStream, mut to: UnixStream, delay: Duration) {
             break;
         }
     }
-    _ = from.shutdown(Shutdown::Both);
-    _ = to.shutdown(Shutdown::Both);
+    _ = from.close();
+    _ = to.close();
 }

@@ -10,12 +10,14 @@
 mod delay;
 mod load;
 mod opening;
+mod ports;
 mod report;
 mod target;
 mod verifier;
 
-pub use delay::delay;
+pub use delay::{delay, delay_tcp};
 pub use load::Load;
 pub use opening::Opening;
+pub use ports::{free_port, wait_for_port};
 pub use report::{LatencyMicros, Report};
 pub use target::{CertificateFamily, Target, TargetBuilder, TlsVersion, Visit};

@@ -7,11 +7,15 @@ pub mod server;
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::OnceLock,
     time::{Duration, Instant},
 };
+
+use keyward_load::free_port;
+use tempfile::TempDir;
 
 /// How long a request may take on a busy machine. The defaults are for people.
 const REQUEST: &str = "60s";
@@ -68,7 +72,7 @@ fn keyward() -> PathBuf {
 
 /// A folder with an OpenSSL configuration, and the means to run programs under it.
 pub struct Host {
-    folder: tempfile::TempDir,
+    folder: TempDir,
     address: String,
 }
 
@@ -235,7 +239,7 @@ pub fn run(command: &mut Command) -> (bool, String) {
 /// A service of this test's own, with a host that knows it; both go with the value.
 pub struct Service {
     process: Child,
-    state: tempfile::TempDir,
+    state: TempDir,
     pub host: Host,
 }
 
@@ -243,10 +247,31 @@ impl Service {
     /// Starts a service and waits until it answers.
     pub fn start() -> Service {
         let state = tempfile::tempdir().unwrap();
+        Service::over(state, |state, serve| _ = serve.args(["--dev", "--state"]).arg(state))
+    }
+
+    /// Starts one that listens for other machines too, and gives its port.
+    pub fn start_for_others() -> (Service, SocketAddr) {
+        let (state, tls) = (tempfile::tempdir().unwrap(), free_port());
+        let service = Service::over(state, |state, serve| {
+            let mut init = Command::new(keyward());
+            let init = init.args(["init", "--tls", &tls.to_string(), "--state"]).arg(state);
+            let (success, output) = run(init);
+            assert!(success, "{output}");
+            let file = state.join("keyward.toml");
+            let user = "\n[[user]]\nname = \"web\"\nidentities = [\"uid:root\"]\n\
+                        roles = [\"admin\", \"user\"]\n";
+            fs::write(&file, fs::read_to_string(&file).unwrap() + user).unwrap();
+            serve.arg("--config").arg(file);
+        });
+        (service, tls)
+    }
+
+    fn over(state: TempDir, prepare: impl FnOnce(&Path, &mut Command)) -> Service {
         let log = fs::File::create(state.path().join("log")).unwrap();
-        let process = Command::new(keyward())
-            .args(["serve", "--dev", "--state"])
-            .arg(state.path())
+        let mut serve = Command::new(keyward());
+        prepare(state.path(), serve.arg("serve"));
+        let process = serve
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -269,6 +294,22 @@ impl Service {
         keyward_load::delay(&far, self.state.path().join("hsm.sock"), delay).unwrap();
         self.host.address = format!("unix:{}", far.display());
         self.host.configure("", "");
+    }
+
+    /// From now on the host reaches the service over TLS, as the same user, and each round trip takes
+    /// so much longer.
+    pub fn move_to_another_machine(&mut self, tls: SocketAddr, delay: Duration) {
+        let folder = self.host.path("enrolled");
+        let folder = folder.display();
+        self.keyward(&format!(
+            "client enrol web --service tls://localhost:{0} --out {folder}",
+            tls.port()
+        ));
+        let port = keyward_load::delay_tcp(tls, delay).unwrap();
+        self.host.address = format!("tls://localhost:{port}");
+        let files =
+            format!("ca = {folder}/ca.crt\ncert = {folder}/client.crt\nkey = {folder}/client.key");
+        self.host.configure(&files, "");
     }
 
     fn log(&self) -> String {

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Running, ports, repository, watch};
+use crate::{Running, repository, wait_for_port, watch};
 
 /// How long a server may take to start.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
@@ -32,7 +32,7 @@ pub fn shipped(file: &str, places: &[(&str, &str)]) -> String {
 /// Waits until a server that was just started listens.
 pub fn wait_until_up(running: &mut Running, address: SocketAddr) {
     let deadline = Instant::now() + watch::patience(PATIENCE);
-    while !ports::wait_for_port(address, Duration::from_millis(100)) {
+    while !wait_for_port(address, Duration::from_millis(100)) {
         if !running.is_running() || Instant::now() > deadline {
             panic!("the server does not listen on {address}:\n{}", running.log());
         }
