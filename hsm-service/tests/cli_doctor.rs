@@ -82,7 +82,7 @@ fn each_thing_that_is_wrong_is_named_with_what_to_do() {
     assert_eq!(status, 1);
     for (name, finding, advice) in [
         ("provider", "default provider is not", "[default_sect]"),
-        ("order", "lists keyward before default", "finite fields"),
+        ("order", "lists keyward before default", "ask keyward for new keys"),
         ("server certificate", "another key", "key csr"),
         ("nginx", "does not pass KEYWARD_ADDRESS", "env KEYWARD_ADDRESS;"),
         ("nginx key", "no such key", ""),

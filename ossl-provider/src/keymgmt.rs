@@ -133,6 +133,15 @@ pub(crate) fn exchangeable(family: Family, selection: Selection) -> Option<Descr
     })
 }
 
+/// What is said to those who want a new key of us.
+pub(crate) fn makes_no_keys(family: Option<Family>) -> Error {
+    let kind = family.map_or("an unknown type", |family| family.row().name);
+    unsupported(format!("making a key of type {kind}")).hint(
+        "list default before keyward in openssl.cnf for new keys of the program's own; \
+         `keyward key generate` makes one inside the service",
+    )
+}
+
 impl Key {
     /// Whether the key has all the parts.
     pub(crate) fn has(&self, selection: Selection) -> bool {

@@ -5,7 +5,10 @@ mod support;
 
 use std::fs;
 
-use support::{Service, run};
+use support::{
+    Service, run,
+    server::{Server, assert_verified, connect},
+};
 
 const KEYS: [(&str, &str); 3] = [("rsa-2048", "sign"), ("p-256", "sign"), ("ed25519", "sign")];
 
@@ -65,6 +68,66 @@ fn keys_sign_in_every_order_of_providers() {
         service.host.stranger("verify -check_ss_sig -CAfile x.crt x.crt");
     }
     assert_all_sign(&service, "the last of all orders");
+}
+
+/// What of a connection tells the group of its ephemeral keys.
+fn group_of(output: &str) -> &str {
+    let told = |line: &&str| line.contains(" Temp Key: ") || line.contains("group: ");
+    output.lines().find(told).unwrap_or_default()
+}
+
+#[test]
+fn tls_and_new_keys_need_the_default_provider_before_the_module() {
+    let service = service();
+    let host = &service.host;
+    host.openssl("req -x509 -key keyward:p-256 -subj /CN=x -out p-256.crt");
+    let genpkey = "genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out new.key";
+    for order in [
+        ["default", "keyward", "base"],
+        ["default", "base", "keyward"],
+        ["base", "default", "keyward"],
+        ["keyward", "default", "base"],
+        ["keyward", "base", "default"],
+        ["base", "keyward", "default"],
+    ] {
+        // OpenSSL sorts those that it has by their names when it adds another: the last stays last.
+        let is_after = order[2] != "default";
+        let lines = order.map(|name| match name {
+            "keyward" => "keyward = keyward_sect".to_owned(),
+            other => format!("{other} = default_sect"),
+        });
+        host.configure_providers(&lines.join("\n"), "", "");
+        let server = Server::with_key(host, "keyward:p-256", "p-256", "");
+        let [tls_1_2, tls_1_3] =
+            ["-tls1_2", "-tls1_3"].map(|version| connect(host, &server, "p-256", version));
+        if is_after {
+            for output in [tls_1_2, tls_1_3] {
+                assert_verified(&output, &format!("{order:?}"));
+                assert!(group_of(&output).contains("X25519"), "{order:?}\n{output}");
+            }
+            host.openssl(genpkey);
+            continue;
+        }
+        assert!(tls_1_2.contains("Cipher is (NONE)"), "{order:?}\n{tls_1_2}");
+        if host.version() >= (3, 5) {
+            assert!(tls_1_3.contains("Cipher is (NONE)"), "{order:?}\n{tls_1_3}");
+        } else {
+            assert_verified(&tls_1_3, &format!("{order:?}"));
+            assert!(group_of(&tls_1_3).contains("X448"), "{order:?}\n{tls_1_3}");
+        }
+        for (command, kind) in [
+            (genpkey, "ec"),
+            ("genpkey -algorithm X25519 -out new.key", "x25519"),
+            ("req -newkey rsa:2048 -noenc -keyout new.key -subj /CN=x", "rsa"),
+        ] {
+            let output = host.openssl_fails(command);
+            let told = format!(
+                ":not supported:keyward:0:keyward: making a key of type {kind} (list default \
+                 before keyward in openssl.cnf"
+            );
+            assert_eq!(output.matches(&told).count(), 1, "{command}\n{output}");
+        }
+    }
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::{
         params::{Params, Questions},
     },
     key::Key,
-    keymgmt::{Selection, exchangeable, gettable, settable},
+    keymgmt::{Selection, exchangeable, gettable, makes_no_keys, settable},
     provider::Provider,
     store::type_name,
 };
@@ -24,6 +24,10 @@ macro_rules! family {
     ($family:ident, $operation_name:expr) => {
         dispatch![
             OSSL_FUNC_KEYMGMT_NEW: OSSL_FUNC_keymgmt_new_fn = new::<{ Family::$family.code() }>,
+            OSSL_FUNC_KEYMGMT_GEN_INIT: OSSL_FUNC_keymgmt_gen_init_fn =
+                generate_init::<{ Family::$family.code() }>,
+            OSSL_FUNC_KEYMGMT_GEN: OSSL_FUNC_keymgmt_gen_fn = generate,
+            OSSL_FUNC_KEYMGMT_GEN_CLEANUP: OSSL_FUNC_keymgmt_gen_cleanup_fn = generate_cleanup,
             OSSL_FUNC_KEYMGMT_LOAD: OSSL_FUNC_keymgmt_load_fn = load::<{ Family::$family.code() }>,
             OSSL_FUNC_KEYMGMT_FREE: OSSL_FUNC_keymgmt_free_fn = free,
             OSSL_FUNC_KEYMGMT_DUP: OSSL_FUNC_keymgmt_dup_fn = dup,
@@ -79,6 +83,28 @@ unsafe extern "C" fn new<const FAMILY: u32>(provctx: *mut c_void) -> *mut c_void
         Some(handle::share(Key::empty(provider?, family(FAMILY)?).into()))
     })
 }
+
+/// We make no keys. Who comes here for one has us before the provider that does, and is told so.
+unsafe extern "C" fn generate_init<const FAMILY: u32>(
+    provctx: *mut c_void,
+    _selection: c_int,
+    _params: *const OSSL_PARAM,
+) -> *mut c_void {
+    // SAFETY: the core passes the provider that OSSL_provider_init made.
+    let provider = unsafe { handle::shared::<Provider>(provctx) };
+    guard(provider, std::ptr::null_mut(), |_| Err(makes_no_keys(family(FAMILY))))
+}
+
+/// The core wants this and the next where there is the one before, which never succeeds.
+unsafe extern "C" fn generate(
+    _: *mut c_void,
+    _callback: OSSL_CALLBACK,
+    _argument: *mut c_void,
+) -> *mut c_void {
+    std::ptr::null_mut()
+}
+
+unsafe extern "C" fn generate_cleanup(_: *mut c_void) {}
 
 /// The reference is the address of a key that the store or decoder lends for the time of the call.
 unsafe extern "C" fn load<const FAMILY: u32>(reference: *const c_void, size: usize) -> *mut c_void {

@@ -172,8 +172,8 @@ fn order_check(path: &Path) -> Option<Check> {
         Check::problem(
             "order",
             format!("{} lists keyward before default", path.display()),
-            "put the line of default first: else TLS looks for its ephemeral curves at keyward,\n\
-             which makes no keys, and falls back to finite fields",
+            "put the line of default first: else TLS and `openssl genpkey` ask keyward for new keys,\n\
+             which makes none",
         )
     })
 }
