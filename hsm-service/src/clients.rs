@@ -24,6 +24,14 @@ use crate::{
     store::{Secret, Store},
 };
 
+/// What a revocation has come to.
+pub(crate) struct Revoked {
+    /// The certificates that were not revoked before.
+    pub(crate) certificates: Vec<ClientCertificate>,
+    /// Whether the service will know it while it is sealed, too.
+    pub(crate) while_sealed: Result<()>,
+}
+
 /// The name of the list in the store.
 const NAME: &str = "client-certificates";
 
@@ -77,7 +85,7 @@ impl Clients {
         renews: Option<&[u8]>,
         most: usize,
     ) -> Result<()> {
-        self.change(|register| {
+        let ((), kept) = self.change(|register| {
             if register.by_serial.len() >= most {
                 let message = format!("the service keeps {most} client certificates already");
                 return Err(Error::new(ErrorKind::LimitExceeded, message).hint(
@@ -94,7 +102,8 @@ impl Clients {
             }
             register.by_serial.insert(certificate.serial.clone(), certificate);
             Ok(())
-        })
+        })?;
+        kept
     }
 
     /// What is known of a certificate.
@@ -112,38 +121,46 @@ impl Clients {
         self.read().by_serial.values().for_each(see);
     }
 
-    /// Revokes all certificates of a user; those that were revoked by this.
-    pub(crate) fn revoke_user(&self, user: &str) -> Result<Vec<ClientCertificate>> {
-        let mut revoked = Vec::new();
-        self.change(|register| {
-            revoked = register.revoke(|certificate| certificate.user == user);
+    /// Revokes all certificates of a user.
+    pub(crate) fn revoke_user(&self, user: &str) -> Result<Revoked> {
+        self.revoke_with(|register| {
             if !register.revoked_users.iter().any(|known| known == user) {
                 register.revoked_users.push(user.to_owned());
             }
-            Ok(())
-        })?;
-        Ok(revoked)
+            register.revoke(|certificate| certificate.user == user)
+        })
     }
 
     /// Revokes one certificate, which must be in the list, and unless it is meant alone all that are from
     /// the same enrolment: whoever had its key may have renewed it, and one that was renewed may have
-    /// kept its key. Those that were revoked by this.
-    pub(crate) fn revoke(&self, serial: &[u8], alone: bool) -> Result<Vec<ClientCertificate>> {
+    /// kept its key.
+    pub(crate) fn revoke(&self, serial: &[u8], alone: bool) -> Result<Revoked> {
         let Some(named) = self.get(serial) else {
             let message = format!("no certificate with the serial number {} is known", hex(serial));
             return Err(Error::new(ErrorKind::NotFound, message).hint(
                 "`keyward client list` shows them; all of a user's are revoked by the user's name",
             ));
         };
-        let mut revoked = Vec::new();
-        self.change(|register| {
-            revoked = register.revoke(|certificate| match alone {
+        self.revoke_with(|register| {
+            register.revoke(|certificate| match alone {
                 true => certificate.serial == serial,
                 false => enrolment_of(certificate) == enrolment_of(&named),
-            });
-            Ok(())
-        })?;
-        Ok(revoked)
+            })
+        })
+    }
+
+    fn revoke_with(
+        &self,
+        revoke: impl FnOnce(&mut Register) -> Vec<ClientCertificate>,
+    ) -> Result<Revoked> {
+        let (certificates, kept) = self.change(|register| Ok(revoke(register)))?;
+        let while_sealed = kept.map_err(|error| {
+            let message =
+                format!("revoked, but not for the time that the service is sealed: {error}");
+            Error::new(ErrorKind::Internal, message)
+                .hint("see the disk with the service's state, and repeat this")
+        });
+        Ok(Revoked { certificates, while_sealed })
     }
 
     /// The certificates that are valid, that another authority than this one has issued, and that
@@ -162,12 +179,15 @@ impl Clients {
         self.read().after(serial).filter(old).take(limit).cloned().collect()
     }
 
+    /// Whether some that another authority than this one has issued are not revoked.
+    pub(crate) fn has_others_than_of(&self, authority: &[u8]) -> bool {
+        let all = self.read();
+        all.by_serial.values().any(|one| one.revoked == 0 && one.authority != authority)
+    }
+
     /// Revokes the certificates that another authority than this one has issued.
-    pub(crate) fn revoke_all_not_of(&self, authority: &[u8]) -> Result<()> {
-        self.change(|register| {
-            register.revoke(|certificate| certificate.authority != authority);
-            Ok(())
-        })
+    pub(crate) fn revoke_all_not_of(&self, authority: &[u8]) -> Result<Revoked> {
+        self.revoke_with(|register| register.revoke(|one| one.authority != authority))
     }
 
     /// Why a client may not come in with this certificate, or not from there.
@@ -212,18 +232,22 @@ impl Clients {
         ended || self.refusal(identity, Source::Process(0), &[]).is_some()
     }
 
-    /// Changes the list, on disk first, unless the change refuses.
-    fn change(&self, change: impl FnOnce(&mut Register) -> Result<()>) -> Result<()> {
+    /// Changes the list, on disk first, unless the change refuses. What the change gives, and whether
+    /// the list for the sealed service was written too: the change holds in any case.
+    fn change<T>(
+        &self,
+        change: impl FnOnce(&mut Register) -> Result<T>,
+    ) -> Result<(T, Result<()>)> {
         let _alone = self.alone();
         let mut changed = self.read().clone();
         // A revoked certificate that is forgotten because the clock was wrong would come in again.
         let limit = clock::surely().saturating_sub(KEEP_ENDED);
         changed.by_serial.retain(|_, certificate| certificate.ends >= limit);
-        change(&mut changed)?;
+        let given = change(&mut changed)?;
         let message = changed.message();
         self.store.set_own_secrets(&[(NAME, Secret::copy_of(&message.encode_to_vec()))])?;
         self.set(changed);
-        self.front.keep(|front| front.clients = Some(message))
+        Ok((given, self.front.keep(|front| front.clients = Some(message))))
     }
 
     fn alone(&self) -> MutexGuard<'_, ()> {
@@ -381,7 +405,7 @@ mod tests {
         };
         clients.add(certificate(1), None, 10).unwrap();
         clients.add(certificate(2), Some(&[1]), 10).unwrap();
-        assert_eq!(clients.revoke_user("web").unwrap().len(), 2);
+        assert_eq!(clients.revoke_user("web").unwrap().certificates.len(), 2);
         let error = clients.add(certificate(3), Some(&[2]), 10).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unauthenticated);
         assert!(clients.get(&[3]).is_none());

@@ -2,11 +2,17 @@
 
 mod service_support;
 
+use std::sync::Arc;
+
 use keyward_algorithms::{ErrorKind, KeyType};
 use keyward_client::Client;
-use keyward_protocol::{Error, Key, Restrictions};
+use keyward_protocol::{
+    Error, Key, Restrictions,
+    messages::{RevokeClient, RotationStep as Step},
+};
+use keyward_service::{init::SealChoice, store::Passphrase};
 use service_support::{
-    State, all_is_there,
+    State, all_is_there, audit_log,
     faults::{Call, FaultyDisk},
     generate, named, sign, wait_for,
 };
@@ -132,4 +138,70 @@ fn keys_whose_destruction_the_disk_does_not_take_are_out_of_memory_and_destroyed
     assert_eq!((seal.state.as_str(), seal.kind.as_str()), ("uninitialised", ""));
     assert!(service.terminate().success());
     assert_eq!(state.start().client().status().unwrap().state, "uninitialised");
+}
+
+#[test]
+fn a_client_is_shut_out_though_the_disk_does_not_take_it_for_the_sealed_service() {
+    let passphrase = b"ten green bottles hanging on the wall";
+    let mut state = State::sealed_by(SealChoice::Passphrase(Arc::new(Passphrase::new(passphrase))));
+    let me = rustix::process::geteuid().as_raw().to_string();
+    state.more = ME.replace("\"user\"", "\"admin\"").replace("uid:ME", &format!("uid:{me}"));
+    let Some(disk) = FaultyDisk::of(&state) else { return };
+    let service = disk.start(&state);
+    let administrator = service.client();
+    administrator.unseal(passphrase, false).unwrap();
+    let machine = service.machine("web", &[], &[]);
+    let web = machine.client(&service);
+    let key = generate(&web, "k", "p-256");
+    let revoke = || RevokeClient { user: "web".into(), ..RevokeClient::default() };
+    disk.fail(&[Call::Write], "hsm/data/.tmp", 0, 1000);
+    let error = administrator.revoke_client(revoke()).unwrap_err();
+    assert!(disk.heal() > 0);
+    assert_eq!(error.kind, ErrorKind::Internal, "{error}");
+    assert!(error.message.contains("revoked, but not for the time that the service is sealed"));
+    assert_eq!(sign(&web, &key).unwrap_err().kind, ErrorKind::Unauthenticated);
+    let details: Vec<String> =
+        audit_log(&administrator).into_iter().map(|entry| entry.detail).collect();
+    assert!(details.iter().any(|detail| detail.contains("revoked 1: ")), "{details:?}");
+
+    assert!(administrator.revoke_client(revoke()).unwrap().is_empty());
+    service.kill();
+    // The sealed service knows it, too.
+    let service = state.start();
+    let error = machine.client(&service).status().unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Unauthenticated, "{error}");
+}
+
+#[test]
+fn who_has_an_old_authority_is_shut_out_though_the_disk_does_not_take_that_into_the_list() {
+    let state = State::with(ME);
+    let Some(disk) = FaultyDisk::of(&state) else { return };
+    let service = disk.start(&state);
+    let old = service.enrol("web", &[]);
+    let key = generate(&old, "k", "p-256");
+    service.administrator().rotate_authority(Step::Begin).unwrap();
+    let administrator = service.enrol("anne", &["admin"]);
+    administrator.rotate_authority(Step::Switch).unwrap();
+    // The first writes are those of the step itself.
+    let error = (0..)
+        .find_map(|skip| {
+            disk.fail(&[Call::Write], "keys.db", skip, 1);
+            let error = administrator.rotate_authority(Step::Finish).unwrap_err();
+            assert_eq!(disk.heal(), 1);
+            (administrator.authority().unwrap().reached() == Step::Unknown).then_some(error)
+        })
+        .unwrap();
+    // Also on the connection that is open.
+    let refused = sign(&old, &key).unwrap_err();
+    assert!(refused.hint.as_deref().unwrap_or_default().contains("client enrol"), "{refused}");
+    assert!(error.hint.as_deref().unwrap_or_default().contains("authority finish"), "{error}");
+    let valid = || {
+        let all = administrator.list_clients().unwrap();
+        all.into_iter().filter(|one| one.revoked == 0).map(|one| one.user).collect::<Vec<_>>()
+    };
+    assert_eq!(valid().len(), 3);
+    administrator.rotate_authority(Step::Finish).unwrap();
+    assert_eq!(valid(), ["anne"]);
+    let error = administrator.rotate_authority(Step::Finish).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidArgument, "nothing is left to do");
 }

@@ -34,7 +34,7 @@ pub(crate) fn show(service: &Service, caller: &Caller, request: &ShowAuthority) 
 }
 
 /// Takes the next step of a replacement. The last one shuts out every certificate of the old
-/// authority, also on connections that are open.
+/// authority, also on connections that are open; it can be repeated where the list does not say so yet.
 pub(crate) fn rotate(
     service: &Service,
     caller: &Caller,
@@ -42,20 +42,34 @@ pub(crate) fn rotate(
 ) -> Result<Reply> {
     policy::authorise(caller, Operation::RotateAuthority, Target::Service)?;
     let present = service.authority.present()?;
-    if request.step() == Step::Finish
+    let (step, issuing) = (request.step(), present.issuing().key_id());
+    let finishes = step == Step::Finish;
+    if finishes
         && let Identity::Certificate { authority, .. } = &caller.identity
-        && authority != present.issuing().key_id()
+        && authority != issuing
     {
         let message = "your own certificate is from the authority that would be dropped";
         return Err(Error::new(ErrorKind::InvalidArgument, message)
             .hint("renew it first: keyward client renew"));
     }
-    service.authority.step(request.step())?;
-    if request.step() == Step::Finish {
-        // They are refused anyway; this is for those who look at the list.
-        service.clients.revoke_all_not_of(present.issuing().key_id())?;
+    let is_done = present.reached() == Step::Unknown && service.clients.has_others_than_of(issuing);
+    if !(finishes && is_done) {
+        service.authority.step(step)?;
+        service.live.changed();
+        tracing::info!(step = step.as_str_name(), by = %caller.identity, "authority");
     }
-    service.live.changed();
-    tracing::info!(step = request.step().as_str_name(), by = %caller.identity, "authority");
+    if finishes {
+        // They are refused anyway; this is for those who look at the list.
+        let marked = service.clients.revoke_all_not_of(issuing).map_err(|error| {
+            let message = format!(
+                "the old authority is dropped, but its certificates are not marked: {error}"
+            );
+            Error::new(ErrorKind::Internal, message)
+                .hint("see the disk with the service's state, then: keyward authority finish")
+        })?;
+        if let Err(error) = marked.while_sealed {
+            tracing::warn!("{error}");
+        }
+    }
     show(service, caller, &ShowAuthority::default())
 }

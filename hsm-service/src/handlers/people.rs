@@ -15,6 +15,7 @@ use super::page;
 use crate::{
     Error, Result, Service,
     audit::Trail,
+    clients::Revoked,
     config::PinPolicy,
     execute::Reply,
     identity::{Caller, Identity, IdentityPattern, Role},
@@ -145,12 +146,13 @@ fn issue(
         issued_by: by.into(),
         ..describe(&certificate)?
     };
-    // Once nothing else can be wrong with the request: what is refused changes nothing.
+    service.clients.add(noted, renews, service.live.settings().limits.client_certificates)?;
+    // Once nothing else can be wrong with the request, what is refused changes nothing; nor has anybody
+    // the certificate yet.
     if pin {
         service.pins.require(user)?;
         service.live.changed();
     }
-    service.clients.add(noted, renews, service.live.settings().limits.client_certificates)?;
     tracing::info!(user, by = %caller.identity, days, ?roles, "client certificate issued");
     Ok(Reply::Enrolment(Enrolment {
         chain: vec![certificate],
@@ -203,6 +205,7 @@ pub(crate) fn revoke(
         }
     };
     service.live.changed();
+    let Revoked { certificates: revoked, while_sealed } = revoked;
     for certificate in &revoked {
         let serial = hex(&certificate.serial);
         tracing::info!(user = certificate.user, serial, by = %caller.identity, "revoked");
@@ -211,6 +214,7 @@ pub(crate) fn revoke(
         let serials: Vec<String> = revoked.iter().map(|one| hex(&one.serial)).collect();
         trail.says(&format!("revoked {}: {}", serials.len(), serials.join(", ")));
     }
+    while_sealed?;
     // The list has the rest.
     Ok(clients(revoked))
 }
