@@ -12,7 +12,7 @@ use std::{
 use keyward_algorithms::ErrorKind;
 use keyward_protocol::{
     FrameReader,
-    constants::{MAX_FRAME_BYTES, MAX_IN_FLIGHT},
+    constants::{MAX_FRAME_BYTES, MAX_IN_FLIGHT, PREFIX_BYTES},
     decode_request, encode_response,
     messages::{Request, Response},
     operation_of,
@@ -261,6 +261,8 @@ async fn write(
     while outgoing.recv_many(&mut responses, 64).await > 0 {
         let count = responses.len();
         let size: usize = responses.iter().map(Response::encoded_len).sum();
+        // So that it does not grow, which would leave copies behind.
+        bytes.reserve(size + count * PREFIX_BYTES);
         for mut response in responses.drain(..) {
             if let Err(error) = encode_response(&response, &mut bytes) {
                 let _ = encode_response(&respond(response.id, Err(error)), &mut bytes);
