@@ -338,9 +338,12 @@ impl Backend {
             Pace::Fast => return done(guarded(|| work.run_for(peer))),
             Pace::Slow => {
                 // Neither the way to another thread nor its niceness, as long as that is no flood.
-                if caller_waits && let Some(_place) = self.slow.enter() {
+                if caller_waits && let Some(place) = self.slow.enter() {
                     peer.meter.waited(Queue::Slow, Duration::ZERO);
-                    return done(guarded(|| work.run_for(peer)));
+                    let product = guarded(|| work.run_for(peer));
+                    // What follows is a disk's or the peer's time.
+                    drop(place);
+                    return done(product);
                 }
                 (&self.slow, Queue::Slow)
             }

@@ -3,7 +3,7 @@
 use std::{
     net::IpAddr,
     sync::{
-        Arc, Mutex, PoisonError, RwLock, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -116,17 +116,28 @@ impl Peer {
 
     /// Notes that a user has logged in.
     pub(crate) fn log_in(&self, service: &Service, login: Login) {
-        *self.login.lock().unwrap_or_else(PoisonError::into_inner) = Some(login);
-        self.look_again(service);
+        let mut present = self.login();
+        *present = Some(login);
+        self.look_with(service, &present);
     }
 
     fn look_again(&self, service: &Service) -> Arc<Caller> {
-        let login = self.login.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.look_with(service, &self.login())
+    }
+
+    /// Looks who it is with this login, which is held so that what is found of an earlier one does not
+    /// take the place of what is found of a later one.
+    fn look_with(&self, service: &Service, login: &MutexGuard<'_, Option<Login>>) -> Arc<Caller> {
         let Peer { identity, source, valid_until, connection, .. } = self;
+        let login = (**login).clone();
         let fresh = Known::now(service, identity, *source, *valid_until, *connection, login);
         let caller = Arc::clone(&fresh.caller);
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = fresh;
         caller
+    }
+
+    fn login(&self) -> MutexGuard<'_, Option<Login>> {
+        self.login.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Refuses what has waited for its turn where the one who asked for it may not ask for it any more:

@@ -14,8 +14,9 @@ use keyward_algorithms::ErrorKind;
 use keyward_client::{Client, Pin, Settings};
 use keyward_protocol::{
     Error, decode_request, encode_response,
-    messages::{HelloReply, Login, PinState, Response, User, request, response},
+    messages::{Enrol, HelloReply, Login, PinState, Response, User, request, response},
 };
+use keyward_service::issue::Authority;
 use service_support::{Service, State, generate, raw::Raw, sign};
 use tempfile::TempDir;
 
@@ -296,4 +297,19 @@ fn a_pin_is_sent_to_the_owner_of_a_folder_of_its_own_and_not_to_whoever_came_fir
         assert_eq!(told, is_told, "{error}");
         assert_eq!(error.message.contains("no PIN is sent"), !is_told, "{error}");
     }
+}
+
+#[test]
+fn an_enrolment_that_is_refused_asks_nobody_for_a_pin() {
+    // The first administrator's, and one more.
+    let state = State::with("[limits]\nclient_certificates = 2\n");
+    let service = state.start();
+    let web = service.enrol("web", &[]);
+    let key = generate(&web, "k", "p-256");
+    let (csr, _) = Authority::client_request().unwrap();
+    let enrol = Enrol { user: "web".into(), pin: true, csr, ..Enrol::default() };
+    assert_eq!(kind(service.administrator().enrol(enrol)), Some(ErrorKind::LimitExceeded));
+    sign(&web, &key).unwrap();
+    let users = service.administrator().list_users().unwrap();
+    assert_eq!(users.iter().find(|user| user.name == "web").unwrap().pin(), PinState::None);
 }
