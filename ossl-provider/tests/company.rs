@@ -5,8 +5,11 @@ mod support;
 
 use std::fs;
 
+use keyward_protocol::messages::response;
 use support::{
-    Service, run,
+    Host, Service,
+    proxy::Proxy,
+    run,
     server::{Server, assert_verified, connect},
 };
 
@@ -185,6 +188,29 @@ fn a_service_outside_a_fips_module_is_refused_where_the_section_requires_one() {
     host.configure("fips = perhaps", "");
     let output = host.openssl_fails("pkey -in keyward:p-256 -noout");
     assert!(output.contains("the setting \"fips\" is \"perhaps\""), "{output}");
+}
+
+#[test]
+fn a_service_that_says_that_it_runs_in_a_fips_module_is_taken_where_the_section_requires_one() {
+    let mut service = service();
+    // Its answers say what those of a service that is built so do.
+    let proxy = Proxy::changing(service.host.address(), |answer| {
+        if let Some(response::Result::Hello(hello)) = &mut answer.result {
+            hello.fips = true;
+        }
+    });
+    let public = fs::read_to_string(service.host.path("p-256.pub")).unwrap();
+    let pem = fs::read_to_string(service.host.path("p-256.pem")).unwrap();
+    service.host = Host::at(&proxy.address());
+    let host = &service.host;
+    fs::write(host.path("p-256.pub"), public).unwrap();
+    fs::write(host.path("p-256.pem"), pem).unwrap();
+    fs::write(host.path("digest"), [7; 32]).unwrap();
+    host.configure("fips = required", "default_properties = fips=yes");
+    for key in ["keyward:p-256", "p-256.pem"] {
+        host.openssl(&format!("pkeyutl -sign -inkey {key} -in digest -out signature"));
+        host.stranger("pkeyutl -verify -pubin -inkey p-256.pub -in digest -sigfile signature");
+    }
 }
 
 #[test]

@@ -39,8 +39,11 @@ fn public_halves_are_those_that_the_service_tells() {
         for source in [format!("keyward:{name}"), format!("{name}.pem")] {
             assert_eq!(host.openssl(&format!("pkey -in {source} -pubout")), expected, "{source}");
         }
-        let public_uri = format!("pkey -pubin -in keyward:{name}?type=public");
-        assert_eq!(host.openssl(&public_uri), expected);
+        // Also where the program alone says that it wants the public half.
+        for uri in [format!("keyward:{name}?type=public"), format!("keyward:{name}")] {
+            let public = host.openssl(&format!("pkey -pubin -in {uri} -pubout"));
+            assert_eq!(public, expected, "{uri}");
+        }
         assert_eq!(
             host.openssl(&format!("pkey -in keyward:{name} -text_pub -noout")),
             host.stranger(&format!("pkey -pubin -in {name}.pub -text -noout"))
@@ -282,6 +285,12 @@ fn cms_signs_and_decrypts() {
             .openssl(&format!("cms -decrypt -in sealed -inkey keyward:{name} -recip {name}.crt"));
         assert!(plain.contains("signed somewhere else"), "{name}: {plain}");
     }
+    // Among several, the recipient is found by its certificate.
+    host.stranger("req -x509 -newkey rsa:2048 -noenc -keyout other.key -subj /CN=o -out other.crt");
+    host.stranger("cms -encrypt -aes256 -in message -out sealed rsa-2048.crt other.crt");
+    let decrypt = "cms -decrypt -in sealed -inkey keyward:rsa-2048 -recip rsa-2048.crt";
+    let plain = host.openssl(decrypt);
+    assert!(plain.contains("signed somewhere else"), "{plain}");
 }
 
 #[test]

@@ -45,8 +45,12 @@ fn it_needs_no_library_of_openssl_and_stays_mapped() {
 fn it_says_what_it_is() {
     let host = support::Host::without_service();
     let providers = host.openssl("list -providers -verbose");
-    for line in ["name: Keyward", concat!("version: ", env!("CARGO_PKG_VERSION")), "status: active"]
-    {
+    for line in [
+        "name: Keyward\n",
+        concat!("version: ", env!("CARGO_PKG_VERSION"), "\n"),
+        "status: active\n",
+        concat!("build info: ", env!("CARGO_PKG_VERSION"), ", AWS-LC "),
+    ] {
         assert!(providers.contains(line), "{providers}");
     }
     host.configure("fips = perhaps", "");

@@ -9,6 +9,10 @@ const PROVIDERS: [&str; 3] = ["fips = fips_sect", "base = base_sect", "keyward =
 /// The orders of these lines, first those in which the FIPS provider stands before ours.
 const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
 
+/// The shipped setting, and the one that takes any service.
+const REQUIRED: &str = "\nfips = required\n";
+const MARKED: &str = "\nfips = yes\n";
+
 /// A workshop whose OpenSSL is configured as the shipped file says.
 struct World {
     workshop: Workshop,
@@ -27,7 +31,9 @@ impl World {
         let installed = workshop.path("fipsmodule.cnf");
         let install = ["fipsinstall", "-module", module.to_str().unwrap(), "-out", &installed];
         OpenSsl::plain(&install).run().bytes();
-        let configuration = shipped("openssl-fips.cnf", &[("/etc/ssl/fipsmodule.cnf", &installed)]);
+        // The tests' service runs in no FIPS module, which the file would have it refused for.
+        let places = [("/etc/ssl/fipsmodule.cnf", &*installed), (REQUIRED, MARKED)];
+        let configuration = shipped("openssl-fips.cnf", &places);
         World { workshop, configuration }
     }
 
@@ -109,15 +115,13 @@ fn keys_serve_tls_where_the_fips_provider_stands_first() {
 fn without_the_setting_a_host_that_insists_on_fips_refuses_the_key() {
     let mut world = World::new();
     let identity = world.workshop.service.key("web", "p-256");
-    let setting = "\nfips = yes\n";
-    assert!(world.configuration.contains(setting));
-    world.configure(&world.configuration.replace(setting, "\n"));
+    world.configure(&world.configuration.replace(MARKED, "\n"));
     for key in identity.names() {
         let said = world.workshop.refused(&["pkey", "-in", &key, "-noout"]);
         assert!(said.contains("unsupported"), "{said}");
     }
     // A service outside a FIPS module is refused where the section requires one.
-    let required = world.configuration.replace(setting, "\nfips = required\n");
+    let required = world.configuration.replace(MARKED, REQUIRED);
     world.configure(&required);
     let said = world.workshop.refused(&["pkey", "-in", &identity.uri(), "-noout"]);
     assert!(said.contains("does not run in a FIPS module"), "{said}");

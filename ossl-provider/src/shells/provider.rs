@@ -1,6 +1,9 @@
 //! The provider itself (provider-base(7)): its functions, and what it offers.
 
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::{
+    ffi::{CStr, CString, c_char, c_int, c_void},
+    sync::LazyLock,
+};
 
 use keyward_algorithms::ErrorKind;
 
@@ -78,6 +81,12 @@ static ABOUT: Descriptors = descriptors![
 
 const VERSION: &CStr = c_names!(env!("CARGO_PKG_VERSION"));
 
+/// The version, and the library that hashes and verifies here. Made as the module is loaded.
+static BUILD: LazyLock<CString> = LazyLock::new(|| {
+    let text = format!("{}, {}", env!("CARGO_PKG_VERSION"), keyward_crypto::module());
+    CString::new(text).unwrap_or_default()
+});
+
 unsafe extern "C" fn gettable_params(_: *mut c_void) -> *const OSSL_PARAM {
     ABOUT.as_ptr()
 }
@@ -92,7 +101,7 @@ unsafe extern "C" fn get_params(provctx: *mut c_void, params: *mut OSSL_PARAM) -
             Ok(match name {
                 _ if name == names::PROVIDER_NAME => Some(Answer::StaticText(c"Keyward")),
                 _ if name == names::PROVIDER_VERSION => Some(Answer::StaticText(VERSION)),
-                _ if name == names::PROVIDER_BUILDINFO => Some(Answer::StaticText(VERSION)),
+                _ if name == names::PROVIDER_BUILDINFO => Some(Answer::StaticText(&BUILD)),
                 // Whether the service is there is no matter of this: it may come and go.
                 _ if name == names::PROVIDER_STATUS => {
                     Some(Answer::Integer(provider.client().is_ok().into()))
@@ -174,6 +183,7 @@ pub(crate) unsafe fn init(
     let (Some(to_core), Some(provctx)) = (to_core, provctx) else { return 0 };
     silence_panics();
     guard_quietly(0, || {
+        LazyLock::force(&BUILD);
         *provctx = handle::share(Provider::new(core));
         *to_core = FUNCTIONS.as_ptr();
         Some(1)
