@@ -1,5 +1,5 @@
 # What a shared library exports, for the linker of Linux. OpenSSL's own program of this name is not in the
-# crate: util/mkdef.pl … --ordinals FILE …
+# newer versions of the crate: util/mkdef.pl … --ordinals FILE …
 use strict;
 use warnings;
 

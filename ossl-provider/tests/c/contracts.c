@@ -302,6 +302,10 @@ static void parameters(const char *uri)
             ERR_clear_error();
             continue;
         }
+        /* Before 3.0.8 it gives the short form of a point: one coordinate after a byte. */
+        if (ask[0].return_size < size && (theirs[0] == 2 || theirs[0] == 3)
+            && memcmp(ours + 1, theirs + 1, ask[0].return_size - 1) == 0)
+            continue;
         if (memcmp(ours, theirs, size) != 0 && !(is_text && is_digest((char *)ours, (char *)theirs))) {
             fprintf(stderr, "%s differs\n", known->key);
             exit(1);
