@@ -173,6 +173,8 @@ static void sign_in_jobs(EVP_PKEY *key, int *good, int *most)
             CHECK(status == ASYNC_PAUSE || status == ASYNC_FINISH);
             if (status == ASYNC_FINISH) {
                 *good += result;
+                /* Before later errors push them out of the queue. */
+                ERR_print_errors_fp(stderr);
                 if (++rounds[i] == ROUNDS)
                     left--;
             }
@@ -327,8 +329,6 @@ int main(int argc, char **argv)
     sign_in_jobs(key, &good, &most);
     if (good == JOBS * ROUNDS)
         block_pauses(key);
-    if (good != JOBS * ROUNDS)
-        ERR_print_errors_fp(stderr);
     printf("signed %d, paused %d, stack %zu\n", good, most, deepest());
     EVP_PKEY_free(key);
     return good != JOBS * ROUNDS;
