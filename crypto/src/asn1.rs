@@ -82,7 +82,6 @@ pub(crate) fn octet_string(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
     encode(&OctetStringRef::new(bytes).map_err(|_| CryptoError::InvalidKey)?)
 }
 
-/// Encodes into one buffer of the final size, so that no copy of a secret stays behind.
 /// The DER value that some bytes begin with, where nothing but a few zeros follow it.
 pub(crate) fn without_zeros(bytes: &[u8]) -> Result<&[u8]> {
     let length = || {
@@ -97,6 +96,7 @@ pub(crate) fn without_zeros(bytes: &[u8]) -> Result<&[u8]> {
     }
 }
 
+/// Encodes into one buffer of the final size, so that no copy of a secret stays behind.
 fn encode(value: &impl Encode) -> Result<Zeroizing<Vec<u8>>> {
     let length = value.encoded_len().map_err(|_| CryptoError::InvalidKey)?;
     let length = usize::try_from(length).map_err(|_| CryptoError::InvalidKey)?;

@@ -21,6 +21,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     Error, Result,
+    approvals::Spent,
     identity::Caller,
     keys::{Key, Material},
     lanes::{Job, Lane, LaneOptions, Load},
@@ -58,6 +59,18 @@ pub(crate) enum Work {
     Import(Zeroizing<Vec<u8>>),
     /// Take in a secret key of this type.
     ImportSecret(KeyType, Zeroizing<Vec<u8>>),
+}
+
+/// Work that is to be done, and the approved uses of its keys that were spent on it.
+pub(crate) struct Task {
+    pub(crate) work: Work,
+    pub(crate) spent: Option<Spent>,
+}
+
+impl From<Work> for Task {
+    fn from(work: Work) -> Task {
+        Task { work, spent: None }
+    }
 }
 
 /// What a key is encrypted with.
@@ -212,16 +225,6 @@ impl Work {
         }
     }
 
-    /// Runs it and counts how long it took. It is a use of its keys from here on.
-    fn run_for(self, peer: &Peer) -> Result<Product> {
-        let series = self.series();
-        self.take_uses()?;
-        let begun = Instant::now();
-        let result = self.run();
-        peer.meter.executed(series, begun);
-        result
-    }
-
     fn run(self) -> Result<Product> {
         match self {
             Work::Sign(key, request) => pairs::sign(&key, &request).map(Product::Bytes),
@@ -261,6 +264,22 @@ impl Work {
                     explain(error, &format!("cannot import a key of type {key_type}"))
                 }),
         }
+    }
+}
+
+impl Task {
+    /// Runs it and counts how long it took. It is a use of its keys from here on.
+    fn run_for(self, peer: &Peer) -> Result<Product> {
+        let Task { work, spent } = self;
+        let series = work.series();
+        work.take_uses()?;
+        if let Some(spent) = spent {
+            spent.begun();
+        }
+        let begun = Instant::now();
+        let result = work.run();
+        peer.meter.executed(series, begun);
+        result
     }
 }
 
@@ -329,18 +348,18 @@ impl Backend {
     pub(crate) fn submit(
         &self,
         peer: &Arc<Peer>,
-        work: Work,
+        task: Task,
         terms: Terms,
         done: impl FnOnce(Result<Product>) + Send + 'static,
     ) {
         let Terms { deadline, caller_waits } = terms;
-        let (lane, queue) = match work.pace() {
-            Pace::Fast => return done(guarded(|| work.run_for(peer))),
+        let (lane, queue) = match task.work.pace() {
+            Pace::Fast => return done(guarded(|| task.run_for(peer))),
             Pace::Slow => {
                 // Neither the way to another thread nor its niceness, as long as that is no flood.
                 if caller_waits && let Some(place) = self.slow.enter() {
                     peer.meter.waited(Queue::Slow, Duration::ZERO);
-                    let product = guarded(|| work.run_for(peer));
+                    let product = guarded(|| task.run_for(peer));
                     // What follows is a disk's or the peer's time.
                     drop(place);
                     return done(product);
@@ -353,7 +372,7 @@ impl Backend {
         let peer = Arc::clone(peer);
         let asker = peer.caller();
         let user = Arc::clone(&asker.queue);
-        lane.push(&user, Box::new(Waiting { peer, asker, work, queue, since, deadline, done }));
+        lane.push(&user, Box::new(Waiting { peer, asker, task, queue, since, deadline, done }));
     }
 
     /// How much its lanes have to do.
@@ -367,7 +386,7 @@ struct Waiting<D> {
     peer: Arc<Peer>,
     /// Who asked for it.
     asker: Arc<Caller>,
-    work: Work,
+    task: Task,
     queue: Queue,
     since: Instant,
     deadline: Instant,
@@ -376,27 +395,32 @@ struct Waiting<D> {
 
 impl<D: FnOnce(Result<Product>) + Send> Job for Waiting<D> {
     fn run(self: Box<Self>) {
-        let Waiting { peer, asker, work, queue, since, deadline, done } = *self;
+        let Waiting { peer, asker, task, queue, since, deadline, done } = *self;
         if peer.has_left() {
             return;
         }
         let now = Instant::now();
         peer.meter.waited(queue, now.duration_since(since));
-        done(match now < deadline {
-            true => guarded(|| {
-                peer.may_still(&asker, work.series().operation())?;
-                work.run_for(&peer)
-            }),
-            false => Err(late()),
+        let result = guarded(|| {
+            // What is not begun gives back the uses that were spent on it, before the answer goes out.
+            let task = task;
+            if now >= deadline {
+                return Err(late());
+            }
+            peer.may_still(&asker, task.work.series().operation())?;
+            task.run_for(&peer)
         });
+        done(result);
     }
 
     fn refuse(self: Box<Self>) {
-        (self.done)(Err(busy()));
+        let Waiting { task, done, .. } = *self;
+        drop(task);
+        done(Err(busy()));
     }
 
     fn bytes(&self) -> usize {
-        self.work.bytes()
+        self.task.work.bytes()
     }
 }
 

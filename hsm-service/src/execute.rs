@@ -109,7 +109,7 @@ impl Service {
 
         use request::Operation as Asked;
         // Work with a private key goes to the backend.
-        let work = match operation {
+        let task = match operation {
             Asked::Sign(request) => using::sign(self, caller, request, &mut trail),
             Asked::Decrypt(request) => using::decrypt(self, caller, request, &mut trail),
             Asked::Derive(request) => using::derive(self, caller, request, &mut trail),
@@ -150,8 +150,8 @@ impl Service {
                 return done(trail.finish(result));
             }
         };
-        match work {
-            Ok(work) => self.backend.submit(peer, work, terms, move |product| {
+        match task {
+            Ok(task) => self.backend.submit(peer, task, terms, move |product| {
                 done(trail.finish(product.and_then(using::output)));
             }),
             Err(error) => done(trail.finish(Err(error))),
@@ -255,9 +255,9 @@ impl Service {
         done: impl FnOnce(Result<Reply>) + Send + 'static,
     ) {
         match plan {
-            Ok(making::Plan { work, draft }) => {
+            Ok(making::Plan { task, draft }) => {
                 let service = Arc::clone(self);
-                self.backend.submit(peer, work, terms, move |product| {
+                self.backend.submit(peer, task, terms, move |product| {
                     let kept = product.and_then(|product: Product| {
                         if let Product::Key(key) = &product
                             && service.live.approved_only()

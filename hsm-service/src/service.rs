@@ -48,7 +48,7 @@ pub struct Service {
     pub(crate) pins: Pins,
     /// Where PINs are hashed.
     pub(crate) logins: Lane,
-    pub(crate) approvals: Approvals,
+    pub(crate) approvals: Arc<Approvals>,
     pub(crate) front: Arc<Front>,
     pub(crate) quotas: Quotas,
     pub(crate) audit: Arc<Audit>,
@@ -90,7 +90,7 @@ impl Service {
         if !quorum.is_empty() {
             audit.record_event("quorum", &quorum.described());
         }
-        let approvals = Approvals::new(Arc::clone(&store), Arc::clone(&audit));
+        let approvals = Arc::new(Approvals::new(Arc::clone(&store), Arc::clone(&audit)));
         let backend = Backend::start(config.limits.slow_queue).map_err(threads)?;
         let metrics = Metrics::new();
         let backups = Keeper::start(

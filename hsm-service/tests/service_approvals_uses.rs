@@ -6,16 +6,19 @@ mod service_support;
 use std::thread;
 
 use keyward_algorithms::{
-    Digest, Encryption, ErrorKind, KeyType, Right, Rights, Signature, SymmetricCipher, Wrapping,
+    Digest, Encryption, ErrorKind, KeyType, Right, Rights, Scheme, Signature, SymmetricCipher,
+    Wrapping,
 };
 use keyward_client::{KeyTemplate, WrapWith};
 use keyward_protocol::{
     CipherRequest, Key, OaepParameters, PssParameters, Restrictions, SignRequest, SymmetricRequest,
-    WrappingChoice, messages::ApprovalState,
+    WrappingChoice,
+    messages::{ApprovalState, Request, response},
 };
 use service_support::{
-    Service, generate, named,
+    AUDITING, Service, State, audit_log, generate, named,
     quorum::{World, asked, kind, logged, quorum, state_of},
+    raw::{self, Raw},
     sign,
 };
 
@@ -104,8 +107,19 @@ fn what_is_refused_anyway_uses_up_no_approval() {
     bob.approve(of_kek).unwrap();
     assert_eq!(kind(wrap(Wrapping::RsaOaep)), Some(ErrorKind::Unsupported));
     assert!(left(of_data) && left(of_kek));
-    wrap(Wrapping::AesKwp).unwrap();
+    let wrapped = wrap(Wrapping::AesKwp).unwrap();
     assert!(!left(of_data) && !left(of_kek));
+
+    // Under a name that is taken.
+    let of_kek = approved(&kek);
+    let unwrap = |name: &str| {
+        let choice = WrappingChoice { wrapping: Wrapping::AesKwp, oaep: None };
+        alice.unwrap(&kek.id, &choice, &wrapped, None, &named(name))
+    };
+    assert_eq!(kind(unwrap("data")), Some(ErrorKind::AlreadyExists));
+    assert!(left(of_kek));
+    unwrap("again").unwrap();
+    assert!(!left(of_kek));
 
     let id = approved(&signs);
     let signature = |algorithm: &str, input: &[u8]| {
@@ -187,6 +201,42 @@ fn what_is_refused_whatever_the_secret_is_uses_up_no_approval() {
         kind(sign(&rsa, "rsa-pss-sha256", Some(222), false, &[7; 32])),
         Some(ErrorKind::ApprovalRequired)
     );
+}
+
+#[test]
+fn a_use_that_was_not_begun_before_its_client_stopped_waiting_can_be_made_again() {
+    let state = State::with(&format!("{AUDITING}{}", quorum(&["use-key"], 1)));
+    let service = state.start();
+    let client = service.client();
+    let free = generate(&client, "free", "rsa-4096");
+    let restrictions = Restrictions { needs_approval: true, ..Restrictions::default() };
+    let rsa = KeyType::from_name("rsa-4096").unwrap();
+    let key = client.generate(rsa, &KeyTemplate { restrictions, ..named("root") }).unwrap();
+    let id = client.ask_for_uses(&key.id, 3, 600).unwrap();
+    service.administrator().approve(id).unwrap();
+    let left = || client.list_approvals(Some(id)).unwrap()[0].uses_left;
+    let given_back = || {
+        let log = audit_log(&client);
+        log.iter().filter(|entry| entry.event == "approval-use-given-back").count()
+    };
+    // Behind many others of the same user, which take far longer than it waits.
+    let mut raw = Raw::connect(service.socket());
+    for number in 1..=60 {
+        raw.send(number, raw::sign(free.id, Scheme::RsaPkcs1));
+    }
+    let late = raw::request(61, raw::sign(key.id, Scheme::RsaPkcs1));
+    raw.send_with(Request { timeout_ms: 1, ..late });
+    let last = loop {
+        let response = raw.receive().unwrap();
+        if response.id == 61 {
+            break response.result;
+        }
+    };
+    let Some(response::Result::Failure(failure)) = last else { panic!("{last:?}") };
+    assert_eq!(ErrorKind::from_code(failure.kind), Some(ErrorKind::Timeout));
+    assert_eq!((left(), given_back()), (3, 1));
+    sign(&client, &key).unwrap();
+    assert_eq!(left(), 2);
 }
 
 #[test]

@@ -33,6 +33,7 @@ pub(crate) use approval::{Approval, Decision, unknown};
 use approval::{Ask, Claimed, Terms};
 pub(crate) use gate::Gate;
 pub(crate) use rule::{Approver, Quorum, Rule};
+pub(crate) use uses::Spent;
 
 /// What the names of approvals in the store begin with.
 const PREFIX: &str = "approval ";

@@ -15,8 +15,16 @@ use super::{
     gate::encoded,
 };
 use crate::{
-    Error, Result, Service, audit::Trail, backend::Work, clock::now, execute::Reply,
-    identity::Caller, keys::Key, policy, span::Span, store::Record,
+    Error, Result, Service,
+    audit::Trail,
+    backend::{Task, Work},
+    clock::now,
+    execute::Reply,
+    identity::Caller,
+    keys::Key,
+    policy,
+    span::Span,
+    store::Record,
 };
 
 /// How many uses, and for how long, one approval can be for.
@@ -52,7 +60,7 @@ impl Service {
         if wants_approval {
             trail.uses(&key);
             check_limits(&key, trail)?;
-            self.spend_approvals(caller, &[&*key], trail)?;
+            self.spend_approvals(caller, &[&*key], trail)?.begun();
         }
         Ok(key)
     }
@@ -71,13 +79,24 @@ impl Service {
         self.keys.usable(caller, operation, right, algorithm, approved_only, id)
     }
 
-    /// Spends a use of the key that does this work, or asks for one. None is spent on what is refused
-    /// anyway, as far as that is seen without what is secret of the key.
-    pub(crate) fn spend_for(&self, caller: &Caller, work: &Work, trail: &mut Trail) -> Result<()> {
-        let Some(key) = work.key() else { return Ok(()) };
-        check_limits(key, trail)?;
-        work.check()?;
-        self.spend_approvals(caller, &[key], trail)
+    /// The work as a task. Where its key wants an approval, a use is spent, or asked for; none on what is
+    /// refused anyway, as far as that is seen without what is secret of the key.
+    pub(crate) fn task(
+        &self,
+        caller: &Caller,
+        wants_approval: bool,
+        work: Work,
+        trail: &mut Trail,
+    ) -> Result<Task> {
+        let spent = match work.key() {
+            Some(key) if wants_approval => {
+                check_limits(key, trail)?;
+                work.check()?;
+                Some(self.spend_approvals(caller, &[key], trail)?)
+            }
+            _ => None,
+        };
+        Ok(Task { work, spent })
     }
 
     /// Spends a use of each of these keys, or of none and asks for one.
@@ -86,7 +105,7 @@ impl Service {
         caller: &Caller,
         keys: &[&Key],
         trail: &mut Trail,
-    ) -> Result<()> {
+    ) -> Result<Spent> {
         let settings = self.live.settings();
         let Some(rule) = settings.quorum.rule(Operation::UseKey) else {
             let names: Vec<&str> = keys.iter().map(|key| key.record.name.as_str()).collect();
@@ -99,13 +118,14 @@ impl Service {
         let asked: Vec<AskedKey> = keys.iter().map(|key| AskedKey::of(&key.record)).collect();
         let counts = |decision: &Decision| self.counts(rule, decision);
         let missing = match self.approvals.spend(user, &asked, rule, counts)? {
-            Spent::All(spent) => {
-                for (id, left) in spent {
+            Spending::Done(spent) => {
+                for (id, left) in &spent {
                     trail.says(&format!("approval {id}, {left} uses left"));
                 }
-                return Ok(());
+                let of = spent.into_iter().map(|(id, _)| id).collect();
+                return Ok(Spent { approvals: Arc::clone(&self.approvals), of });
             }
-            Spent::Missing(index) => index,
+            Spending::Missing(index) => index,
         };
         let (record, key) = (&keys[missing].record, asked[missing].clone());
         let error = match self.approvals.waiting_for(user, &key, rule)? {
@@ -145,10 +165,29 @@ fn check_limits(key: &Key, trail: &Trail) -> Result<()> {
     Err(Error::new(ErrorKind::Unsupported, message).hint(format!("it has {}", possible.join(", "))))
 }
 
+/// Uses that were spent on work that has not begun. Where that is dropped, they are there again.
+pub(crate) struct Spent {
+    approvals: Arc<Approvals>,
+    of: Vec<ApprovalId>,
+}
+
+impl Spent {
+    /// The work begins: they are used.
+    pub(crate) fn begun(mut self) {
+        self.of.clear();
+    }
+}
+
+impl Drop for Spent {
+    fn drop(&mut self) {
+        self.of.drain(..).for_each(|id| self.approvals.give_use_back(id));
+    }
+}
+
 /// What came of spending.
-enum Spent {
+enum Spending {
     /// The approvals, and how many uses are left of each.
-    All(Vec<(ApprovalId, u32)>),
+    Done(Vec<(ApprovalId, u32)>),
     /// Nothing was spent: the key with this number has no use that was approved.
     Missing(usize),
 }
@@ -171,7 +210,7 @@ impl Approvals {
         keys: &[AskedKey],
         rule: &Rule,
         counts: impl Fn(&Decision) -> bool,
-    ) -> Result<Spent> {
+    ) -> Result<Spending> {
         self.sweep()?;
         let now = now();
         let mut kept = self.lock();
@@ -181,7 +220,7 @@ impl Approvals {
             let mut less = theirs.filter_map(|approval| approval.less_one_use(user, now, &counts));
             match less.next() {
                 Some(approval) => spent.push(approval),
-                None => return Ok(Spent::Missing(index)),
+                None => return Ok(Spending::Missing(index)),
             }
         }
         let told = spent.iter().map(|approval| (approval.id, approval.uses.left)).collect();
@@ -189,7 +228,21 @@ impl Approvals {
             self.keep(&approval)?;
             kept.insert(approval.id, approval);
         }
-        Ok(Spent::All(told))
+        Ok(Spending::Done(told))
+    }
+
+    /// Makes good a use that was not made. What the disk does not take stays spent.
+    fn give_use_back(&self, id: ApprovalId) {
+        let given_back = self.change(id, |approval| {
+            approval.uses.left += 1;
+            Ok(())
+        });
+        match given_back {
+            Ok((approval, ())) => {
+                self.audit.record_event("approval-use-given-back", &approval.described());
+            }
+            Err(error) => tracing::error!("cannot give a use of approval {id} back: {error}"),
+        }
     }
 
     /// An approval for uses that others have not given yet.

@@ -1,5 +1,7 @@
 //! Making and importing keys.
 
+use std::sync::MutexGuard;
+
 use aws_lc_rs::rand;
 use keyward_algorithms::{ErrorKind, KeyType, Operation, Rights};
 use keyward_protocol::{
@@ -11,19 +13,20 @@ use zeroize::Zeroizing;
 use super::{keys::check_chain, rotation};
 use crate::{
     Error, Result, Service,
-    backend::{Product, Work, explain},
+    backend::{Product, Task, Work, explain},
     clock::now,
     execute::Reply,
     identity::{Caller, Role},
     keys::Material,
     policy::{self, Target},
+    quotas::Quota,
     restrictions,
-    store::{Grant, Record, Secret, note},
+    store::{Grant, Record, Secret, note, taken},
 };
 
 /// A key to be made: the work, and all that is known of the key beforehand.
 pub(crate) struct Plan {
-    pub(crate) work: Work,
+    pub(crate) task: Task,
     pub(crate) draft: Draft,
 }
 
@@ -66,7 +69,7 @@ pub(crate) fn generate(caller: &Caller, request: Generate) -> Result<Plan> {
         ..Draft::new(caller, request.name, Origin::Generated, KeyEventKind::Generated)?
     };
     draft.check(key_type)?;
-    Ok(Plan { work: Work::Generate(key_type), draft })
+    Ok(Plan { task: Work::Generate(key_type).into(), draft })
 }
 
 pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
@@ -81,7 +84,7 @@ pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
         ..Draft::new(caller, request.name, Origin::Imported, KeyEventKind::Imported)?
     };
     if secret.is_empty() {
-        return Ok(Plan { work: Work::Import(pkcs8), draft });
+        return Ok(Plan { task: Work::Import(pkcs8).into(), draft });
     }
     if !pkcs8.is_empty() {
         return Err(Error::invalid("a key is imported as PKCS#8 or as a secret, not as both"));
@@ -91,7 +94,7 @@ pub(crate) fn import(caller: &Caller, request: Import) -> Result<Plan> {
     }
     let key_type = known_type(&request.key_type)?;
     draft.check(key_type)?;
-    Ok(Plan { work: Work::ImportSecret(key_type, secret), draft })
+    Ok(Plan { task: Work::ImportSecret(key_type, secret).into(), draft })
 }
 
 /// What a key is to be that comes of another one, which it can exceed in nothing.
@@ -160,11 +163,7 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         },
     };
     let quota = service.quotas.of(&record.owner, &service.live.settings());
-    let place = quota.as_ref().map(|quota| {
-        quota.check_deleted(&record.owner, service.store())?;
-        quota.place_for_key(&record.owner, service.store())
-    });
-    let _place = place.transpose()?;
+    let _place = quota.as_ref().map(|quota| place(quota, service, &record.owner)).transpose()?;
     service.store().insert(&record, &secret_of(&key)?)?;
     tracing::info!(id = %record.id, key_type = %record.key_type, origin = record.origin.word(), "new key");
     if draft.succeeds_at_once {
@@ -173,6 +172,12 @@ pub(crate) fn keep(service: &Service, draft: Draft, product: Product) -> Result<
         return Ok(Reply::Key(Box::new(placed.seen_by(&draft.by).into())));
     }
     Ok(Reply::Key(Box::new(record.seen_by(&draft.by).into())))
+}
+
+/// A place for one more key of its owner.
+fn place<'a>(quota: &'a Quota, service: &Service, owner: &str) -> Result<MutexGuard<'a, ()>> {
+    quota.check_deleted(owner, service.store())?;
+    quota.place_for_key(owner, service.store())
 }
 
 impl Held {
@@ -216,6 +221,22 @@ impl Draft {
     pub(crate) fn check(&self, key_type: KeyType) -> Result<()> {
         self.usage_for(key_type)?;
         self.restrictions.for_type(key_type).map(drop)
+    }
+
+    /// Refuses a key for which there is no place or whose name is taken, as far as that is seen
+    /// beforehand.
+    pub(crate) fn check_place(&self, service: &Service) -> Result<()> {
+        if let Some(quota) = service.quotas.of(&self.owner, &service.live.settings()) {
+            drop(place(&quota, service, &self.owner)?);
+        }
+        let (store, owner, name) = (service.store(), &*self.owner, &*self.name);
+        if !store.named(owner, name, Some(owner))?.is_empty() {
+            return Err(taken("key", owner, name));
+        }
+        if store.certificate(owner, name)?.is_some() {
+            return Err(taken("certificate", owner, name));
+        }
+        Ok(())
     }
 
     /// The usage of the key once its type is known.

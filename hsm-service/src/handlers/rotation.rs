@@ -83,7 +83,7 @@ pub(crate) fn rotate(
         succeeds_at_once: !request.awaits_certificate,
     };
     draft.check(old.key_type)?;
-    Ok(Plan { work: Work::Generate(old.key_type), draft })
+    Ok(Plan { task: Work::Generate(old.key_type).into(), draft })
 }
 
 /// What the new key is held to. A time of validity begins anew, as long as the old one's.

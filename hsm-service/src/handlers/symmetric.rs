@@ -9,17 +9,23 @@ use keyward_protocol::{
     messages::{Decipher, Encipher, Mac, SymmetricCipher as Choice, VerifyMac},
 };
 
-use crate::{Error, Result, Service, audit::Trail, backend::Work, identity::Caller, keys::Key};
+use crate::{
+    Error, Result, Service,
+    audit::Trail,
+    backend::{Task, Work},
+    identity::Caller,
+    keys::Key,
+};
 
 pub(crate) fn encipher(
     service: &Service,
     caller: &Caller,
     request: Encipher,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let (key, wants) = allowed(service, caller, Operation::Encipher, &request.key_id, trail)?;
     check(service, request.cipher.as_ref(), request.input.len())?;
-    spend(service, caller, wants, Work::Encipher(key, request), trail)
+    service.task(caller, wants, Work::Encipher(key, request), trail)
 }
 
 pub(crate) fn decipher(
@@ -27,10 +33,10 @@ pub(crate) fn decipher(
     caller: &Caller,
     request: Decipher,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let (key, wants) = allowed(service, caller, Operation::Decipher, &request.key_id, trail)?;
     check(service, request.cipher.as_ref(), request.input.len().saturating_sub(OVERHEAD_BYTES))?;
-    spend(service, caller, wants, Work::Decipher(key, request), trail)
+    service.task(caller, wants, Work::Decipher(key, request), trail)
 }
 
 pub(crate) fn mac(
@@ -38,10 +44,10 @@ pub(crate) fn mac(
     caller: &Caller,
     request: Mac,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let (key, wants) = allowed(service, caller, Operation::Mac, &request.key_id, trail)?;
     check_size("a message", request.input.len())?;
-    spend(service, caller, wants, Work::Mac(key, request), trail)
+    service.task(caller, wants, Work::Mac(key, request), trail)
 }
 
 pub(crate) fn verify_mac(
@@ -49,10 +55,10 @@ pub(crate) fn verify_mac(
     caller: &Caller,
     request: VerifyMac,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let (key, wants) = allowed(service, caller, Operation::VerifyMac, &request.key_id, trail)?;
     check_size("a message", request.input.len())?;
-    spend(service, caller, wants, Work::VerifyMac(key, request), trail)
+    service.task(caller, wants, Work::VerifyMac(key, request), trail)
 }
 
 fn allowed(
@@ -65,20 +71,6 @@ fn allowed(
     let (key, wants) = service.allowed(caller, operation, None, trail, &KeyId::try_from(id)?)?;
     trail.uses(&key);
     Ok((key, wants))
-}
-
-/// The work, for which a use is spent where its key wants an approval.
-fn spend(
-    service: &Service,
-    caller: &Caller,
-    wants: bool,
-    work: Work,
-    trail: &mut Trail,
-) -> Result<Work> {
-    if wants {
-        service.spend_for(caller, &work, trail)?;
-    }
-    Ok(work)
 }
 
 /// By how much a ciphertext may be longer than its plaintext: a tag, or a block of padding.

@@ -12,7 +12,7 @@ use keyward_protocol::{
 use crate::{
     Error, Result, Service,
     audit::Trail,
-    backend::{Product, Work, explain},
+    backend::{Product, Task, Work, explain},
     execute::Reply,
     identity::Caller,
     policy::{self, Target},
@@ -23,7 +23,7 @@ pub(crate) fn sign(
     caller: &Caller,
     request: Sign,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let scheme = Scheme::from_code(request.algorithm.unwrap_or_default().scheme);
     // An algorithm that is not known asks for the usual right, and is refused for what it is by
     // who reads the request.
@@ -32,11 +32,7 @@ pub(crate) fn sign(
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let (key, wants) = service.allowed(caller, Operation::Sign, Some(right), trail, &id)?;
     trail.uses(&key);
-    let work = Work::Sign(key, request);
-    if wants {
-        service.spend_for(caller, &work, trail)?;
-    }
-    Ok(work)
+    service.task(caller, wants, Work::Sign(key, request), trail)
 }
 
 pub(crate) fn decrypt(
@@ -44,17 +40,13 @@ pub(crate) fn decrypt(
     caller: &Caller,
     request: Decrypt,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let scheme = request.cipher.as_ref().and_then(|cipher| Encryption::from_code(cipher.scheme));
     let right = scheme.map_or(Right::Decrypt, |scheme| scheme.row().right);
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let (key, wants) = service.allowed(caller, Operation::Decrypt, Some(right), trail, &id)?;
     trail.uses(&key);
-    let work = Work::Decrypt(key, request);
-    if wants {
-        service.spend_for(caller, &work, trail)?;
-    }
-    Ok(work)
+    service.task(caller, wants, Work::Decrypt(key, request), trail)
 }
 
 pub(crate) fn derive(
@@ -62,15 +54,11 @@ pub(crate) fn derive(
     caller: &Caller,
     request: Derive,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let (key, wants) = service.allowed(caller, Operation::Derive, None, trail, &id)?;
     trail.uses(&key);
-    let work = Work::Derive(key, request);
-    if wants {
-        service.spend_for(caller, &work, trail)?;
-    }
-    Ok(work)
+    service.task(caller, wants, Work::Derive(key, request), trail)
 }
 
 pub(crate) fn decapsulate(
@@ -78,15 +66,11 @@ pub(crate) fn decapsulate(
     caller: &Caller,
     request: Decapsulate,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let (key, wants) = service.allowed(caller, Operation::Decapsulate, None, trail, &id)?;
     trail.uses(&key);
-    let work = Work::Decapsulate(key, request);
-    if wants {
-        service.spend_for(caller, &work, trail)?;
-    }
-    Ok(work)
+    service.task(caller, wants, Work::Decapsulate(key, request), trail)
 }
 
 /// The answer to work that gives bytes.

@@ -8,11 +8,11 @@ use keyward_protocol::{
     messages::{DeriveKey, Unwrap, Wrap},
 };
 
-use super::making::{Child, Plan, known_type};
+use super::making::{Child, Draft, Plan, known_type};
 use crate::{
     Error, Result, Service,
     audit::Trail,
-    backend::{self, Work, WrappingKey},
+    backend::{self, Task, Work, WrappingKey},
     identity::Caller,
     keys::Key,
 };
@@ -22,7 +22,7 @@ pub(crate) fn wrap(
     caller: &Caller,
     request: Wrap,
     trail: &mut Trail,
-) -> Result<Work> {
+) -> Result<Task> {
     let id = KeyId::try_from(request.key_id.as_slice())?;
     let (key, _) = service.allowed(caller, Operation::Wrap, None, trail, &id)?;
     trail.uses(&key);
@@ -59,7 +59,9 @@ pub(crate) fn wrap(
             .hint("name a key of the service that is trusted: `keyward key show` says which is"));
     }
     let choice = request.wrapping.unwrap_or_default();
-    if !wanting.is_empty() {
+    let spent = if wanting.is_empty() {
+        None
+    } else {
         // What would be refused, for whatever reason, uses up no approval. Nobody gets what comes of it.
         key.look_for_use()?;
         if let WrappingKey::Own(with) = &with {
@@ -67,9 +69,9 @@ pub(crate) fn wrap(
         }
         backend::try_to_wrap(&key, &with, &choice)?;
         let wanting: Vec<&Key> = wanting.iter().map(|key| &**key).collect();
-        service.spend_approvals(caller, &wanting, trail)?;
-    }
-    Ok(Work::Wrap(key, with, choice))
+        Some(service.spend_approvals(caller, &wanting, trail)?)
+    };
+    Ok(Task { work: Work::Wrap(key, with, choice), spent })
 }
 
 pub(crate) fn unwrap(
@@ -102,10 +104,7 @@ pub(crate) fn unwrap(
         draft.check(KeyType::Secret(kind, bits.unwrap_or(kind.row().default_bits)))?;
     }
     let work = Work::Unwrap(with, secret, request);
-    if wants {
-        service.spend_for(caller, &work, trail)?;
-    }
-    Ok(Plan { work, draft })
+    plan(service, caller, wants, work, draft, trail)
 }
 
 pub(crate) fn derive_key(
@@ -135,8 +134,20 @@ pub(crate) fn derive_key(
     let draft = child.draft(caller, &from.record)?;
     draft.check(key_type)?;
     let work = Work::DeriveKey(from, kind, bits, request);
-    if wants {
-        service.spend_for(caller, &work, trail)?;
+    plan(service, caller, wants, work, draft, trail)
+}
+
+/// The plan, with a use of the key that is used where that wants an approval.
+fn plan(
+    service: &Service,
+    caller: &Caller,
+    wants_approval: bool,
+    work: Work,
+    draft: Draft,
+    trail: &mut Trail,
+) -> Result<Plan> {
+    if wants_approval {
+        draft.check_place(service)?;
     }
-    Ok(Plan { work, draft })
+    Ok(Plan { task: service.task(caller, wants_approval, work, trail)?, draft })
 }

@@ -13,10 +13,11 @@ mod sqlite;
 
 use std::path::Path;
 
+use keyward_algorithms::ErrorKind;
 use keyward_crypto::locked_memory::LockedBytes;
 use keyward_protocol::KeyId;
 
-use crate::Result;
+use crate::{Error, Result};
 
 pub(crate) use attributes::note;
 pub use certificate::{Certificate, CertificatePage, CertificateStore};
@@ -60,6 +61,12 @@ pub enum Event {
     Changed(KeyId),
     /// The key is gone.
     Removed(KeyId),
+}
+
+/// The error for a name that its owner has given to a key or a certificate already.
+pub(crate) fn taken(what: &str, owner: &str, name: &str) -> Error {
+    Error::new(ErrorKind::AlreadyExists, format!("\"{owner}\" has a {what} \"{name}\" already"))
+        .hint(format!("choose another name, or rename or delete that {what} first"))
 }
 
 /// Takes events. It is called before the call that made the change returns, and by a store that

@@ -1,6 +1,6 @@
 //! Rows of the tables, to and from records.
 
-use keyward_algorithms::{ErrorKind, KeyType, Rights};
+use keyward_algorithms::{KeyType, Rights};
 use keyward_protocol::{KeyId, Origin};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -12,6 +12,7 @@ use crate::{
         ending::end_of_certificate,
         record::{decode_chain, decode_grants, encode_chain, encode_grants},
         sealer::Sealer,
+        taken,
     },
 };
 
@@ -322,10 +323,7 @@ fn taken_or_failed(record: &Record, error: &rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         Some(rusqlite::ErrorCode::ConstraintViolation) => {
             let what = if is_of_trigger(error) { "certificate" } else { "key" };
-            let Record { owner, name, .. } = record;
-            let message = format!("\"{owner}\" has a {what} \"{name}\" already");
-            Error::new(ErrorKind::AlreadyExists, message)
-                .hint(format!("choose another name, or rename or delete that {what} first"))
+            taken(what, &record.owner, &record.name)
         }
         _ => failed("write a key", error),
     }
