@@ -94,10 +94,13 @@ pub fn restore(
     people::note(store, format!("restore of a backup made at {}", moment(manifest.created)))?;
     drop(present);
     let aside = data.exists().then(|| aside(parent));
-    match &aside {
-        Some(aside) => swap(draft, &data, aside)?,
-        None => rename(draft.path(), &data)?,
-    }
+    let aside = match aside {
+        Some(aside) => Some(swap(draft, &data, aside)?),
+        None => {
+            rename(draft.path(), &data)?;
+            None
+        }
+    };
     fs::File::open(parent)
         .and_then(|folder| folder.sync_all())
         .map_err(|error| moving("sync", parent, &error))?;
@@ -186,14 +189,28 @@ fn unread(error: Error, data: &Path) -> Error {
 }
 
 /// Puts the draft in the place of the folder, which is put aside: in one step where the file system can
-/// swap names, so that the place is never empty, whenever the machine fails.
-fn swap(draft: TempDir, data: &Path, aside: &Path) -> Result<()> {
+/// swap names, so that the place is never empty, whenever the machine fails. Where what was there lies.
+fn swap(draft: TempDir, data: &Path, aside: PathBuf) -> Result<PathBuf> {
     match renameat_with(CWD, draft.path(), CWD, data, RenameFlags::EXCHANGE) {
-        // What was there has the draft's name, and is not to be removed as one.
-        Ok(()) => rename(&draft.keep(), aside),
+        Ok(()) => {
+            // What was there has the draft's name, and is not to be removed as one. The restore is in
+            // place, whatever becomes of that name.
+            let kept = draft.keep();
+            Ok(rename(&kept, &aside).map_or(kept, |()| aside))
+        }
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            rename(data, aside)?;
-            rename(draft.path(), data)
+            rename(data, &aside)?;
+            if let Err(error) = rename(draft.path(), data) {
+                return Err(match rename(&aside, data) {
+                    Ok(()) => error,
+                    Err(_) => error.hint(format!(
+                        "what was there lies in {}: rename it to {}",
+                        aside.display(),
+                        data.display()
+                    )),
+                });
+            }
+            Ok(aside)
         }
         Err(error) => Err(moving("put in place", data, &error.into())),
     }
@@ -215,4 +232,23 @@ fn aside(parent: &Path) -> PathBuf {
 fn moving(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::new(ErrorKind::Internal, format!("cannot {what} {}: {error}", path.display()))
         .hint("nothing was lost; run this as the service's user")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_restore_that_is_in_place_says_where_the_former_store_lies_though_it_was_not_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        fs::write(data.join("former"), "").unwrap();
+        let draft = tempfile::tempdir_in(folder.path()).unwrap();
+        fs::write(draft.path().join("restored"), "").unwrap();
+        let drafted = draft.path().to_owned();
+        let aside = swap(draft, &data, folder.path().join("no/such/folder")).unwrap();
+        assert_eq!(aside, drafted);
+        assert!(data.join("restored").exists() && aside.join("former").exists());
+    }
 }
