@@ -383,7 +383,7 @@ impl Shared {
         )
         .hint(
             "start the service, or see in its log why it does not answer; requests go through \
-             again within a second of its return",
+             again soon after its return",
         )
     }
 }

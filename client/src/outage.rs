@@ -5,10 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long what did not answer is left alone: as many times as long as the last try took, so that
-/// one that hangs costs a sixth of a caller's time whatever the limits are, and at least a second.
+/// How long what did not answer is left alone: five times as long as the last try took, so that one
+/// that hangs costs a sixth of a caller's time, but no longer than half a minute.
 pub(crate) fn rest_after(took: Duration) -> Duration {
-    (took * 5).max(Duration::from_secs(1))
+    (took * 5).clamp(Duration::from_secs(1), Duration::from_secs(30))
 }
 
 /// Since when no address of the service has answered.
