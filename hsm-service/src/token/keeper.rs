@@ -5,7 +5,10 @@
 use std::{
     ffi::OsString,
     io::{self, Read, Write},
-    os::unix::process::CommandExt,
+    os::{
+        fd::{AsFd, BorrowedFd},
+        unix::process::CommandExt,
+    },
     process::{ChildStdin, ChildStdout, Command, Stdio},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -23,6 +26,10 @@ pub(super) const NAME: &str = "keyward-token-keeper";
 
 /// How long a worker may take. Tokens of the size of a thumb need half a minute for a new key.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How long a worker may go on once the service has ended. Not at all would be wrong: a token in files,
+/// such as SoftHSM's, is no token any more when it is cut off while it writes.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// The most that is said in one message.
 pub(super) const MAX_BYTES: usize = 1 << 16;
@@ -64,10 +71,10 @@ impl Keeper {
 /// What a keeper does until the service has ended.
 pub(super) fn keep(arguments: Vec<OsString>) {
     harden::harden();
-    harden::end_with_parent();
-    let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
-    while let Ok(Some(request)) = read_frame(&mut stdin) {
-        let reply = run_worker(helper(worker::NAME, arguments.clone()), &request)
+    let (service, mut stdout) = (io::stdin(), io::stdout().lock());
+    while let Ok(Some(request)) = read_frame(&mut service.lock()) {
+        let worker = helper(worker::NAME, arguments.clone());
+        let reply = run_worker(worker, &request, Some(service.as_fd()))
             .unwrap_or_else(|error| Reply::write(Err(error)));
         if write_frame(&mut stdout, &reply).is_err() {
             break;
@@ -75,8 +82,13 @@ pub(super) fn keep(arguments: Vec<OsString>) {
     }
 }
 
-/// Starts a worker, asks it, and waits until it has ended, which it does not for ever.
-pub(super) fn run_worker(mut command: Command, request: &[u8]) -> Result<Zeroizing<Vec<u8>>> {
+/// Starts a worker, asks it, and waits until it has ended, which it does not for ever, nor long once
+/// the other end of the asker's pipe has closed.
+pub(super) fn run_worker(
+    mut command: Command,
+    request: &[u8],
+    asker: Option<BorrowedFd<'_>>,
+) -> Result<Zeroizing<Vec<u8>>> {
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().map_err(|error| cannot_start(&error))?;
     let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
@@ -84,7 +96,7 @@ pub(super) fn run_worker(mut command: Command, request: &[u8]) -> Result<Zeroizi
         // A worker that has ended early says why below.
         let _ = stdin.write_all(request);
         drop(stdin);
-        read_to_end(&mut stdout, Instant::now() + PATIENCE)
+        read_to_end(&mut stdout, Instant::now() + PATIENCE, asker)
     });
     if answer.is_none() {
         let _ = child.kill();
@@ -110,15 +122,28 @@ pub(super) fn run_worker(mut command: Command, request: &[u8]) -> Result<Zeroizi
 }
 
 /// Everything until the other end closes; nothing, where that takes too long or it is too much.
-fn read_to_end(stdout: &mut ChildStdout, end: Instant) -> Option<Zeroizing<Vec<u8>>> {
+fn read_to_end(
+    stdout: &mut ChildStdout,
+    mut end: Instant,
+    mut asker: Option<BorrowedFd<'_>>,
+) -> Option<Zeroizing<Vec<u8>>> {
     // Never moved, so that nothing of it stays behind in freed memory.
     let mut bytes = Zeroizing::new(vec![0; MAX_BYTES]);
     let mut filled = 0;
     loop {
         let left = end.checked_duration_since(Instant::now())?;
         let left = Timespec::try_from(left).ok()?;
-        match poll(&mut [PollFd::new(&*stdout, PollFlags::IN)], Some(&left)) {
+        let mut watched = vec![PollFd::new(&*stdout, PollFlags::IN)];
+        // That it has ended is told without being asked for.
+        watched.extend(asker.map(|asker| PollFd::from_borrowed_fd(asker, PollFlags::empty())));
+        let happened = poll(&mut watched, Some(&left));
+        let asker_is_gone = watched.get(1).is_some_and(|asker| !asker.revents().is_empty());
+        match happened {
             Ok(0) => return None,
+            Ok(_) if asker_is_gone => {
+                asker = None;
+                end = end.min(Instant::now() + GRACE);
+            }
             Ok(_) => match stdout.read(bytes.get_mut(filled..).filter(|room| !room.is_empty())?) {
                 Ok(0) => {
                     bytes.truncate(filled);

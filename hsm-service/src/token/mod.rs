@@ -109,7 +109,7 @@ impl Token {
         }
         let reply = match &self.keeper {
             Some(keeper) => keeper.ask(&request)?,
-            None => keeper::run_worker(self.helper(worker::NAME), &request)?,
+            None => keeper::run_worker(self.helper(worker::NAME), &request, None)?,
         };
         Reply::read(&reply)
     }

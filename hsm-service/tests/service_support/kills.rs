@@ -8,10 +8,10 @@ use std::{
 
 use super::{KEYWARD, Service, State, generate, sign};
 
-/// How often the service is killed while its seal is changed: 6 times, or what `KEYWARD_SEAL_KILLS`
+/// How often the service is killed while its seal is changed: 12 times, or what `KEYWARD_SEAL_KILLS`
 /// says.
 fn kills() -> u32 {
-    std::env::var("KEYWARD_SEAL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(6)
+    std::env::var("KEYWARD_SEAL_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(12)
 }
 
 /// Has the seal changed by a command again and again, kills the service meanwhile, and wants it to
