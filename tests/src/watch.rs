@@ -30,7 +30,7 @@ pub(crate) fn host(program: impl AsRef<OsStr>) -> Command {
     command.arg(format!("--trace-children-skip={}", NOT_HOSTS.join(",")));
     // Jobs of OpenSSL's, and what needs more room than they have, run on stacks of their own. One that
     // lies nearer than this to another is taken for the same stack.
-    command.arg("--max-stackframe=65536");
+    command.arg("--max-stackframe=262144");
     // A debugger's files in a folder that every user writes to.
     command.arg("--vgdb=no");
     // Python's own allocator hides what is taken from it.
